@@ -1,0 +1,103 @@
+# Reneguard. `make help` lists the targets; every variable below may be set on the command line.
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+LIBDIR ?= $(PREFIX)/lib
+MANDIR ?= $(PREFIX)/share/man
+SANITIZE ?=
+comma := ,
+
+# A sanitized build lives beside the ordinary one, so that neither is mistaken for the other.
+BUILD := build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+VERSION := 0.1.0
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+CFLAGS ?= -O2 -g
+SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+override CPPFLAGS += -Iinclude -D_GNU_SOURCE -DRG_VERSION='"$(VERSION)"'
+override CFLAGS += -std=c11 -fvisibility=hidden -fno-strict-aliasing $(WARNINGS) $(if $(CI),-Werror) $(SANFLAGS)
+
+CORE := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/core/*.c))
+SHELL_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/shell/*.c))
+CTL := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/ctl/*.c))
+SHIM := $(BUILD)/libreneguard.so
+INSPECTOR := $(BUILD)/reneguardctl
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+all: $(SHIM) $(INSPECTOR) ## build the shim and the inspector
+
+# Flags are an input like any source: another SANITIZE, CC or CFLAGS rebuilds.
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS))' > $@
+FORCE:
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -MP -c $< -o $@
+
+$(SHIM): $(CORE) $(SHELL_OBJS) shim/shell/exports.map
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libreneguard.so -Wl,--version-script=shim/shell/exports.map \
+		$(if $(SANITIZE),,-Wl,-z,defs) -Wl,-z,now -Wl,-z,relro -o $@ $(CORE) $(SHELL_OBJS) -ldl
+
+$(INSPECTOR): $(CTL) $(CORE)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+# --- tests -----------------------------------------------------------------------------------
+# Every test is a program that speaks TAP; tests/run counts. tests/tests.mk says what is built how.
+include tests/tests.mk
+
+check: all tests-build ## every test that needs no root and no daemon package (what is installed is used, the rest skipped)
+	tests/run $(BUILD) $(UNIT_TESTS) $(HOOK_TESTS) $(E2E_TESTS)
+
+check-daemons: all tests-build ## the end-to-end tests against real daemons
+	tests/run $(BUILD) $(DAEMON_TESTS)
+
+check-libssl: all tests-build ## the hook tests on every libssl build within reach
+	tests/run $(BUILD) $(LIBSSL_TESTS)
+
+check-all: all tests-build ## everything there is
+	tests/run $(BUILD) $(UNIT_TESTS) $(HOOK_TESTS) $(E2E_TESTS) $(DAEMON_TESTS) $(LIBSSL_TESTS)
+
+demo: all tests-build ## a real renegotiation attempt and a resumption storm, with and without the shim
+	scripts/demo.sh $(BUILD)
+
+bench: all tests-build ## what the shim costs, each figure beside the run without it
+	tests/bench/bench.sh $(BUILD)
+
+deps: ## install what the build, the demo and `make check` need
+	scripts/deps.sh base
+
+deps-all: ## also the daemons and tools of check-all, bench, fuzz and lint (throw-away machines)
+	scripts/deps.sh all
+
+lint: ## formatting, compiler warnings as errors, static analysis, shellcheck
+	scripts/lint.sh
+
+install: all ## install below $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(LIBDIR)/reneguard $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+	install -m 644 $(SHIM) $(DESTDIR)$(LIBDIR)/reneguard/libreneguard.so
+	install -m 755 $(INSPECTOR) $(DESTDIR)$(SBINDIR)/reneguardctl
+	sed -e 's|^shim=.*|shim=$(LIBDIR)/reneguard/libreneguard.so|' -e 's|^inspector=.*|inspector=$(SBINDIR)/reneguardctl|' \
+		scripts/reneguard > $(DESTDIR)$(BINDIR)/reneguard
+	chmod 755 $(DESTDIR)$(BINDIR)/reneguard
+	install -m 644 scripts/reneguard.8 $(DESTDIR)$(MANDIR)/man8/reneguard.8
+
+uninstall: ## remove what install installed
+	rm -f $(DESTDIR)$(LIBDIR)/reneguard/libreneguard.so $(DESTDIR)$(SBINDIR)/reneguardctl \
+		$(DESTDIR)$(BINDIR)/reneguard $(DESTDIR)$(MANDIR)/man8/reneguard.8
+	-rmdir $(DESTDIR)$(LIBDIR)/reneguard
+
+clean: ## remove everything built
+	rm -rf build build-*
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tests/tests.mk | expand -t 16
+
+-include $(CORE:.o=.d) $(SHELL_OBJS:.o=.d) $(CTL:.o=.d)
+
+.PHONY: all check check-daemons check-libssl check-all demo bench fuzz deps deps-all lint install uninstall clean help FORCE tests-build
