@@ -13,7 +13,9 @@ DAEMON_TESTS := $(wildcard tests/daemons/*.sh)
 LIBSSL_TESTS := $(wildcard tests/libssl/*.sh)
 TEST_TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tests/tools/%,$(wildcard tests/tools/*.c))
 
-tests-build: $(UNIT_TESTS) $(TEST_TOOLS)
+TEST_PLUGIN := $(BUILD)/tests/tools/tlsserver.so
+
+tests-build: $(UNIT_TESTS) $(TEST_TOOLS) $(TEST_PLUGIN)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(CORE) $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -24,4 +26,13 @@ $(BUILD)/tests/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(TEST_CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -MMD -MP -o $@ $< -lssl -lcrypto -lpthread -ldl
 
--include $(UNIT_TESTS:=.d) $(TEST_TOOLS:=.d)
+# The same server as a plug-in, and a host that is not linked to libssl.
+$(TEST_PLUGIN): tests/tools/tlsserver.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(TEST_CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -DTLSSERVER_PLUGIN -fPIC -fvisibility=hidden -shared -MMD -MP -MF $@.d -o $@ $< -lssl -lcrypto -lpthread
+
+$(BUILD)/tests/tools/plughost: tests/tools/plughost.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -MMD -MP -o $@ $< -ldl
+
+-include $(UNIT_TESTS:=.d) $(TEST_TOOLS:=.d) $(TEST_PLUGIN).d

@@ -1,0 +1,89 @@
+# Servers under test (bash, after tap.sh): certificates, ports, start and stop, rsyslogd as the receiver.
+# Everything runs on loopback ports of its own choosing and is stopped, by its pid, when the script ends.
+# shellcheck shell=bash disable=SC2034,SC2154
+
+certificates() {
+	openssl ecparam -name prime256v1 -genkey -noout -out "$tmp/key.pem" 2>/dev/null
+	openssl req -x509 -key "$tmp/key.pem" -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+		-out "$tmp/cert.pem" 2>/dev/null
+	cat "$tmp/cert.pem" "$tmp/key.pem" >"$tmp/server.pem"
+}
+
+# A loopback port that nothing listens on, outside the range the kernel hands out by itself.
+pick_port() {
+	local p
+	while :; do
+		p=$((20000 + RANDOM % 12000))
+		(exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || break
+	done
+	echo $p
+}
+
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# start NAME COMMAND...: in the background, output in $tmp/NAME.log; its pid is in $pid.
+start() {
+	local name=$1
+	shift
+	"$@" </dev/null >>"$tmp/$name.log" 2>&1 &
+	pid=$!
+	at_exit "stop $pid"
+}
+
+# start_on_port NAME COMMAND...: also waits for it to listen on $port.
+start_on_port() {
+	start "$@"
+	within 10 listening "$port" || diag "$1 does not listen on $port: $(tail -n 5 "$tmp/$1.log")"
+}
+
+# stop PID [SIGNAL]: ends the process and waits for it, at most five seconds politely.
+stop() {
+	kill "-${2:-TERM}" "$1" 2>/dev/null || return 0
+	within 5 gone "$1" || kill -KILL "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+	return 0
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null || [ "$(ps -o stat= -p "$1" | cut -c1)" = Z ]; }
+
+# guarded [VARIABLE=VALUE]... COMMAND...: COMMAND under the shim, with lines on standard error unless told otherwise.
+guarded() {
+	env RENEGUARD_LOG="${RENEGUARD_LOG:-stderr}" LD_PRELOAD="$shim" "$@"
+}
+
+# either HALF COMMAND...: HALF is `with` or `without` the shim. So one test body states both halves.
+either() {
+	local half=$1
+	shift
+	if [ "$half" = with ]; then guarded "$@"; else env "$@"; fi
+}
+
+peer() { timeout 60 "$tools/tlspeer" "$@" 2>&1; }
+
+# peer_ends COMMAND...: the summary line alone.
+peer_summary() { peer "$@" | grep '^summary'; }
+
+storm() { timeout 60 "$tools/tlsstorm" "$@" 2>&1; }
+
+# rsyslogd, listening on $syslog_socket and writing `facility.severity tag message` to $syslog_file.
+start_rsyslogd() {
+	syslog_socket=$tmp/syslog.socket syslog_file=$tmp/syslog.log
+	: >"$syslog_file"
+	cat >"$tmp/rsyslog.conf" <<-CONF
+		module(load="imuxsock" SysSock.Use="off")
+		input(type="imuxsock" Socket="$syslog_socket" CreatePath="off" RateLimit.Interval="0" UsePIDFromSystem="off")
+		template(name="plain" type="string" string="%syslogfacility-text%.%syslogseverity-text% %syslogtag%%msg%\n")
+		action(type="omfile" file="$syslog_file" template="plain" asyncWriting="off" flushOnTXEnd="on")
+	CONF
+	start rsyslogd rsyslogd -n -f "$tmp/rsyslog.conf" -i "$tmp/rsyslogd.pid"
+	syslog_pid=$pid
+	within 5 test -S "$syslog_socket" && chmod 666 "$syslog_socket" && chmod 711 "$tmp"
+}
+
+# line_with FILE REGEX [SECONDS]: waits for a line that matches, and prints the last such line.
+line_with() {
+	within "${3:-3}" grep -Eq -- "$2" "$1"
+	grep -E -- "$2" "$1" | tail -n 1
+}
+
+count_lines() { grep -Ec -- "$2" "$1"; }

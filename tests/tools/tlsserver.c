@@ -1,0 +1,260 @@
+// tlsserver: a small TLS server, the "unmodified program" of the hook tests. `tlsserver --help` tells the usage.
+// It is built as a program and as a shared object, which plughost opens with RTLD_LOCAL, or the loader preloads
+// (TLSSERVER_IN_CONSTRUCTOR=1: it then serves from a constructor, before our own may have run).
+// It answers every line that ends a request with a small HTTP response, and prints per connection one line of key=value.
+#include "tlsserver.h"
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+static struct options opt = {.host = "127.0.0.1", .connections = 1, .entry = "accept"};
+
+static const char *const usage =
+    "usage: tlsserver --cert PEM [--host H] [--port P] [--connections N] [--io blocking|nonblocking|membio]\n"
+    "  [--entry accept|read|read_ex|peek|do_handshake|early|bio|write] [--where main|thread|fork] [--allow]\n"
+    "  [--change-options] [--reuse] [--callbacks none|ssl|ctx] [--renegotiate-self] [--ask-later] [--quiet]\n"
+    "  [--churn-fds FILE]\n";
+
+static int on_client_certificate(int ok, X509_STORE_CTX *store)
+{
+	(void)ok, (void)store;
+	return 1;
+}
+
+static SSL_CTX *context(void)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	if (SSL_CTX_use_certificate_chain_file(ctx, opt.cert) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(ctx, opt.cert, SSL_FILETYPE_PEM) != 1) {
+		ERR_print_errors_fp(stderr);
+		exit(2);
+	}
+	SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"tlsserver", 9);
+	if (opt.allow)
+		SSL_CTX_set_options(ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+	if (strcmp(opt.entry, "early") == 0)
+		SSL_CTX_set_max_early_data(ctx, 16384);
+	if (strcmp(opt.callbacks, "ctx") == 0)
+		callbacks_on_ctx(ctx);
+	return ctx;
+}
+
+// What MariaDB and Dovecot do right after SSL_new.
+static void change_options(SSL *ssl)
+{
+	SSL_clear(ssl);
+	SSL_clear_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_ALL);
+	SSL_set_options(ssl, SSL_OP_NO_SSLv3 | (opt.allow ? SSL_OP_ALLOW_CLIENT_RENEGOTIATION : 0));
+}
+
+static SSL *new_ssl(SSL_CTX *ctx)
+{
+	SSL *ssl = SSL_new(ctx);
+
+	if (opt.change_options)
+		change_options(ssl);
+	if (strcmp(opt.callbacks, "ssl") == 0)
+		callbacks_on_ssl(ssl);
+	return ssl;
+}
+
+// What a daemon's own renegotiation for a client certificate is (Apache httpd), and its TLS 1.3 counterpart.
+static int own_handshake(struct connection *c)
+{
+	SSL_set_verify(c->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_client_certificate);
+	if (opt.ask_later) {
+		if (SSL_verify_client_post_handshake(c->ssl) != 1)
+			return -1;
+	} else if (SSL_renegotiate(c->ssl) != 1) {
+		return -1;
+	}
+	if (step(c, ENTRY_DO_HANDSHAKE, NULL, 0) != 1)
+		return -1;
+	if (opt.ask_later) // the certificate comes with what is read next
+		return 1;
+	SSL_set_verify(c->ssl, SSL_VERIFY_NONE, NULL);
+	return SSL_get0_peer_certificate(c->ssl) ? 1 : -1;
+}
+
+static int shake_hands(struct connection *c)
+{
+	char early[256];
+
+	if (strcmp(opt.entry, "accept") == 0)
+		return step(c, ENTRY_ACCEPT, NULL, 0);
+	SSL_set_accept_state(c->ssl);
+	if (strcmp(opt.entry, "do_handshake") == 0)
+		return step(c, ENTRY_DO_HANDSHAKE, NULL, 0);
+	if (strcmp(opt.entry, "write") == 0)
+		return step(c, ENTRY_WRITE, "", 0) >= 0 || SSL_is_init_finished(c->ssl) ? 1 : -1;
+	if (strcmp(opt.entry, "early") == 0)
+		return step(c, ENTRY_READ_EARLY, early, sizeof(early));
+	return 1; // the first read does it
+}
+
+static int read_entry(void)
+{
+	if (strcmp(opt.entry, "read_ex") == 0)
+		return ENTRY_READ_EX;
+	if (strcmp(opt.entry, "peek") == 0)
+		return ENTRY_PEEK;
+	return strcmp(opt.entry, "bio") == 0 ? ENTRY_BIO : ENTRY_READ;
+}
+
+// Answers requests until a call fails; what it returned is in c->ret.
+static void serve(struct connection *c)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
+	bool asked = false;
+	char text[4096];
+
+	c->ret = shake_hands(c);
+	while (c->ret > 0) {
+		c->ret = step(c, read_entry(), text, sizeof(text));
+		if (c->ret <= 0 || text[c->ret - 1] != '\n')
+			continue;
+		if ((opt.renegotiate_self || opt.ask_later) && !asked) {
+			asked = true;
+			c->own = own_handshake(c);
+			if (c->own != 1) {
+				c->ret = -1;
+				return;
+			}
+		}
+		c->requests++;
+		c->ret = step(c, ENTRY_WRITE, (void *)(uintptr_t)answer, sizeof(answer) - 1);
+	}
+}
+
+static void *handle(void *argument)
+{
+	struct connection *c = argument;
+
+	serve(c);
+	if (!opt.quiet)
+		report(c);
+	return NULL;
+}
+
+static void handle_where(struct connection *c)
+{
+	pthread_t thread;
+
+	if (strcmp(opt.where, "thread") == 0) {
+		if (pthread_create(&thread, NULL, handle, c) || pthread_join(thread, NULL))
+			net_die("thread");
+	} else if (strcmp(opt.where, "fork") == 0) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			handle(c);
+			fflush(stdout);
+			_exit(0);
+		}
+		waitpid(child, NULL, 0);
+	} else {
+		handle(c);
+	}
+}
+
+static void run(int listener)
+{
+	SSL_CTX *ctx = context();
+	SSL *kept = opt.reuse ? new_ssl(ctx) : NULL;
+
+	for (int n = 0; opt.connections < 0 || n < opt.connections; n++) {
+		struct connection c = {.n = n + 1, .fd = accept(listener, NULL, NULL), .own = -2};
+
+		if (c.fd < 0)
+			net_die("accept");
+		net_bound_waits(c.fd, STEP_TIMEOUT_MS);
+		c.ssl = kept ? kept : new_ssl(ctx);
+		attach(&c, opt.io);
+		handle_where(&c);
+		detach(&c);
+		if (kept)
+			SSL_clear(kept);
+		else
+			SSL_free(c.ssl);
+		ERR_clear_error();
+	}
+	SSL_free(kept);
+	SSL_CTX_free(ctx);
+}
+
+static void parse(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
+
+#define FLAG(text, field)                                                                                               \
+	if (strcmp(name, "--" text) == 0) {                                                                             \
+		opt.field = true;                                                                                       \
+		continue;                                                                                               \
+	}
+#define VALUE(text, field, parsed)                                                                                      \
+	if (strcmp(name, "--" text) == 0) {                                                                             \
+		opt.field = parsed;                                                                                     \
+		i++;                                                                                                    \
+		continue;                                                                                               \
+	}
+		FLAG("allow", allow)
+		FLAG("change-options", change_options)
+		FLAG("reuse", reuse)
+		FLAG("renegotiate-self", renegotiate_self)
+		FLAG("ask-later", ask_later)
+		FLAG("quiet", quiet)
+		VALUE("churn-fds", churn_fds, value)
+		VALUE("cert", cert, value)
+		VALUE("host", host, value)
+		VALUE("port", port, atoi(value))
+		VALUE("connections", connections, atoi(value))
+		VALUE("entry", entry, value)
+		VALUE("where", where, value)
+		VALUE("callbacks", callbacks, value)
+		VALUE("io", io, strcmp(value, "membio") == 0 ? MEMBIO : *value == 'n' ? NONBLOCKING : BLOCKING)
+		fputs(usage, stderr);
+		exit(2);
+	}
+}
+
+// A daemon that closes every descriptor it inherited, and whose own ones then get those numbers.
+static void churn_fds(const char *path)
+{
+	int fd;
+
+	for (fd = 3; fd < 1024; fd++)
+		close(fd);
+	while ((fd = open(path, O_WRONLY | O_APPEND | O_CREAT, 0600)) >= 0 && fd < 64)
+		;
+}
+
+__attribute__((visibility("default"))) int tlsserver_main(int argc, char **argv)
+{
+	int listener;
+
+	opt.where = opt.callbacks = "none";
+	parse(argc, argv);
+	signal(SIGPIPE, SIG_DFL); // a write of ours that meets a closed socket is to be seen
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (opt.churn_fds)
+		churn_fds(opt.churn_fds);
+	listener = net_listen(opt.host, &opt.port);
+	printf("port=%d\n", opt.port);
+	run(listener);
+	return 0;
+}
+
+#ifdef TLSSERVER_PLUGIN
+__attribute__((constructor)) static void serve_before_main(int argc, char **argv)
+{
+	if (getenv("TLSSERVER_IN_CONSTRUCTOR"))
+		exit(tlsserver_main(argc, argv));
+}
+#else
+int main(int argc, char **argv)
+{
+	return tlsserver_main(argc, argv);
+}
+#endif
