@@ -6,7 +6,7 @@
 . tests/lib/hooks.sh
 
 dead='-1/1/339'
-refused=(ret=-1 error=1 lib=20 reason=339 "later_read=$dead" "later_peek=$dead" "later_write=$dead" "later_handshake=$dead"
+refused=(ret=-1 error=1 lib=20 reason=339 broken_pipes=0 "later_read=$dead" "later_peek=$dead" "later_write=$dead" "later_handshake=$dead"
 	'data=.*ERR_TLS_RENEGOTIATION_DISABLED.*')
 
 # The server allows it: honoured without the shim; with it the client is told by an alert, and the object is dead.

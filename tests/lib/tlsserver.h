@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,7 +39,7 @@ struct connection {
 	int n, fd;
 	enum io io;
 	int ret, requests, own;
-	int calls, errno_kept, queue_dirty; // of the calls that succeeded
+	int calls, errno_sum, queue_dirty; // of the calls that succeeded
 };
 
 // --- the program's own callbacks ---------------------------------------------------------------
@@ -173,7 +174,7 @@ static int step(struct connection *c, enum entry entry, void *data, int size)
 		ret = call(c, entry, data, size);
 		if (ret > 0) {
 			c->calls++;
-			c->errno_kept += errno == ERRNO_MARK;
+			c->errno_sum += errno;
 			c->queue_dirty += ERR_peek_error() != 0;
 			flush(c);
 			return ret;
@@ -194,6 +195,8 @@ static void report_again(struct connection *c, const char *name, enum entry entr
 	printf(" %s=%d/%d/%d", name, ret, error, ERR_GET_REASON(ERR_peek_error()));
 }
 
+static volatile sig_atomic_t broken_pipes;
+
 static void report(struct connection *c)
 {
 	const char *data = "";
@@ -207,12 +210,13 @@ static void report(struct connection *c)
 	snprintf(noted, sizeof(noted), "%s", code && (flags & ERR_TXT_STRING) ? data : "-");
 	printf("conn=%d requests=%d own=%d ret=%d error=%d lib=%d reason=%d", c->n, c->requests, c->own, c->ret, error,
 	       ERR_GET_LIB(code), ERR_GET_REASON(code));
+	printf(" broken_pipes=%d", broken_pipes); // before the calls below, that may well earn one
 	report_again(c, "later_read", ENTRY_READ);
 	report_again(c, "later_peek", ENTRY_PEEK);
 	report_again(c, "later_write", ENTRY_WRITE);
 	report_again(c, "later_handshake", ENTRY_DO_HANDSHAKE);
-	printf(" calls=%d errno_kept=%d queue_dirty=%d info=%d started=%d done=%d message=%d wrong_arg=%d", c->calls,
-	       c->errno_kept, c->queue_dirty, info_calls, handshakes_started, handshakes_done, message_calls,
+	printf(" calls=%d errno_sum=%d queue_dirty=%d info=%d started=%d done=%d message=%d wrong_arg=%d", c->calls,
+	       c->errno_sum, c->queue_dirty, info_calls, handshakes_started, handshakes_done, message_calls,
 	       message_wrong_arg);
 	printf(" getter=%d text=%s data=%s\n",
 	       SSL_get_info_callback(c->ssl) == own_info ||

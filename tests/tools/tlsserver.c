@@ -62,17 +62,29 @@ static SSL *new_ssl(SSL_CTX *ctx)
 // What a daemon's own renegotiation for a client certificate is (Apache httpd), and its TLS 1.3 counterpart.
 static int own_handshake(struct connection *c)
 {
+	char nothing;
+	int ret;
+
 	SSL_set_verify(c->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_client_certificate);
 	if (opt.ask_later) {
 		if (SSL_verify_client_post_handshake(c->ssl) != 1)
 			return -1;
-	} else if (SSL_renegotiate(c->ssl) != 1) {
-		return -1;
+	} else {
+		// Another context, as mod_ssl does it, or the session is resumed and no certificate asked for.
+		SSL_set_session_id_context(c->ssl, (const unsigned char *)"again", 5);
+		if (SSL_renegotiate(c->ssl) != 1)
+			return -1;
 	}
 	if (step(c, ENTRY_DO_HANDSHAKE, NULL, 0) != 1)
 		return -1;
 	if (opt.ask_later) // the certificate comes with what is read next
 		return 1;
+	// As mod_ssl does it: a peek at nothing reads the handshake that was asked for.
+	SSL_clear_mode(c->ssl, SSL_MODE_AUTO_RETRY);
+	do
+		ret = call(c, ENTRY_PEEK, &nothing, 0);
+	while (!SSL_get0_peer_certificate(c->ssl) && supply(c, SSL_get_error(c->ssl, ret)));
+	flush(c);
 	SSL_set_verify(c->ssl, SSL_VERIFY_NONE, NULL);
 	return SSL_get0_peer_certificate(c->ssl) ? 1 : -1;
 }
@@ -183,6 +195,13 @@ static void run(int listener)
 	SSL_CTX_free(ctx);
 }
 
+// A daemon that does not ignore SIGPIPE would die of it.
+static void count_broken_pipe(int signal_number)
+{
+	(void)signal_number;
+	broken_pipes++;
+}
+
 static void parse(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
@@ -236,7 +255,7 @@ __attribute__((visibility("default"))) int tlsserver_main(int argc, char **argv)
 
 	opt.where = opt.callbacks = "none";
 	parse(argc, argv);
-	signal(SIGPIPE, SIG_DFL); // a write of ours that meets a closed socket is to be seen
+	signal(SIGPIPE, count_broken_pipe);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (opt.churn_fds)
 		churn_fds(opt.churn_fds);
