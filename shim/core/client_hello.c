@@ -1,0 +1,125 @@
+#include "rg_client_hello.h"
+
+#include <string.h>
+
+#define RANDOM_BYTES         32
+#define VERSION_TLS13        0x0304
+#define EXT_SESSION_TICKET   35 /* RFC 5077 */
+#define EXT_PRE_SHARED_KEY   41 /* RFC 8446 4.2 */
+#define EXT_EARLY_DATA       42
+#define EXT_SUPPORTED_VERSIONS 43
+
+/* A part of the input that is still to be read. Every take checks against it; there is no other access. */
+struct span {
+	const uint8_t *at;
+	size_t left;
+};
+
+static int take(struct span *from, size_t bytes, struct span *part)
+{
+	if (from->left < bytes)
+		return -1;
+	part->at = from->at;
+	part->left = bytes;
+	from->at += bytes;
+	from->left -= bytes;
+	return 0;
+}
+
+static int take_number(struct span *from, size_t bytes, size_t *number)
+{
+	struct span part;
+
+	if (take(from, bytes, &part) != 0)
+		return -1;
+	*number = 0;
+	for (size_t i = 0; i < bytes; i++)
+		*number = *number << 8 | part.at[i];
+	return 0;
+}
+
+/* A vector with a length of LENGTH_BYTES in front (RFC 8446 3.4). */
+static int take_vector(struct span *from, size_t length_bytes, struct span *vector)
+{
+	size_t length;
+
+	return take_number(from, length_bytes, &length) != 0 ? -1 : take(from, length, vector);
+}
+
+struct seen {
+	bool ticket, psk;
+};
+
+static int read_supported_versions(struct rg_client_hello *hello, struct span body)
+{
+	struct span list;
+	size_t version;
+
+	if (take_vector(&body, 1, &list) != 0)
+		return -1;
+	while (list.left != 0) {
+		if (take_number(&list, 2, &version) != 0)
+			return -1;
+		hello->tls13 |= version == VERSION_TLS13;
+	}
+	return 0;
+}
+
+static int read_extensions(struct rg_client_hello *hello, struct span list, struct seen *seen)
+{
+	while (list.left != 0) {
+		struct span body;
+		size_t type;
+
+		if (take_number(&list, 2, &type) != 0 || take_vector(&list, 2, &body) != 0)
+			return -1;
+		if (type == EXT_SESSION_TICKET)
+			seen->ticket = body.left != 0;
+		else if (type == EXT_PRE_SHARED_KEY)
+			seen->psk = true;
+		else if (type == EXT_EARLY_DATA)
+			hello->early_data = true;
+		else if (type == EXT_SUPPORTED_VERSIONS && read_supported_versions(hello, body) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static enum rg_offer offer_of(const struct rg_client_hello *hello, const struct seen *seen)
+{
+	if (seen->psk && hello->tls13)
+		return RG_OFFER_PSK;
+	if (seen->ticket)
+		return RG_OFFER_TICKET;
+	if (hello->session_id_bytes == 0)
+		return RG_OFFER_NONE;
+	return hello->tls13 ? RG_OFFER_PERHAPS : RG_OFFER_SESSION_ID;
+}
+
+int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, size_t bytes, bool dtls)
+{
+	struct span rest = {body, bytes};
+	struct span part;
+	struct seen seen = {false, false};
+	size_t version;
+
+	memset(hello, 0, sizeof *hello);
+	if (take_number(&rest, 2, &version) != 0 || take(&rest, RANDOM_BYTES, &part) != 0)
+		return -1;
+	hello->legacy_version = (uint16_t)version;
+	if (take_vector(&rest, 1, &part) != 0 || part.left > RG_SESSION_ID_MAX)
+		return -1;
+	hello->session_id_bytes = (uint8_t)part.left;
+	memcpy(hello->session_id, part.at, part.left);
+	if (dtls && take_vector(&rest, 1, &part) != 0)
+		return -1;
+	/* cipher_suites, legacy_compression_methods */
+	if (take_vector(&rest, 2, &part) != 0 || take_vector(&rest, 1, &part) != 0)
+		return -1;
+	/* A hello may end here: extensions came with RFC 3546. */
+	if (rest.left != 0 && (take_vector(&rest, 2, &part) != 0 || rest.left != 0 ||
+			       read_extensions(hello, part, &seen) != 0))
+		return -1;
+	hello->offer = offer_of(hello, &seen);
+	return 0;
+}

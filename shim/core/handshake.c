@@ -1,0 +1,254 @@
+#include "rg_handshake.h"
+
+#include <string.h>
+
+/* Handshake types (RFC 8446 B.3, RFC 5246 7.4, RFC 6347 4.3.2). */
+enum {
+	HELLO_REQUEST = 0,
+	CLIENT_HELLO = 1,
+	SERVER_HELLO = 2,
+	HELLO_VERIFY_REQUEST = 3,
+	CERTIFICATE = 11,
+	SERVER_KEY_EXCHANGE = 12,
+	SERVER_HELLO_DONE = 14,
+	FINISHED = 20,
+	KEY_UPDATE = 24
+};
+
+#define HEADER_BYTES       4
+#define DTLS_HEADER_BYTES  12
+#define DTLS_MAJOR         0xfe
+#define RANDOM_BYTES       32
+#define VERSION_TLS12      0x0303
+#define VERSION_TLS13      0x0304
+#define EXT_PRE_SHARED_KEY 41
+#define EXT_SUPPORTED_VERSIONS 43
+#define ALERT_WARNING           1
+#define ALERT_NO_RENEGOTIATION  100
+
+/* The random of a ServerHello that is a HelloRetryRequest (RFC 8446 4.1.3). */
+static const uint8_t retry_random[RANDOM_BYTES] = {
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+
+void rg_handshake_reset(struct rg_handshake *handshake)
+{
+	memset(handshake, 0, sizeof *handshake);
+}
+
+static unsigned number16(const uint8_t *at)
+{
+	return (unsigned)at[0] << 8 | at[1];
+}
+
+/* Does the list of extensions at AT have TYPE? *BODY and *BODY_BYTES are its content then. */
+static bool find_extension(const uint8_t *at, size_t bytes, unsigned type, const uint8_t **body, size_t *body_bytes)
+{
+	while (bytes >= 4) {
+		size_t length = number16(at + 2);
+
+		if (length > bytes - 4)
+			return false;
+		*body = at + 4;
+		*body_bytes = length;
+		if (number16(at) == type)
+			return true;
+		at += 4 + length;
+		bytes -= 4 + length;
+	}
+	return false;
+}
+
+/* The extensions of a ServerHello whose fixed part is FIXED bytes: the version, and whether a PSK was accepted. */
+static bool read_server_extensions(struct rg_handshake *handshake, const uint8_t *body, size_t bytes, size_t fixed)
+{
+	const uint8_t *extension;
+	size_t extension_bytes;
+
+	if (bytes < fixed + 2)
+		return false;
+	body += fixed + 2;
+	bytes -= fixed + 2;
+	if (find_extension(body, bytes, EXT_SUPPORTED_VERSIONS, &extension, &extension_bytes) && extension_bytes == 2)
+		handshake->negotiated = (uint16_t)number16(extension);
+	return find_extension(body, bytes, EXT_PRE_SHARED_KEY, &extension, &extension_bytes);
+}
+
+static enum rg_sign answered(struct rg_handshake *handshake, bool resumed)
+{
+	if (handshake->answered || handshake->established)
+		return RG_SIGN_NONE;
+	handshake->answered = true;
+	handshake->resumed = resumed;
+	return RG_SIGN_ANSWERED;
+}
+
+/*
+ * A ServerHello (RFC 8446 4.1.3) of a first handshake. In TLS 1.3 it accepts a PSK or not. Before, an echo of the session id
+ * is the resumption (RFC 5246 7.4.1.3, RFC 5077 3.4); without an echo the messages that follow tell.
+ */
+static enum rg_sign server_hello(struct rg_handshake *handshake, const uint8_t *body, size_t bytes)
+{
+	const struct rg_client_hello *hello = &handshake->hello;
+	const uint8_t *id = body + 2 + RANDOM_BYTES + 1;
+	size_t id_bytes, fixed;
+	bool psk;
+
+	handshake->unanswered = false;
+	if (handshake->established || bytes < 2 + RANDOM_BYTES + 1)
+		return RG_SIGN_NONE; /* a renegotiation goes on: its hello was not kept */
+	handshake->again = memcmp(body + 2, retry_random, RANDOM_BYTES) == 0;
+	id_bytes = body[2 + RANDOM_BYTES];
+	fixed = 2 + RANDOM_BYTES + 1 + id_bytes + 2 + 1;
+	if (handshake->again || bytes < fixed)
+		return RG_SIGN_NONE;
+	handshake->negotiated = (uint16_t)number16(body);
+	psk = read_server_extensions(handshake, body, bytes, fixed);
+	if (handshake->negotiated == VERSION_TLS13)
+		return answered(handshake, psk);
+	if (id_bytes != 0 && id_bytes == hello->session_id_bytes && memcmp(id, hello->session_id, id_bytes) == 0)
+		return answered(handshake, true);
+	return RG_SIGN_NONE;
+}
+
+static enum rg_sign client_hello(struct rg_handshake *handshake, const uint8_t *body, size_t bytes, bool dtls)
+{
+	enum rg_sign sign = RG_SIGN_CLIENT_HELLO;
+
+	if (handshake->running && handshake->again) {
+		handshake->again = false;
+		return RG_SIGN_NONE;
+	}
+	if (handshake->established)
+		sign = handshake->solicited ? RG_SIGN_NONE : RG_SIGN_RENEGOTIATION;
+	if (sign == RG_SIGN_RENEGOTIATION) {
+		/* Whether a handshake follows is up to libssl; the ServerHello will tell. */
+		handshake->unanswered = true;
+		return sign;
+	}
+	handshake->solicited = false;
+	handshake->running = true;
+	handshake->side = RG_SIDE_SERVER;
+	handshake->finished_read = handshake->finished_written = false;
+	handshake->resumed = handshake->answered = false;
+	handshake->negotiated = 0;
+	(void)rg_client_hello_read(&handshake->hello, body, bytes, dtls);
+	return sign;
+}
+
+static enum rg_sign finished(struct rg_handshake *handshake, bool written)
+{
+	if (!handshake->running)
+		return RG_SIGN_NONE; /* post-handshake authentication (RFC 8446 4.6.2), a retransmission */
+	if (written)
+		handshake->finished_written = true;
+	else
+		handshake->finished_read = true;
+	if (!handshake->finished_read || !handshake->finished_written)
+		return RG_SIGN_NONE;
+	handshake->running = false;
+	if (handshake->established)
+		return RG_SIGN_NONE;
+	handshake->established = true;
+	return RG_SIGN_FINISHED;
+}
+
+static enum rg_sign read_message(struct rg_handshake *handshake, uint8_t type, const uint8_t *body, size_t bytes, bool dtls)
+{
+	switch (type) {
+	case CLIENT_HELLO:
+		return client_hello(handshake, body, bytes, dtls);
+	case HELLO_REQUEST:
+		/* To be ignored while a handshake runs (RFC 5246 7.4.1.1). */
+		if (!handshake->established || handshake->running)
+			return RG_SIGN_NONE;
+		handshake->unanswered = true;
+		return RG_SIGN_RENEGOTIATION;
+	case FINISHED:
+		return finished(handshake, false);
+	case KEY_UPDATE:
+		return handshake->established ? RG_SIGN_KEY_UPDATE : RG_SIGN_NONE;
+	default:
+		return RG_SIGN_NONE;
+	}
+}
+
+static enum rg_sign written_message(struct rg_handshake *handshake, uint8_t type, const uint8_t *body, size_t bytes)
+{
+	enum rg_sign sign = RG_SIGN_NONE, last;
+
+	switch (type) {
+	case HELLO_REQUEST:
+		handshake->solicited = true;
+		return RG_SIGN_NONE;
+	case CLIENT_HELLO:
+		handshake->side = RG_SIDE_CLIENT;
+		handshake->running = true;
+		handshake->unanswered = false;
+		handshake->finished_read = handshake->finished_written = false;
+		return RG_SIGN_NONE;
+	case HELLO_VERIFY_REQUEST:
+		handshake->again = true;
+		return RG_SIGN_NONE;
+	case SERVER_HELLO:
+		return server_hello(handshake, body, bytes);
+	case CERTIFICATE:
+	case SERVER_KEY_EXCHANGE:
+	case SERVER_HELLO_DONE:
+		/* Up to TLS 1.2 only a full handshake has these (RFC 5246 7.3). */
+		return answered(handshake, false);
+	case FINISHED:
+		/* Up to TLS 1.2 the server finishes first when it resumes. */
+		if (handshake->side == RG_SIDE_SERVER && handshake->running && !handshake->finished_read)
+			sign = answered(handshake, true);
+		last = finished(handshake, true);
+		return last == RG_SIGN_NONE ? sign : last;
+	default:
+		return RG_SIGN_NONE;
+	}
+}
+
+enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, int version, int content_type,
+				  const uint8_t *message, size_t bytes, bool pristine)
+{
+	bool dtls = version >> 8 == DTLS_MAJOR;
+	size_t header = dtls ? DTLS_HEADER_BYTES : HEADER_BYTES;
+
+	if (content_type == RG_CONTENT_ALERT) {
+		if (!written || bytes < 2 || message[0] != ALERT_WARNING || message[1] != ALERT_NO_RENEGOTIATION)
+			return RG_SIGN_NONE;
+		/* The answer to the hello we have seen, or to one that libssl kept to itself (1.0.x, 1.1.0). */
+		bool known = handshake->unanswered;
+
+		handshake->unanswered = false;
+		return known ? RG_SIGN_NONE : RG_SIGN_REFUSED;
+	}
+	if (content_type != RG_CONTENT_HANDSHAKE || bytes < header)
+		return RG_SIGN_NONE;
+	if (pristine && handshake->established && message[0] == CLIENT_HELLO)
+		rg_handshake_reset(handshake);
+	return written ? written_message(handshake, message[0], message + header, bytes - header)
+		       : read_message(handshake, message[0], message + header, bytes - header, dtls);
+}
+
+const char *rg_version_name(unsigned version)
+{
+	switch (version) {
+	case 0x0300:
+		return "SSLv3";
+	case 0x0301:
+		return "TLSv1";
+	case 0x0302:
+		return "TLSv1.1";
+	case VERSION_TLS12:
+		return "TLSv1.2";
+	case VERSION_TLS13:
+		return "TLSv1.3";
+	case 0xfeff:
+		return "DTLSv1";
+	case 0xfefd:
+		return "DTLSv1.2";
+	default:
+		return "";
+	}
+}

@@ -1,0 +1,386 @@
+#include "rg_ledger.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "siphash.h"
+
+#define RG_WAYS       8
+#define CACHE_LINE    64
+#define NS_PER_S      UINT64_C(1000000000)
+#define LOG_AGAIN_S   60
+#define MAGIC         UINT64_C(0x7265476e65723031) /* "10reneGr" */
+
+/*
+ * A claim lasts as long as writing a few words does. One that is older belongs to a process that was killed, and
+ * anyone may take the place over; until then others try this often whether it is done.
+ */
+#define CLAIM_UNIT_SHIFT 27 /* 134 ms */
+#define CLAIM_STALE_UNITS 8
+#define CLAIM_TRIES       2000
+
+/* The account of one event: the limit's state, and counts that only people look at. */
+struct count {
+	_Atomic uint64_t word;     /* rg_limit */
+	_Atomic uint32_t events;   /* ever */
+	_Atomic uint32_t run;      /* since the client was last quiet */
+	_Atomic uint32_t acted;
+	_Atomic uint32_t logged_s; /* when a line was last due, monotonic, plus one; 0: never */
+};
+
+/*
+ * `id` is 0 where the place is free, odd (the hash of the client) where it is taken, and even while somebody
+ * claims it: the upper 48 bits of his client's hash, then the time of the claim.
+ */
+struct place {
+	_Alignas(CACHE_LINE) _Atomic uint64_t id;
+	_Atomic uint64_t last_ns;
+	_Atomic uint64_t first_ns;
+	_Atomic uint64_t address[2];
+	_Atomic uint32_t family;
+	_Atomic uint32_t outcomes[RG_OUTCOME_COUNT];
+	uint32_t reserved;
+	struct count counts[RG_EVENT_COUNT];
+};
+
+struct rg_ledger {
+	uint64_t magic;
+	uint32_t places;
+	uint32_t place_bytes;
+	uint8_t seed[16];
+	_Alignas(CACHE_LINE) _Atomic uint64_t log_word;
+	_Atomic uint64_t evictions;
+	_Atomic uint64_t evictions_unquiet;
+	_Atomic uint32_t log_suppressed;
+	_Atomic uint32_t announced;
+	_Alignas(CACHE_LINE) struct place table[];
+};
+
+_Static_assert(sizeof(struct place) % CACHE_LINE == 0 && sizeof(struct place) == 192, "laid out for cache lines");
+_Static_assert(sizeof(struct rg_ledger) == 128, "the same for every word size");
+
+#define LOAD(object)         atomic_load_explicit(&(object), memory_order_relaxed)
+#define STORE(object, value) atomic_store_explicit(&(object), value, memory_order_relaxed)
+#define ADD(object, value)   atomic_fetch_add_explicit(&(object), value, memory_order_relaxed)
+
+static uint32_t places_for(uint32_t clients)
+{
+	return (clients + RG_WAYS - 1) / RG_WAYS * RG_WAYS;
+}
+
+size_t rg_ledger_bytes(uint32_t clients)
+{
+	return sizeof(struct rg_ledger) + (size_t)places_for(clients) * sizeof(struct place);
+}
+
+struct rg_ledger *rg_ledger_make(void *memory, uint32_t clients, const uint8_t seed[16])
+{
+	struct rg_ledger *ledger = memory;
+
+	ledger->magic = MAGIC;
+	ledger->places = places_for(clients);
+	ledger->place_bytes = sizeof(struct place);
+	memcpy(ledger->seed, seed, sizeof ledger->seed);
+	return ledger;
+}
+
+struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_client *client)
+{
+	uint8_t input[sizeof client->address + 1];
+	struct rg_key key = {.client = *client};
+
+	memcpy(input, client->address, sizeof client->address);
+	input[sizeof client->address] = client->family;
+	key.id = rg_siphash(ledger->seed, input, sizeof input) | 1;
+	return key;
+}
+
+/* The first of the places where this id may be. */
+static uint32_t first_place(const struct rg_ledger *ledger, uint64_t id)
+{
+	return (uint32_t)(((id >> 8 & UINT32_MAX) * (ledger->places / RG_WAYS)) >> 32) * RG_WAYS;
+}
+
+static uint16_t tag_of(uint64_t id)
+{
+	return (uint16_t)(id >> 52);
+}
+
+static uint64_t claim_word(uint64_t id, uint64_t now_ns)
+{
+	return (id & ~UINT64_C(0xffff)) | (now_ns >> CLAIM_UNIT_SHIFT & 0x7fff) << 1;
+}
+
+static bool is_claim(uint64_t id)
+{
+	return id != 0 && (id & 1) == 0;
+}
+
+static bool claim_is_stale(uint64_t claim, uint64_t now_ns)
+{
+	return (((now_ns >> CLAIM_UNIT_SHIFT) - (claim >> 1)) & 0x7fff) > CLAIM_STALE_UNITS;
+}
+
+static bool claims_same(uint64_t claim, uint64_t id)
+{
+	return is_claim(claim) && claim >> 16 == id >> 16;
+}
+
+static struct place *search(struct rg_ledger *ledger, struct rg_key *key)
+{
+	uint32_t first = first_place(ledger, key->id);
+
+	if (key->place_hint - first >= RG_WAYS)
+		key->place_hint = first;
+	if (atomic_load_explicit(&ledger->table[key->place_hint].id, memory_order_acquire) == key->id)
+		return &ledger->table[key->place_hint];
+	for (uint32_t i = first; i < first + RG_WAYS; i++)
+		if (atomic_load_explicit(&ledger->table[i].id, memory_order_acquire) == key->id) {
+			key->place_hint = i;
+			return &ledger->table[i];
+		}
+	return NULL;
+}
+
+static bool is_quiet(const struct place *place, uint64_t id, uint64_t now_ns)
+{
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++)
+		if (!rg_limit_is_quiet(LOAD(place->counts[i].word), tag_of(id), now_ns))
+			return false;
+	return true;
+}
+
+/* How willingly a place is given away: the higher the sooner. 0: not now. */
+static uint64_t willingness(const struct place *place, uint64_t id, uint64_t now_ns)
+{
+	uint64_t idle_ns = now_ns - LOAD(place->last_ns);
+
+	if (id == 0)
+		return UINT64_MAX;
+	if (is_claim(id))
+		return claim_is_stale(id, now_ns) ? UINT64_MAX - 1 : 0;
+	if (idle_ns > INT64_MAX)
+		idle_ns = 0; /* heard of after NOW_NS was read */
+	return (is_quiet(place, id, now_ns) ? UINT64_C(1) << 63 : 1) + (idle_ns >> 1);
+}
+
+/*
+ * Two that claim a place for the same client at once: the one with the higher place gives his up; the other waits for that.
+ * True if PLACE may be kept.
+ */
+static bool claim_stands(struct rg_ledger *ledger, uint32_t first, uint32_t mine, uint64_t id)
+{
+	for (uint32_t i = first; i < first + RG_WAYS; i++) {
+		for (unsigned tries = 0; i != mine; tries++) {
+			uint64_t other = atomic_load(&ledger->table[i].id);
+
+			if (other == id || (claims_same(other, id) && i < mine))
+				return false;
+			if (!claims_same(other, id) || tries == CLAIM_TRIES)
+				break;
+		}
+	}
+	return true;
+}
+
+static void write_place(struct place *place, const struct rg_key *key, uint64_t now_ns)
+{
+	uint64_t address[2];
+
+	memcpy(address, key->client.address, sizeof address);
+	STORE(place->address[0], address[0]);
+	STORE(place->address[1], address[1]);
+	STORE(place->family, key->client.family);
+	STORE(place->first_ns, now_ns);
+	STORE(place->last_ns, now_ns);
+	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
+		STORE(place->outcomes[i], 0);
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		STORE(place->counts[i].word, 0);
+		STORE(place->counts[i].events, 0);
+		STORE(place->counts[i].run, 0);
+		STORE(place->counts[i].acted, 0);
+		STORE(place->counts[i].logged_s, 0);
+	}
+	atomic_store(&place->id, key->id);
+}
+
+/* One attempt to give the client a place: the place, or NULL where another was faster. */
+static struct place *settle(struct rg_ledger *ledger, struct rg_key *key, uint64_t now_ns)
+{
+	uint32_t first = first_place(ledger, key->id), best = first;
+	uint64_t best_id = 0, most_willing = 0;
+
+	for (uint32_t i = first; i < first + RG_WAYS; i++) {
+		uint64_t id = atomic_load(&ledger->table[i].id);
+		uint64_t willing = willingness(&ledger->table[i], id, now_ns);
+
+		if (willing > most_willing) {
+			most_willing = willing;
+			best = i;
+			best_id = id;
+		}
+	}
+	if (most_willing == 0 ||
+	    !atomic_compare_exchange_strong(&ledger->table[best].id, &best_id, claim_word(key->id, now_ns)))
+		return NULL;
+	if (best_id & 1) {
+		ADD(ledger->evictions, 1);
+		if (most_willing < UINT64_C(1) << 63)
+			ADD(ledger->evictions_unquiet, 1);
+	}
+	if (!claim_stands(ledger, first, best, key->id)) {
+		atomic_store(&ledger->table[best].id, 0);
+		return NULL;
+	}
+	write_place(&ledger->table[best], key, now_ns);
+	key->place_hint = best;
+	return &ledger->table[best];
+}
+
+static struct place *find(struct rg_ledger *ledger, struct rg_key *key, uint64_t now_ns)
+{
+	struct place *place = search(ledger, key);
+
+	for (unsigned tries = 0; place == NULL && tries < CLAIM_TRIES; tries++) {
+		place = settle(ledger, key, now_ns);
+		if (place == NULL)
+			place = search(ledger, key);
+	}
+	return place;
+}
+
+/* Claim the line that is due at most once in LOG_AGAIN_S. */
+static bool claim_line(struct count *count, uint64_t now_ns)
+{
+	uint32_t now_s = (uint32_t)(now_ns / NS_PER_S) + 1;
+	uint32_t logged_s = LOAD(count->logged_s);
+
+	return (logged_s == 0 || now_s - logged_s >= LOG_AGAIN_S) &&
+	       atomic_compare_exchange_strong(&count->logged_s, &logged_s, now_s);
+}
+
+struct rg_tally rg_ledger_enter(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
+				const struct rg_limit *limit, bool keep_over, uint64_t now_ns)
+{
+	struct place *place = find(ledger, key, now_ns);
+	struct rg_tally tally = {.over = limit != NULL && limit->period_s == 0, .count = 1};
+	struct rg_limit_step step;
+	struct count *count;
+	uint64_t word;
+
+	if (place == NULL)
+		return tally;
+	STORE(place->last_ns, now_ns);
+	count = &place->counts[event];
+	ADD(count->events, 1);
+	if (limit == NULL) {
+		tally.count = ADD(count->run, 1) + 1;
+		return tally;
+	}
+	word = LOAD(count->word);
+	do
+		step = rg_limit_event(word, tag_of(key->id), now_ns, limit, keep_over);
+	while (!atomic_compare_exchange_weak(&count->word, &word, step.word));
+	if (step.quiet && limit->period_s != 0)
+		STORE(count->run, 0);
+	tally.count = ADD(count->run, 1) + 1;
+	tally.over = step.over;
+	tally.log_due = step.over && claim_line(count, now_ns);
+	return tally;
+}
+
+void rg_ledger_outcome(struct rg_ledger *ledger, struct rg_key *key, enum rg_outcome outcome)
+{
+	struct place *place = search(ledger, key);
+
+	if (place != NULL)
+		ADD(place->outcomes[outcome], 1);
+}
+
+void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event)
+{
+	struct place *place = search(ledger, key);
+
+	if (place != NULL)
+		ADD(place->counts[event].acted, 1);
+}
+
+bool rg_ledger_is_over(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event, const struct rg_limit *limit,
+		       uint64_t now_ns)
+{
+	struct place *place = search(ledger, key);
+
+	return place != NULL && rg_limit_is_over(LOAD(place->counts[event].word), tag_of(key->id), now_ns, limit);
+}
+
+bool rg_ledger_is_full(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event, const struct rg_limit *limit,
+		       uint64_t now_ns)
+{
+	struct place *place = search(ledger, key);
+
+	return limit->period_s == 0 ||
+	       (place != NULL && rg_limit_is_full(LOAD(place->counts[event].word), tag_of(key->id), now_ns, limit));
+}
+
+bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate, uint64_t now_ns, uint32_t *suppressed)
+{
+	uint64_t word = LOAD(ledger->log_word);
+	struct rg_limit_step step;
+
+	do {
+		step = rg_limit_event(word, 0, now_ns, rate, false);
+		if (step.over) {
+			ADD(ledger->log_suppressed, 1);
+			return false;
+		}
+	} while (!atomic_compare_exchange_weak(&ledger->log_word, &word, step.word));
+	*suppressed = atomic_exchange(&ledger->log_suppressed, 0);
+	return true;
+}
+
+void rg_ledger_log_lost(struct rg_ledger *ledger, uint32_t lines)
+{
+	ADD(ledger->log_suppressed, lines);
+}
+
+bool rg_ledger_announce(struct rg_ledger *ledger)
+{
+	return atomic_exchange(&ledger->announced, 1) == 0;
+}
+
+uint32_t rg_ledger_places(const struct rg_ledger *ledger)
+{
+	return ledger->places;
+}
+
+uint64_t rg_ledger_evictions(const struct rg_ledger *ledger)
+{
+	return LOAD(ledger->evictions);
+}
+
+uint64_t rg_ledger_evictions_unquiet(const struct rg_ledger *ledger)
+{
+	return LOAD(ledger->evictions_unquiet);
+}
+
+bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg_account *account)
+{
+	const struct place *place = &ledger->table[index];
+	uint64_t id = atomic_load_explicit(&place->id, memory_order_acquire);
+	uint64_t address[2] = {LOAD(place->address[0]), LOAD(place->address[1])};
+
+	if ((id & 1) == 0)
+		return false;
+	memcpy(account->client.address, address, sizeof address);
+	account->client.family = (uint8_t)LOAD(place->family);
+	account->first_ns = LOAD(place->first_ns);
+	account->last_ns = LOAD(place->last_ns);
+	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
+		account->outcomes[i] = LOAD(place->outcomes[i]);
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		account->events[i] = LOAD(place->counts[i].events);
+		account->acted[i] = LOAD(place->counts[i].acted);
+	}
+	return atomic_load_explicit(&place->id, memory_order_acquire) == id;
+}

@@ -1,0 +1,65 @@
+#include "rg_limit.h"
+
+#define TIME_BITS 52
+#define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
+#define NS_PER_S  UINT64_C(1000000000)
+
+/* How long a kept event without a limit keeps its client over: there is no rate at which it could drain. */
+#define UNLIMITED_OVER_S 60
+
+static uint64_t ticks(uint64_t ns)
+{
+	return (ns / RG_TICK_NS) & TIME_MASK;
+}
+
+static uint64_t event_ticks(const struct rg_limit *limit)
+{
+	return limit->period_s == 0 ? UNLIMITED_OVER_S * NS_PER_S / RG_TICK_NS
+				    : limit->period_s * NS_PER_S / RG_TICK_NS / limit->count;
+}
+
+/* What COUNT events put on the account. */
+static uint64_t full_ticks(const struct rg_limit *limit)
+{
+	return limit->period_s == 0 ? 0 : limit->count * event_ticks(limit);
+}
+
+/* How far the account is ahead of now; 0 where it has drained, belongs to another client or can not be true. */
+static uint64_t ahead(uint64_t word, uint16_t tag, uint64_t now)
+{
+	uint64_t distance = ((word & TIME_MASK) - now) & TIME_MASK;
+	uint64_t farthest = 2 * RG_LIMIT_PERIOD_MAX_S * NS_PER_S / RG_TICK_NS;
+
+	return word >> TIME_BITS == (tag & 0xfff) && distance <= farthest ? distance : 0;
+}
+
+struct rg_limit_step rg_limit_event(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit,
+				    bool keep_over)
+{
+	uint64_t now = ticks(now_ns);
+	uint64_t before = ahead(word, tag, now);
+	uint64_t after = before + event_ticks(limit);
+	struct rg_limit_step step = {.over = after > full_ticks(limit), .quiet = before == 0};
+
+	if (step.over && keep_over)
+		after = full_ticks(limit) + event_ticks(limit);
+	else if (step.over)
+		after = before;
+	step.word = (uint64_t)(tag & 0xfff) << TIME_BITS | ((now + after) & TIME_MASK);
+	return step;
+}
+
+bool rg_limit_is_over(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit)
+{
+	return ahead(word, tag, ticks(now_ns)) > full_ticks(limit);
+}
+
+bool rg_limit_is_full(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit)
+{
+	return ahead(word, tag, ticks(now_ns)) + event_ticks(limit) > full_ticks(limit);
+}
+
+bool rg_limit_is_quiet(uint64_t word, uint16_t tag, uint64_t now_ns)
+{
+	return ahead(word, tag, ticks(now_ns)) == 0;
+}

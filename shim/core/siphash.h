@@ -1,0 +1,13 @@
+/*
+ * SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash for short inputs, so that nobody who does not know the key
+ * can make clients collide. Pure.
+ */
+#ifndef RG_SIPHASH_H
+#define RG_SIPHASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint64_t rg_siphash(const uint8_t key[16], const uint8_t *data, size_t bytes);
+
+#endif

@@ -1,0 +1,267 @@
+/*
+ * What is exported: one stub for each function of libssl that stands between the program and us. A stub finds the real function,
+ * forwards, and asks the guard; it decides nothing. exports.map lists the same names.
+ *
+ * Inside some builds libssl's functions call each other through the PLT, and land here again: a stub
+ * within a stub must be harmless, and is: the guard's questions have the same answer twice.
+ */
+#include <stddef.h>
+
+#include "rg_guard.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define CTRL_SET_MSG_CALLBACK 15 /* SSL_CTRL_SET_MSG_CALLBACK */
+
+#define X(returns, name, arguments) EXPORT returns name arguments;
+RG_LIBSSL_HOOKS(X)
+#undef X
+
+/* --- calls that may read from the peer: -1 or 0, as each documents its errors, once the connection is refused --- */
+
+int SSL_read(struct ssl_st *ssl, void *buffer, int bytes)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	int result;
+
+	if (lib == NULL)
+		return -1;
+	result = lib->SSL_read(ssl, buffer, bytes);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+}
+
+int SSL_peek(struct ssl_st *ssl, void *buffer, int bytes)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	int result;
+
+	if (lib == NULL)
+		return -1;
+	result = lib->SSL_peek(ssl, buffer, bytes);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+}
+
+int SSL_write(struct ssl_st *ssl, const void *data, int bytes)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	int result;
+
+	if (lib == NULL)
+		return -1;
+	result = lib->SSL_write(ssl, data, bytes);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+}
+
+int SSL_do_handshake(struct ssl_st *ssl)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	int result;
+
+	if (lib == NULL)
+		return -1;
+	result = lib->SSL_do_handshake(ssl);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+}
+
+int SSL_accept(struct ssl_st *ssl)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	int result;
+
+	if (lib == NULL)
+		return -1;
+	result = lib->SSL_accept(ssl);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+}
+
+int SSL_connect(struct ssl_st *ssl)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	int result;
+
+	if (lib == NULL)
+		return -1;
+	result = lib->SSL_connect(ssl);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+}
+
+int SSL_read_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	int result;
+
+	if (lib == NULL || lib->SSL_read_ex == NULL)
+		return 0;
+	result = lib->SSL_read_ex(ssl, buffer, bytes, read_bytes);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
+}
+
+int SSL_peek_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	int result;
+
+	if (lib == NULL || lib->SSL_peek_ex == NULL)
+		return 0;
+	result = lib->SSL_peek_ex(ssl, buffer, bytes, read_bytes);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
+}
+
+int SSL_write_ex(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	int result;
+
+	if (lib == NULL || lib->SSL_write_ex == NULL)
+		return 0;
+	result = lib->SSL_write_ex(ssl, data, bytes, written);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
+}
+
+int SSL_write_ex2(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t flags, size_t *written)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	int result;
+
+	if (lib == NULL || lib->SSL_write_ex2 == NULL)
+		return 0;
+	result = lib->SSL_write_ex2(ssl, data, bytes, flags, written);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
+}
+
+/* 0 is SSL_READ_EARLY_DATA_ERROR. */
+int SSL_read_early_data(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	int result;
+
+	if (lib == NULL || lib->SSL_read_early_data == NULL)
+		return 0;
+	result = lib->SSL_read_early_data(ssl, buffer, bytes, read_bytes);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
+}
+
+int SSL_write_early_data(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	int result;
+
+	if (lib == NULL || lib->SSL_write_early_data == NULL)
+		return 0;
+	result = lib->SSL_write_early_data(ssl, data, bytes, written);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
+}
+
+ssize_t SSL_sendfile(struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int flags)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	ssize_t result;
+
+	if (lib == NULL || lib->SSL_sendfile == NULL)
+		return -1;
+	result = lib->SSL_sendfile(ssl, fd, offset, bytes, flags);
+	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+}
+
+/* --- where contexts and connections come from, and begin anew --- */
+
+struct ssl_ctx_st *SSL_CTX_new(const struct ssl_method_st *method)
+{
+	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+
+	if (lib == NULL)
+		return NULL;
+	rg_guard_context(lib, method);
+	return lib->SSL_CTX_new(method);
+}
+
+struct ssl_ctx_st *SSL_CTX_new_ex(void *library_context, const char *properties, const struct ssl_method_st *method)
+{
+	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+
+	if (lib == NULL || lib->SSL_CTX_new_ex == NULL)
+		return NULL;
+	rg_guard_context(lib, method);
+	return lib->SSL_CTX_new_ex(library_context, properties, method);
+}
+
+struct ssl_st *SSL_new(struct ssl_ctx_st *ctx)
+{
+	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+	struct ssl_st *ssl = lib != NULL ? lib->SSL_new(ctx) : NULL;
+
+	if (ssl != NULL)
+		rg_guard_connection(lib, ssl);
+	return ssl;
+}
+
+int SSL_clear(struct ssl_st *ssl)
+{
+	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+
+	if (lib == NULL)
+		return 0;
+	rg_guard_restart(lib, ssl);
+	return lib->SSL_clear(ssl);
+}
+
+void SSL_set_accept_state(struct ssl_st *ssl)
+{
+	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+
+	if (lib == NULL)
+		return;
+	rg_guard_restart(lib, ssl);
+	lib->SSL_set_accept_state(ssl);
+}
+
+void SSL_set_connect_state(struct ssl_st *ssl)
+{
+	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+
+	if (lib == NULL)
+		return;
+	rg_guard_restart(lib, ssl);
+	lib->SSL_set_connect_state(ssl);
+}
+
+/* --- the program's own message callback: ours stays, and calls theirs --- */
+
+void SSL_set_msg_callback(struct ssl_st *ssl, rg_msg_callback *callback)
+{
+	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+
+	if (lib != NULL && !rg_guard_keeps_callback(lib, ssl, callback))
+		lib->SSL_set_msg_callback(ssl, callback);
+}
+
+long SSL_callback_ctrl(struct ssl_st *ssl, int command, void (*callback)(void))
+{
+	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+
+	if (lib == NULL)
+		return 0;
+	if (command == CTRL_SET_MSG_CALLBACK && rg_guard_keeps_callback(lib, ssl, (rg_msg_callback *)callback))
+		return 1;
+	return lib->SSL_callback_ctrl(ssl, command, callback);
+}
+
+void SSL_CTX_set_msg_callback(struct ssl_ctx_st *ctx, rg_msg_callback *callback)
+{
+	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+
+	if (lib == NULL)
+		return;
+	rg_guard_note_callback(lib, ctx, callback);
+	lib->SSL_CTX_set_msg_callback(ctx, callback);
+}
+
+long SSL_CTX_callback_ctrl(struct ssl_ctx_st *ctx, int command, void (*callback)(void))
+{
+	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+
+	if (lib == NULL)
+		return 0;
+	if (command == CTRL_SET_MSG_CALLBACK)
+		rg_guard_note_callback(lib, ctx, (rg_msg_callback *)callback);
+	return lib->SSL_CTX_callback_ctrl(ctx, command, callback);
+}
