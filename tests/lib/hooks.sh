@@ -34,16 +34,3 @@ served_out() {
 	wait "$server_pid" 2>/dev/null
 	return 0
 }
-
-# all_fields LINE KEY=REGEX...: every field matches; says which does not.
-all_fields() {
-	local line=$1 pair value status=0
-	shift
-	for pair in "$@"; do
-		value=$(value_of "$line" "${pair%%=*}")
-		[[ $value =~ ^(${pair#*=})$ ]] && continue
-		diag "${pair%%=*} is '$value', wanted '${pair#*=}', in: $line"
-		status=1
-	done
-	return $status
-}

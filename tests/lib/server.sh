@@ -46,21 +46,19 @@ stop() {
 
 gone() { ! kill -0 "$1" 2>/dev/null || [ "$(ps -o stat= -p "$1" | cut -c1)" = Z ]; }
 
-# guarded [VARIABLE=VALUE]... COMMAND...: COMMAND under the shim, with lines on standard error unless told otherwise.
-guarded() {
-	env RENEGUARD_LOG="${RENEGUARD_LOG:-stderr}" LD_PRELOAD="$shim" "$@"
-}
-
-# either HALF COMMAND...: HALF is `with` or `without` the shim. So one test body states both halves.
-either() {
+# under with|without [VARIABLE=VALUE]...: sets the words that put a command under the shim (lines go to standard error unless told
+# otherwise), or leave it alone, into ${under[@]}. So one test body states both halves, and $! is the program's own pid.
+under() {
 	local half=$1
 	shift
-	if [ "$half" = with ]; then guarded "$@"; else env "$@"; fi
+	under=(env)
+	[ "$half" = without ] || under+=(RENEGUARD_LOG=stderr LD_PRELOAD="$shim")
+	under+=("$@")
 }
 
 peer() { timeout 60 "$tools/tlspeer" "$@" 2>&1; }
 
-# peer_ends COMMAND...: the summary line alone.
+# The summary line alone.
 peer_summary() { peer "$@" | grep '^summary'; }
 
 storm() { timeout 60 "$tools/tlsstorm" "$@" 2>&1; }

@@ -68,6 +68,19 @@ field() {
 
 value_of() { sed -n "s/^\(.* \)\{0,1\}$2=\([^ ]*\).*/\2/p" <<<"$1" | head -n 1; }
 
+# all_fields LINE KEY=REGEX...: every field matches; says which does not.
+all_fields() {
+	local line=$1 pair value status=0
+	shift
+	for pair in "$@"; do
+		value=$(value_of "$line" "${pair%%=*}")
+		[[ $value =~ ^(${pair#*=})$ ]] && continue
+		diag "${pair%%=*} is '$value', wanted '${pair#*=}', in: $line"
+		status=1
+	done
+	return $status
+}
+
 skip() { # NAME REASON
 	tap_points=$((tap_points + 1))
 	echo "ok $tap_points - $1 # SKIP $2"
