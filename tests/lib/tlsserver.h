@@ -101,6 +101,8 @@ static void flush(struct connection *c)
 
 static void detach(struct connection *c)
 {
+	if (c->ret == 0)
+		SSL_shutdown(c->ssl);
 	flush(c);
 	BIO_free(c->bio);
 	close(c->fd);
