@@ -14,7 +14,8 @@
 
 enum rg_family { RG_UNKNOWN = 0, RG_IPV4 = 4, RG_IPV6 = 6 };
 
-/* An address in network byte order; an IPv4 address is in the first four bytes, the rest is zero. */
+/* An address in network byte order; an IPv4 address is in the first four bytes, the rest is zero.
+ */
 struct rg_client {
 	uint8_t address[16];
 	uint8_t family; /* enum rg_family */
@@ -34,7 +35,8 @@ struct rg_client rg_client_masked(struct rg_client client, unsigned prefix_bits)
 
 bool rg_network_contains(const struct rg_network *network, const struct rg_client *client);
 
-/* Parse "192.0.2.0/24", "2001:db8::/32" or a single address of LENGTH characters. 0, or -1 and *NETWORK is untouched. */
+/* Parse "192.0.2.0/24", "2001:db8::/32" or a single address of LENGTH characters. 0, or -1 and
+ * *NETWORK is untouched. */
 int rg_network_parse(struct rg_network *network, const char *text, size_t length);
 
 /* The address as text ("unknown" where there is none) into TEXT. */

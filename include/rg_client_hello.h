@@ -1,6 +1,6 @@
 /*
- * Reads a ClientHello (RFC 8446 4.1.2, RFC 5246 7.4.1.2) for one thing: does the client offer to resume
- * a session, and how. Every length is checked against what is there; nothing is allocated.
+ * Reads a ClientHello (RFC 8446 4.1.2, RFC 5246 7.4.1.2) for one thing: does the client offer to
+ * resume a session, and how. Every length is checked against what is there; nothing is allocated.
  * Pure; the input is hostile.
  */
 #ifndef RG_CLIENT_HELLO_H
@@ -16,17 +16,18 @@ enum rg_offer {
 	RG_OFFER_NONE,
 	RG_OFFER_SESSION_ID, /* RFC 5246 7.4.1.2 */
 	RG_OFFER_TICKET,     /* RFC 5077 3.2: a session_ticket extension that is not empty */
-	RG_OFFER_PSK,        /* RFC 8446 4.2.11: pre_shared_key */
+	RG_OFFER_PSK,	     /* RFC 8446 4.2.11: pre_shared_key */
 	/*
 	 * A session id in a hello that also speaks TLS 1.3: either 32 random bytes for middlebox
-	 * compatibility (RFC 8446 D.4) or the id of a TLS 1.2 session (RFC 8446 4.1.2). Only the server's answer tells.
+	 * compatibility (RFC 8446 D.4) or the id of a TLS 1.2 session (RFC 8446 4.1.2). Only the
+	 * server's answer tells.
 	 */
 	RG_OFFER_PERHAPS
 };
 
 struct rg_client_hello {
 	uint16_t legacy_version;
-	bool tls13;      /* supported_versions has 0x0304 */
+	bool tls13;	 /* supported_versions has 0x0304 */
 	bool early_data; /* RFC 8446 4.2.10 */
 	enum rg_offer offer;
 	uint8_t session_id_bytes;
@@ -35,8 +36,10 @@ struct rg_client_hello {
 
 /*
  * Read the BODY of a ClientHello (what follows the handshake header). DTLS: the body has a cookie.
- * Returns 0, or -1 where it is malformed; *HELLO then holds what was read before the fault, with no offer.
+ * Returns 0, or -1 where it is malformed; *HELLO then holds what was read before the fault, with no
+ * offer.
  */
-int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, size_t bytes, bool dtls);
+int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, size_t bytes,
+			 bool dtls);
 
 #endif

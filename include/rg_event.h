@@ -1,5 +1,6 @@
 /*
- * The guarded events: one row each. A policy variable, a counter of the ledger, a log key, a line of
+ * The guarded events: one row each. A policy variable, a counter of the ledger, a log key, a line
+ * of
  * --help and a column of `reneguardctl status` that mean the same event all come from this table.
  * Pure data; every layer may include it.
  */
@@ -19,12 +20,12 @@ enum rg_action {
 #define X(id, name) RG_##id,
 	RG_ACTIONS(X)
 #undef X
-		RG_ACTION_COUNT
+	    RG_ACTION_COUNT
 };
 
-#define RG_CAN(action)  (1U << (action))
-#define RG_CAN_OBSERVE  (RG_CAN(RG_OFF) | RG_CAN(RG_COUNT) | RG_CAN(RG_WARN) | RG_CAN(RG_BLOCK))
-#define RG_CAN_END      (RG_CAN_OBSERVE | RG_CAN(RG_CLOSE))
+#define RG_CAN(action)	(1U << (action))
+#define RG_CAN_OBSERVE	(RG_CAN(RG_OFF) | RG_CAN(RG_COUNT) | RG_CAN(RG_WARN) | RG_CAN(RG_BLOCK))
+#define RG_CAN_END	(RG_CAN_OBSERVE | RG_CAN(RG_CLOSE))
 #define RG_CAN_ANYTHING (RG_CAN_END | RG_CAN(RG_DECLINE))
 
 /* X(id, log name, variable, default rule, actions it knows, what it is) */
@@ -44,7 +45,7 @@ enum rg_event {
 #define X(id, name, variable, rule, actions, what) RG_##id,
 	RG_EVENTS(X)
 #undef X
-		RG_EVENT_COUNT
+	    RG_EVENT_COUNT
 };
 
 const char *rg_event_name(enum rg_event event);

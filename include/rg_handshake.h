@@ -1,8 +1,9 @@
 /*
- * Watches the messages of one connection, as libssl's message callback hands them out (SSL_set_msg_callback(3)), and
- * says what they mean: a first handshake, a renegotiation, how a resumption offer ended, a key update.
- * It needs to know nothing else about libssl. One struct for each connection, used by whichever thread
- * drives that connection. Pure: the input may be hostile, nothing is allocated.
+ * Watches the messages of one connection, as libssl's message callback hands them out
+ * (SSL_set_msg_callback(3)), and says what they mean: a first handshake, a renegotiation, how a
+ * resumption offer ended, a key update. It needs to know nothing else about libssl. One struct for
+ * each connection, used by whichever thread drives that connection. Pure: the input may be hostile,
+ * nothing is allocated.
  */
 #ifndef RG_HANDSHAKE_H
 #define RG_HANDSHAKE_H
@@ -20,40 +21,45 @@
 /* What a message meant. At most one at a time. */
 enum rg_sign {
 	RG_SIGN_NONE,
-	RG_SIGN_CLIENT_HELLO,  /* server: the first handshake begins; rg_handshake.hello says what is offered */
+	RG_SIGN_CLIENT_HELLO, /* server: the first handshake begins; rg_handshake.hello says what is
+				 offered */
 	RG_SIGN_RENEGOTIATION, /* the peer began a new handshake, unasked */
-	RG_SIGN_ANSWERED,      /* server: libssl has decided about a first handshake; .resumed says how */
-	RG_SIGN_FINISHED,      /* a first handshake is complete */
-	RG_SIGN_KEY_UPDATE,    /* the peer sent a TLS 1.3 KeyUpdate */
-	RG_SIGN_REFUSED        /* libssl itself answered the peer with no_renegotiation (RFC 5246 7.2.2) */
+	RG_SIGN_ANSWERED,   /* server: libssl has decided about a first handshake; .resumed says how
+			     */
+	RG_SIGN_FINISHED,   /* a first handshake is complete */
+	RG_SIGN_KEY_UPDATE, /* the peer sent a TLS 1.3 KeyUpdate */
+	RG_SIGN_REFUSED /* libssl itself answered the peer with no_renegotiation (RFC 5246 7.2.2) */
 };
 
 enum rg_side { RG_SIDE_UNKNOWN, RG_SIDE_SERVER, RG_SIDE_CLIENT };
 
 struct rg_handshake {
 	struct rg_client_hello hello; /* of the handshake that runs or ran last */
-	uint16_t negotiated;          /* version, as in the ServerHello; 0 before it */
-	uint8_t side;                 /* enum rg_side */
-	bool running;                 /* between ClientHello and the second Finished */
-	bool established;             /* a handshake has been completed on this connection */
-	bool solicited;               /* we asked for the next ClientHello: HelloRequest */
-	bool again;                   /* HelloRetryRequest or HelloVerifyRequest sent: the next ClientHello is no new one */
+	uint16_t negotiated;	      /* version, as in the ServerHello; 0 before it */
+	uint8_t side;		      /* enum rg_side */
+	bool running;		      /* between ClientHello and the second Finished */
+	bool established;	      /* a handshake has been completed on this connection */
+	bool solicited;		      /* we asked for the next ClientHello: HelloRequest */
+	bool again; /* HelloRetryRequest or HelloVerifyRequest sent: the next ClientHello is no new
+		       one */
 	bool finished_read, finished_written;
-	bool resumed;                 /* server: the session or PSK offered was accepted */
-	bool answered;                /* server: RG_SIGN_ANSWERED was given for this handshake */
-	bool unanswered;              /* a renegotiation was signed and libssl has not answered it yet */
+	bool resumed;	 /* server: the session or PSK offered was accepted */
+	bool answered;	 /* server: RG_SIGN_ANSWERED was given for this handshake */
+	bool unanswered; /* a renegotiation was signed and libssl has not answered it yet */
 };
 
-/* Forget everything: the program begins anew on this object (SSL_clear, SSL_set_accept_state, …). */
+/* Forget everything: the program begins anew on this object (SSL_clear, SSL_set_accept_state, …).
+ */
 void rg_handshake_reset(struct rg_handshake *handshake);
 
 /*
- * One message: WRITTEN by us or read from the peer, of CONTENT_TYPE, BYTES of MESSAGE with its handshake header; VERSION
- * as the callback was given it (0xfexx: DTLS). PRISTINE: libssl says no handshake has been finished on
- * this object since it was made or cleared, whatever we saw before.
+ * One message: WRITTEN by us or read from the peer, of CONTENT_TYPE, BYTES of MESSAGE with its
+ * handshake header; VERSION as the callback was given it (0xfexx: DTLS). PRISTINE: libssl says no
+ * handshake has been finished on this object since it was made or cleared, whatever we saw before.
  */
-enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, int version, int content_type,
-				  const uint8_t *message, size_t bytes, bool pristine);
+enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, int version,
+				  int content_type, const uint8_t *message, size_t bytes,
+				  bool pristine);
 
 /* "TLSv1.2" for a version number on the wire, or "" for one that has no name. */
 const char *rg_version_name(unsigned version);

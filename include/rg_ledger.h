@@ -1,12 +1,13 @@
 /*
- * The account of clients: a fixed table in memory that all processes of a tree share. It owns the layout of
- * that memory and nothing else: who maps it, and where, is the caller's business. No locks, no pointers in
- * it, only integers of fixed size, so that threads, forked workers and processes of another word
- * size agree, and a process that is killed at any instruction leaves it usable.
+ * The account of clients: a fixed table in memory that all processes of a tree share. It owns the
+ * layout of that memory and nothing else: who maps it, and where, is the caller's business. No
+ * locks, no pointers in it, only integers of fixed size, so that threads, forked workers and
+ * processes of another word size agree, and a process that is killed at any instruction leaves it
+ * usable.
  *
- * A client has a place in one of the RG_WAYS places that its keyed hash names (SipHash-2-4, key drawn at random
- * when the ledger was made, so nobody can aim at a place). Where all are taken, a client whose limits are all
- * quiet makes room first, then the one heard of longest ago.
+ * A client has a place in one of the RG_WAYS places that its keyed hash names (SipHash-2-4, key
+ * drawn at random when the ledger was made, so nobody can aim at a place). Where all are taken, a
+ * client whose limits are all quiet makes room first, then the one heard of longest ago.
  */
 #ifndef RG_LEDGER_H
 #define RG_LEDGER_H
@@ -30,10 +31,11 @@ enum rg_outcome {
 #define X(id, name, what) RG_OUTCOME_##id,
 	RG_OUTCOMES(X)
 #undef X
-		RG_OUTCOME_COUNT
+	    RG_OUTCOME_COUNT
 };
 
-/* A client as the ledger knows it; made once for a connection. The hint saves searching and may be wrong. */
+/* A client as the ledger knows it; made once for a connection. The hint saves searching and may be
+ * wrong. */
 struct rg_key {
 	struct rg_client client;
 	uint32_t place_hint;
@@ -42,8 +44,8 @@ struct rg_key {
 
 /* What entering one event found. */
 struct rg_tally {
-	bool over;      /* this event is over the limit */
-	bool log_due;   /* over, and no line was due for this client and event in the last minute */
+	bool over;	/* this event is over the limit */
+	bool log_due;	/* over, and no line was due for this client and event in the last minute */
 	uint32_t count; /* events since the client was last quiet, this one included */
 };
 
@@ -59,33 +61,38 @@ struct rg_account {
 /* Bytes that a ledger for at least CLIENTS clients takes. */
 size_t rg_ledger_bytes(uint32_t clients);
 
-/* Make MEMORY (zeroed, 64-byte aligned, rg_ledger_bytes(clients) long) a ledger. SEED: 16 random bytes. */
+/* Make MEMORY (zeroed, 64-byte aligned, rg_ledger_bytes(clients) long) a ledger. SEED: 16 random
+ * bytes. */
 struct rg_ledger *rg_ledger_make(void *memory, uint32_t clients, const uint8_t seed[16]);
 
 /* The key of CLIENT, which is already cut to its prefix. */
 struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_client *client);
 
 /*
- * Enter one EVENT at NOW_NS (monotonic) under LIMIT; NULL: count only, never over. KEEP_OVER: see rg_limit_event.
+ * Enter one EVENT at NOW_NS (monotonic) under LIMIT; NULL: count only, never over. KEEP_OVER: see
+ * rg_limit_event.
  */
 struct rg_tally rg_ledger_enter(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 				const struct rg_limit *limit, bool keep_over, uint64_t now_ns);
 
-/* Enter how a handshake ended; note that an action was taken on an EVENT. Nothing happens where the client has lost its place. */
+/* Enter how a handshake ended; note that an action was taken on an EVENT. Nothing happens where the
+ * client has lost its place. */
 void rg_ledger_outcome(struct rg_ledger *ledger, struct rg_key *key, enum rg_outcome outcome);
 void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event);
 
-/* Is the client over LIMIT by a kept EVENT (rg_limit_is_over)? Would its next one be over (rg_limit_is_full)? Enter nothing. */
-bool rg_ledger_is_over(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event, const struct rg_limit *limit,
-		       uint64_t now_ns);
-bool rg_ledger_is_full(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event, const struct rg_limit *limit,
-		       uint64_t now_ns);
+/* Is the client over LIMIT by a kept EVENT (rg_limit_is_over)? Would its next one be over
+ * (rg_limit_is_full)? Enter nothing. */
+bool rg_ledger_is_over(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
+		       const struct rg_limit *limit, uint64_t now_ns);
+bool rg_ledger_is_full(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
+		       const struct rg_limit *limit, uint64_t now_ns);
 
 /*
- * May a log line be written under RATE? If so true, and *SUPPRESSED is how many were held back since the
- * last; else it is counted as held back.
+ * May a log line be written under RATE? If so true, and *SUPPRESSED is how many were held back
+ * since the last; else it is counted as held back.
  */
-bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate, uint64_t now_ns, uint32_t *suppressed);
+bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate, uint64_t now_ns,
+			   uint32_t *suppressed);
 
 /* LINES that were due could not be delivered: they count as held back. */
 void rg_ledger_log_lost(struct rg_ledger *ledger, uint32_t lines);

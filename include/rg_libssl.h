@@ -1,7 +1,8 @@
 /*
- * The real libssl: the only file pair that knows how to find its functions and how its versions differ. The functions are
- * looked up once per library and kept in a table; the library is pinned, so that a table never goes stale. Any thread
- * may call anything here. No OpenSSL header is used: one binary serves every libssl.
+ * The real libssl: the only file pair that knows how to find its functions and how its versions
+ * differ. The functions are looked up once per library and kept in a table; the library is pinned,
+ * so that a table never goes stale. Any thread may call anything here. No OpenSSL header is used:
+ * one binary serves every libssl.
  */
 #ifndef RG_LIBSSL_H
 #define RG_LIBSSL_H
@@ -17,115 +18,119 @@ struct ssl_method_st;
 struct bio_st;
 struct crypto_ex_data_st;
 
-typedef void rg_msg_callback(int written, int version, int content_type, const void *message, size_t bytes, struct ssl_st *ssl,
-			     void *arg);
+typedef void rg_msg_callback(int written, int version, int content_type, const void *message,
+			     size_t bytes, struct ssl_st *ssl, void *arg);
 
-/* X(returns, name, arguments). Interposed, and in every version: a library without one of these is not guarded. */
-#define RG_LIBSSL_HOOKS_REQUIRED(X) \
-	X(int, SSL_read, (struct ssl_st *, void *, int)) \
-	X(int, SSL_write, (struct ssl_st *, const void *, int)) \
-	X(int, SSL_peek, (struct ssl_st *, void *, int)) \
-	X(int, SSL_do_handshake, (struct ssl_st *)) \
-	X(int, SSL_accept, (struct ssl_st *)) \
-	X(int, SSL_connect, (struct ssl_st *)) \
-	X(struct ssl_st *, SSL_new, (struct ssl_ctx_st *)) \
-	X(struct ssl_ctx_st *, SSL_CTX_new, (const struct ssl_method_st *)) \
-	X(int, SSL_clear, (struct ssl_st *)) \
-	X(void, SSL_set_accept_state, (struct ssl_st *)) \
-	X(void, SSL_set_connect_state, (struct ssl_st *)) \
-	X(void, SSL_set_msg_callback, (struct ssl_st *, rg_msg_callback *)) \
-	X(void, SSL_CTX_set_msg_callback, (struct ssl_ctx_st *, rg_msg_callback *)) \
-	X(long, SSL_callback_ctrl, (struct ssl_st *, int, void (*)(void))) \
+/* X(returns, name, arguments). Interposed, and in every version: a library without one of these is
+ * not guarded. */
+#define RG_LIBSSL_HOOKS_REQUIRED(X)                                                                \
+	X(int, SSL_read, (struct ssl_st *, void *, int))                                           \
+	X(int, SSL_write, (struct ssl_st *, const void *, int))                                    \
+	X(int, SSL_peek, (struct ssl_st *, void *, int))                                           \
+	X(int, SSL_do_handshake, (struct ssl_st *))                                                \
+	X(int, SSL_accept, (struct ssl_st *))                                                      \
+	X(int, SSL_connect, (struct ssl_st *))                                                     \
+	X(struct ssl_st *, SSL_new, (struct ssl_ctx_st *))                                         \
+	X(struct ssl_ctx_st *, SSL_CTX_new, (const struct ssl_method_st *))                        \
+	X(int, SSL_clear, (struct ssl_st *))                                                       \
+	X(void, SSL_set_accept_state, (struct ssl_st *))                                           \
+	X(void, SSL_set_connect_state, (struct ssl_st *))                                          \
+	X(void, SSL_set_msg_callback, (struct ssl_st *, rg_msg_callback *))                        \
+	X(void, SSL_CTX_set_msg_callback, (struct ssl_ctx_st *, rg_msg_callback *))                \
+	X(long, SSL_callback_ctrl, (struct ssl_st *, int, void (*)(void)))                         \
 	X(long, SSL_CTX_callback_ctrl, (struct ssl_ctx_st *, int, void (*)(void)))
 
 /* Interposed, but not in every version: NULL where it is missing. */
-#define RG_LIBSSL_HOOKS_OPTIONAL(X) \
-	X(int, SSL_read_ex, (struct ssl_st *, void *, size_t, size_t *)) \
-	X(int, SSL_peek_ex, (struct ssl_st *, void *, size_t, size_t *)) \
-	X(int, SSL_write_ex, (struct ssl_st *, const void *, size_t, size_t *)) \
-	X(int, SSL_write_ex2, (struct ssl_st *, const void *, size_t, uint64_t, size_t *)) \
-	X(int, SSL_read_early_data, (struct ssl_st *, void *, size_t, size_t *)) \
-	X(int, SSL_write_early_data, (struct ssl_st *, const void *, size_t, size_t *)) \
-	X(ssize_t, SSL_sendfile, (struct ssl_st *, int, off_t, size_t, int)) \
+#define RG_LIBSSL_HOOKS_OPTIONAL(X)                                                                \
+	X(int, SSL_read_ex, (struct ssl_st *, void *, size_t, size_t *))                           \
+	X(int, SSL_peek_ex, (struct ssl_st *, void *, size_t, size_t *))                           \
+	X(int, SSL_write_ex, (struct ssl_st *, const void *, size_t, size_t *))                    \
+	X(int, SSL_write_ex2, (struct ssl_st *, const void *, size_t, uint64_t, size_t *))         \
+	X(int, SSL_read_early_data, (struct ssl_st *, void *, size_t, size_t *))                   \
+	X(int, SSL_write_early_data, (struct ssl_st *, const void *, size_t, size_t *))            \
+	X(ssize_t, SSL_sendfile, (struct ssl_st *, int, off_t, size_t, int))                       \
 	X(struct ssl_ctx_st *, SSL_CTX_new_ex, (void *, const char *, const struct ssl_method_st *))
 
 #define RG_LIBSSL_HOOKS(X) RG_LIBSSL_HOOKS_REQUIRED(X) RG_LIBSSL_HOOKS_OPTIONAL(X)
 
 /* Only called by us, and in every version. */
-#define RG_LIBSSL_CALLED_REQUIRED(X) \
-	X(long, SSL_ctrl, (struct ssl_st *, int, long, void *)) \
-	X(struct ssl_ctx_st *, SSL_get_SSL_CTX, (const struct ssl_st *)) \
-	X(int, SSL_set_ex_data, (struct ssl_st *, int, void *)) \
-	X(void *, SSL_get_ex_data, (const struct ssl_st *, int)) \
-	X(int, SSL_CTX_set_ex_data, (struct ssl_ctx_st *, int, void *)) \
-	X(void *, SSL_CTX_get_ex_data, (const struct ssl_ctx_st *, int)) \
-	X(struct bio_st *, SSL_get_rbio, (const struct ssl_st *)) \
-	X(int, SSL_get_rfd, (const struct ssl_st *)) \
-	X(void, SSL_set_shutdown, (struct ssl_st *, int)) \
-	X(const char *, SSL_get_version, (const struct ssl_st *)) \
-	X(int, SSL_set_cipher_list, (struct ssl_st *, const char *)) \
-	X(int, SSL_set_session_id_context, (struct ssl_st *, const unsigned char *, unsigned)) \
-	X(size_t, SSL_get_finished, (const struct ssl_st *, void *, size_t)) \
-	X(size_t, SSL_get_peer_finished, (const struct ssl_st *, void *, size_t)) \
-	X(unsigned long, ERR_peek_last_error, (void)) \
-	X(int, ERR_set_mark, (void)) \
+#define RG_LIBSSL_CALLED_REQUIRED(X)                                                               \
+	X(long, SSL_ctrl, (struct ssl_st *, int, long, void *))                                    \
+	X(struct ssl_ctx_st *, SSL_get_SSL_CTX, (const struct ssl_st *))                           \
+	X(int, SSL_set_ex_data, (struct ssl_st *, int, void *))                                    \
+	X(void *, SSL_get_ex_data, (const struct ssl_st *, int))                                   \
+	X(int, SSL_CTX_set_ex_data, (struct ssl_ctx_st *, int, void *))                            \
+	X(void *, SSL_CTX_get_ex_data, (const struct ssl_ctx_st *, int))                           \
+	X(struct bio_st *, SSL_get_rbio, (const struct ssl_st *))                                  \
+	X(int, SSL_get_rfd, (const struct ssl_st *))                                               \
+	X(void, SSL_set_shutdown, (struct ssl_st *, int))                                          \
+	X(const char *, SSL_get_version, (const struct ssl_st *))                                  \
+	X(int, SSL_set_cipher_list, (struct ssl_st *, const char *))                               \
+	X(int, SSL_set_session_id_context, (struct ssl_st *, const unsigned char *, unsigned))     \
+	X(size_t, SSL_get_finished, (const struct ssl_st *, void *, size_t))                       \
+	X(size_t, SSL_get_peer_finished, (const struct ssl_st *, void *, size_t))                  \
+	X(unsigned long, ERR_peek_last_error, (void))                                              \
+	X(int, ERR_set_mark, (void))                                                               \
 	X(int, ERR_pop_to_mark, (void))
 
 /* Only called by us, and not in every version. */
-#define RG_LIBSSL_CALLED_OPTIONAL(X) \
-	X(const struct ssl_method_st *, TLS_client_method, (void)) \
-	X(int, SSL_is_quic, (const struct ssl_st *)) \
-	X(void, BIO_set_callback, (struct bio_st *, void *)) \
-	X(void, BIO_set_callback_ex, (struct bio_st *, void *)) \
-	X(uint64_t, SSL_get_options, (const struct ssl_st *)) \
-	X(uint64_t, SSL_set_options, (struct ssl_st *, uint64_t)) \
-	X(uint64_t, SSL_clear_options, (struct ssl_st *, uint64_t)) \
-	X(void, ERR_new, (void)) \
-	X(void, ERR_set_debug, (const char *, int, const char *)) \
-	X(void, ERR_set_error, (int, int, const char *, ...)) \
-	X(void, ERR_put_error, (int, int, int, const char *, int)) \
-	X(void, ERR_add_error_data, (int, ...)) \
-	X(int, ERR_load_strings, (int, void *)) \
-	X(int, CRYPTO_get_ex_new_index, (int, long, void *, void *, void *, void *)) \
-	X(int, SSL_get_ex_new_index, (long, void *, void *, void *, void *)) \
-	X(int, SSL_CTX_get_ex_new_index, (long, void *, void *, void *, void *)) \
-	X(unsigned long, OpenSSL_version_num, (void)) \
-	X(const char *, OpenSSL_version, (int)) \
-	X(unsigned long, SSLeay, (void)) \
+#define RG_LIBSSL_CALLED_OPTIONAL(X)                                                               \
+	X(const struct ssl_method_st *, TLS_client_method, (void))                                 \
+	X(int, SSL_is_quic, (const struct ssl_st *))                                               \
+	X(long, BIO_ctrl, (struct bio_st *, int, long, void *))                                    \
+	X(void, BIO_set_callback, (struct bio_st *, void *))                                       \
+	X(void, BIO_set_callback_ex, (struct bio_st *, void *))                                    \
+	X(uint64_t, SSL_get_options, (const struct ssl_st *))                                      \
+	X(uint64_t, SSL_set_options, (struct ssl_st *, uint64_t))                                  \
+	X(uint64_t, SSL_clear_options, (struct ssl_st *, uint64_t))                                \
+	X(void, ERR_new, (void))                                                                   \
+	X(void, ERR_set_debug, (const char *, int, const char *))                                  \
+	X(void, ERR_set_error, (int, int, const char *, ...))                                      \
+	X(void, ERR_put_error, (int, int, int, const char *, int))                                 \
+	X(void, ERR_add_error_data, (int, ...))                                                    \
+	X(int, ERR_load_strings, (int, void *))                                                    \
+	X(int, CRYPTO_get_ex_new_index, (int, long, void *, void *, void *, void *))               \
+	X(int, SSL_get_ex_new_index, (long, void *, void *, void *, void *))                       \
+	X(int, SSL_CTX_get_ex_new_index, (long, void *, void *, void *, void *))                   \
+	X(unsigned long, OpenSSL_version_num, (void))                                              \
+	X(const char *, OpenSSL_version, (int))                                                    \
+	X(unsigned long, SSLeay, (void))                                                           \
 	X(const char *, SSLeay_version, (int))
 
 #define RG_LIBSSL_REQUIRED(X) RG_LIBSSL_HOOKS_REQUIRED(X) RG_LIBSSL_CALLED_REQUIRED(X)
 #define RG_LIBSSL_OPTIONAL(X) RG_LIBSSL_HOOKS_OPTIONAL(X) RG_LIBSSL_CALLED_OPTIONAL(X)
 
 #define RG_LIBSSL_VERSION_BYTES 24
-#define RG_LIBSSL_MAX 4 /* libraries in one process */
+#define RG_LIBSSL_MAX		4 /* libraries in one process */
 
 struct rg_libssl {
 #define X(returns, name, arguments) returns(*name) arguments;
 	RG_LIBSSL_REQUIRED(X)
 	RG_LIBSSL_OPTIONAL(X)
 #undef X
-	unsigned slot;        /* 0 to RG_LIBSSL_MAX - 1 */
+	unsigned slot;	      /* 0 to RG_LIBSSL_MAX - 1 */
 	unsigned long number; /* as in OPENSSL_VERSION_NUMBER: 0x30000130 is 3.0.19 */
 	char version[RG_LIBSSL_VERSION_BYTES];
-	bool guardable;       /* everything required is there, and our two indices */
+	bool guardable;	      /* everything required is there, and our two indices */
 	int connection_index; /* our ex_data of each SSL */
 	int callback_index;   /* our ex_data of each SSL_CTX: the program's own message callback */
 };
 
 /*
- * The library that the code at CALLER is bound to; NULL where there is none. Cheap after the first call from
- * a module.
+ * The library that the code at CALLER is bound to; NULL where there is none. Cheap after the first
+ * call from a module.
  */
 struct rg_libssl *rg_libssl_of(const void *caller);
 
 /* Is a libssl among what the program has loaded by now? Makes no system call. */
 bool rg_libssl_is_loaded(void);
 
-/* Functions of ours that libssl calls about the ex_data of an SSL: see CRYPTO_get_ex_new_index(3). */
-typedef void rg_ex_free(void *parent, void *data, struct crypto_ex_data_st *ad, int index, long argl, void *argp);
-typedef int rg_ex_dup(struct crypto_ex_data_st *to, const struct crypto_ex_data_st *from, void **data, int index, long argl,
-		      void *argp);
+/* Functions of ours that libssl calls about the ex_data of an SSL: see CRYPTO_get_ex_new_index(3).
+ */
+typedef void rg_ex_free(void *parent, void *data, struct crypto_ex_data_st *ad, int index,
+			long argl, void *argp);
+typedef int rg_ex_dup(struct crypto_ex_data_st *to, const struct crypto_ex_data_st *from,
+		      void **data, int index, long argl, void *argp);
 
 /* Take our two indices. 0, or -1: the library is not guardable. */
 int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_dup *dup, rg_ex_free *release);
@@ -136,10 +141,10 @@ int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_dup *dup, rg_ex_free *re
 bool rg_libssl_speaks_tls13(const struct rg_libssl *lib, struct ssl_st *ssl);
 
 /*
- * From the message callback at a ClientHello or HelloRequest: make libssl refuse what it is about to begin, before any key
- * operation. A renegotiation: by SSL_OP_NO_RENEGOTIATION from 1.1.1 on, where it is looked at after the
- * callback (tls_process_client_hello); before, by leaving no cipher to share. A first handshake: by leaving no version to
- * share from 1.1.1 on, else no cipher.
+ * From the message callback at a ClientHello or HelloRequest: make libssl refuse what it is about
+ * to begin, before any key operation. A renegotiation: by SSL_OP_NO_RENEGOTIATION from 1.1.1 on,
+ * where it is looked at after the callback (tls_process_client_hello); before, by leaving no cipher
+ * to share. A first handshake: by leaving no version to share from 1.1.1 on, else no cipher.
  */
 void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *ssl);
 void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl);
@@ -147,11 +152,12 @@ void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl)
 /* Take back what the two above did to the options, for a program that uses the object again. */
 void rg_libssl_unrefuse(const struct rg_libssl *lib, struct ssl_st *ssl);
 
-/* Make every later read from the peer fail at once, on a blocking socket too, without touching the socket. */
+/* Make every later read from the peer fail at once, on a blocking socket too, without touching the
+ * socket. */
 void rg_libssl_deafen(const struct rg_libssl *lib, struct ssl_st *ssl);
 
 /* Put ERR_LIB_SSL, REASON with TEXT as its data on the error queue. */
-#define RG_REASON_NO_RENEGOTIATION 339 /* SSL_R_NO_RENEGOTIATION */
+#define RG_REASON_NO_RENEGOTIATION 339	/* SSL_R_NO_RENEGOTIATION */
 #define RG_REASON_SESSION_ATTACK   3999 /* ours; its string is ERR_TLS_SESSION_ATTACK */
 void rg_libssl_raise(const struct rg_libssl *lib, int reason, const char *text);
 

@@ -1,17 +1,19 @@
 /*
- * COUNT events in PERIOD, per client: the generic cell rate algorithm (ITU-T I.371, annex A; "virtual
- * scheduling"). The whole state is one 64-bit word that the ledger keeps and swaps atomically.
+ * COUNT events in PERIOD, per client: the generic cell rate algorithm (ITU-T I.371, annex A;
+ * "virtual scheduling"). The whole state is one 64-bit word that the ledger keeps and swaps
+ * atomically.
  *
  * The promise: a client that never sends more than COUNT events in any PERIOD is never over; one
- * that sends more than twice COUNT in a PERIOD always is. COUNT events at once are allowed, and one more
- * for every PERIOD / COUNT that passes. (Each event adds PERIOD/COUNT of "theoretical arrival time",
- * rounded down to a tick, so rounding can only make the limit laxer: the upper promise is exact for
- * COUNT below the square root of PERIOD in ticks, 7,900 for one second, 61,000 for sixty.)
+ * that sends more than twice COUNT in a PERIOD always is. COUNT events at once are allowed, and one
+ * more for every PERIOD / COUNT that passes. (Each event adds PERIOD/COUNT of "theoretical arrival
+ * time", rounded down to a tick, so rounding can only make the limit laxer: the upper promise is
+ * exact for COUNT below the square root of PERIOD in ticks, 7,900 for one second, 61,000 for
+ * sixty.)
  *
- * The word: the upper 12 bits are a tag of the client it belongs to, so that a word that outlives its
- * client's place in the ledger is never taken for another's; the lower 52 bits count ticks of 16 ns and wrap
- * after 2.2 years. A time further ahead than an event could have set it is stale, and read as empty.
- * Pure: the time is passed in.
+ * The word: the upper 12 bits are a tag of the client it belongs to, so that a word that outlives
+ * its client's place in the ledger is never taken for another's; the lower 52 bits count ticks of
+ * 16 ns and wrap after 2.2 years. A time further ahead than an event could have set it is stale,
+ * and read as empty. Pure: the time is passed in.
  */
 #ifndef RG_LIMIT_H
 #define RG_LIMIT_H
@@ -19,8 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RG_TICK_NS          16
-#define RG_LIMIT_COUNT_MAX  1000000
+#define RG_TICK_NS	      16
+#define RG_LIMIT_COUNT_MAX    1000000
 #define RG_LIMIT_PERIOD_MAX_S 86400
 
 /* period_s == 0: no limit, every event is over it. */
@@ -36,11 +38,12 @@ struct rg_limit_step {
 };
 
 /*
- * One event at NOW_NS (monotonic). KEEP_OVER: an event over the limit stays on the account (the word is
- * one event over, which rg_limit_is_over reports until it has drained); otherwise it leaves no trace.
+ * One event at NOW_NS (monotonic). KEEP_OVER: an event over the limit stays on the account (the
+ * word is one event over, which rg_limit_is_over reports until it has drained); otherwise it leaves
+ * no trace.
  */
-struct rg_limit_step rg_limit_event(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit,
-				    bool keep_over);
+struct rg_limit_step rg_limit_event(uint64_t word, uint16_t tag, uint64_t now_ns,
+				    const struct rg_limit *limit, bool keep_over);
 
 /* Has a kept event taken this client over the limit, and has it not drained yet? */
 bool rg_limit_is_over(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit);

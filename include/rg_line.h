@@ -1,6 +1,6 @@
 /*
- * Formats log lines: logfmt or JSON, one line each, keys in the contract's order (INTERFACE "Log lines"), keys
- * without a value left out. Every value is escaped, whoever it came from. Pure.
+ * Formats log lines: logfmt or JSON, one line each, keys in the contract's order (INTERFACE "Log
+ * lines"), keys without a value left out. Every value is escaped, whoever it came from. Pure.
  */
 #ifndef RG_LINE_H
 #define RG_LINE_H
@@ -21,7 +21,7 @@ struct rg_report {
 	const char *client;
 	unsigned port;
 	unsigned long long count;
-	const char *limit; /* "120/60s" */
+	const char *limit;			 /* "120/60s" */
 	const char *variable, *value, *accepted; /* a bad policy */
 	const char *service;
 	const char *tls;
@@ -32,8 +32,8 @@ struct rg_report {
 };
 
 /*
- * The report as one line into LINE (of SIZE bytes), without newline. A value too long for it is cut, never the
- * line's syntax. Returns the length.
+ * The report as one line into LINE (of SIZE bytes), without newline. A value too long for it is
+ * cut, never the line's syntax. Returns the length.
  */
 size_t rg_line(char *line, size_t size, enum rg_log_format format, const struct rg_report *report);
 

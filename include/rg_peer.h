@@ -1,5 +1,6 @@
 /*
- * Who is at the other end of a connection. The one place that asks sockets. Changes nothing, errno neither.
+ * Who is at the other end of a connection. The one place that asks sockets. Changes nothing, errno
+ * neither.
  */
 #ifndef RG_PEER_H
 #define RG_PEER_H

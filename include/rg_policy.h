@@ -1,6 +1,6 @@
 /*
- * The policy: what the environment says, parsed once at load into one struct that never changes after.
- * One table (RG_SETTINGS and RG_EVENTS) is behind the parsing, the error texts, `--help` and
+ * The policy: what the environment says, parsed once at load into one struct that never changes
+ * after. One table (RG_SETTINGS and RG_EVENTS) is behind the parsing, the error texts, `--help` and
  * `reneguardctl policy`. Pure: the environment is passed in, nothing is kept but copies.
  */
 #ifndef RG_POLICY_H
@@ -14,12 +14,12 @@
 #include "rg_event.h"
 #include "rg_limit.h"
 
-#define RG_EXEMPT_MAX     128
-#define RG_NAME_BYTES     64
-#define RG_PATH_BYTES     1024
-#define RG_SOCKET_BYTES   108 /* sun_path */
-#define RG_CLIENTS_MIN    64
-#define RG_CLIENTS_MAX    4194304
+#define RG_EXEMPT_MAX	   128
+#define RG_NAME_BYTES	   64
+#define RG_PATH_BYTES	   1024
+#define RG_SOCKET_BYTES	   108 /* sun_path */
+#define RG_CLIENTS_MIN	   64
+#define RG_CLIENTS_MAX	   4194304
 #define RG_RULE_TEXT_BYTES 40
 
 struct rg_rule {
@@ -31,7 +31,8 @@ enum rg_role { RG_ROLE_SERVER = 1, RG_ROLE_CLIENT = 2, RG_ROLE_BOTH = 3 };
 enum rg_log_target { RG_LOG_SYSLOG = 1, RG_LOG_STDERR = 2 };
 enum rg_log_format { RG_LOG_TEXT, RG_LOG_JSON };
 
-/* Settings beside the event rules. X(field, variable, default as text, parser, accepted form, what it is) */
+/* Settings beside the event rules. X(field, variable, default as text, parser, accepted form, what
+ * it is) */
 #define RG_SETTINGS(X)                                                                             \
 	X(on, "RENEGUARD", "on", on_off, "on or off", "off: loaded, but inert")                    \
 	X(role, "RENEGUARD_ROLE", "server", role, "server, client or both",                        \
@@ -45,7 +46,7 @@ enum rg_log_format { RG_LOG_TEXT, RG_LOG_JSON };
 	X(clients, "RENEGUARD_CLIENTS", "65536", clients, "a number from 64 to 4194304",           \
 	  "clients the ledger holds")                                                              \
 	X(state, "RENEGUARD_STATE", "", path, "an absolute path of at most 1023 characters",       \
-	  "file that backs the ledger, shared by all processes that name it (not yet supported)")                      \
+	  "file that backs the ledger, shared by all processes that name it (not yet supported)")  \
 	X(name, "RENEGUARD_NAME", "", name, "1 to 63 printable characters",                        \
 	  "the service's label in logs (default: the program's name)")                             \
 	X(log_targets, "RENEGUARD_LOG", "syslog", targets, "a comma list of syslog, stderr, off",  \
@@ -79,16 +80,17 @@ struct rg_policy {
 	char socket[RG_SOCKET_BYTES];
 };
 
-/* Called once for each bad variable: VARIABLE and VALUE as they stand in the environment, and what would be ACCEPTED. */
+/* Called once for each bad variable: VARIABLE and VALUE as they stand in the environment, and what
+ * would be ACCEPTED. */
 typedef void rg_complain(void *arg, const char *variable, const char *value, const char *accepted);
 
 /*
- * Read the policy from ENVIRONMENT ("NAME=value" strings, NULL at the end). A bad value leaves its variable
- * at the default; an unknown name that begins with RENEGUARD_ is bad as well. PROGRAM (may be NULL) names the
- * service where RENEGUARD_NAME does not. Returns how many variables were bad.
+ * Read the policy from ENVIRONMENT ("NAME=value" strings, NULL at the end). A bad value leaves its
+ * variable at the default; an unknown name that begins with RENEGUARD_ is bad as well. PROGRAM (may
+ * be NULL) names the service where RENEGUARD_NAME does not. Returns how many variables were bad.
  */
-size_t rg_policy_read(struct rg_policy *policy, char *const environment[], const char *program, rg_complain *complain,
-		      void *arg);
+size_t rg_policy_read(struct rg_policy *policy, char *const environment[], const char *program,
+		      rg_complain *complain, void *arg);
 
 /* "close:3/600s", as in the grammar, into TEXT. */
 void rg_rule_text(const struct rg_rule *rule, char text[RG_RULE_TEXT_BYTES]);
@@ -96,9 +98,10 @@ void rg_rule_text(const struct rg_rule *rule, char text[RG_RULE_TEXT_BYTES]);
 /* The accepted form of an event's variable, as in error texts. */
 const char *rg_rule_accepted(enum rg_event event);
 
-/* The value of the INDEXth setting as text, in the table's order; NULL past the end. VARIABLE and WHAT are set too. */
-const char *rg_policy_setting(const struct rg_policy *policy, size_t index, char *text, size_t size, const char **variable,
-			      const char **what);
+/* The value of the INDEXth setting as text, in the table's order; NULL past the end. VARIABLE and
+ * WHAT are set too. */
+const char *rg_policy_setting(const struct rg_policy *policy, size_t index, char *text, size_t size,
+			      const char **variable, const char **what);
 
 /* Is this client never to be acted upon? */
 bool rg_policy_exempts(const struct rg_policy *policy, const struct rg_client *client);

@@ -1,6 +1,7 @@
 /*
- * What this process has one of: the policy, read once and never changed after; the ledger, shared with every process forked later.
- * Started by whoever comes first, the library's constructor or a hook that another library's constructor calls.
+ * What this process has one of: the policy, read once and never changed after; the ledger, shared
+ * with every process forked later. Started by whoever comes first, the library's constructor or a
+ * hook that another library's constructor calls.
  */
 #ifndef RG_PROCESS_H
 #define RG_PROCESS_H
@@ -14,8 +15,9 @@
 const struct rg_policy *rg_process_policy(void);
 
 /*
- * Get ready to guard: map the ledger, open the log, tell what was bad in the policy. Called when a libssl is there, while the
- * program may still do such things; later calls only see to the log's descriptors.
+ * Get ready to guard: map the ledger, open the log, tell what was bad in the policy. Called when a
+ * libssl is there, while the program may still do such things; later calls only see to the log's
+ * descriptors.
  */
 void rg_process_prepare(void);
 

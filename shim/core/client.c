@@ -28,7 +28,9 @@ struct rg_client rg_client_ipv6(const uint8_t address[16])
 
 static unsigned address_bits(const struct rg_client *client)
 {
-	return client->family == RG_IPV4 ? 8 * IPV4_BYTES : client->family == RG_IPV6 ? 8 * IPV6_BYTES : 0;
+	return client->family == RG_IPV4   ? 8 * IPV4_BYTES
+	       : client->family == RG_IPV6 ? 8 * IPV6_BYTES
+					   : 0;
 }
 
 struct rg_client rg_client_masked(struct rg_client client, unsigned prefix_bits)
@@ -104,6 +106,7 @@ void rg_client_text(const struct rg_client *client, char text[RG_CLIENT_TEXT_BYT
 {
 	int family = client->family == RG_IPV4 ? AF_INET : AF_INET6;
 
-	if (client->family == RG_UNKNOWN || inet_ntop(family, client->address, text, RG_CLIENT_TEXT_BYTES) == NULL)
+	if (client->family == RG_UNKNOWN ||
+	    inet_ntop(family, client->address, text, RG_CLIENT_TEXT_BYTES) == NULL)
 		strcpy(text, "unknown");
 }

@@ -2,14 +2,15 @@
 
 #include <string.h>
 
-#define RANDOM_BYTES         32
-#define VERSION_TLS13        0x0304
-#define EXT_SESSION_TICKET   35 /* RFC 5077 */
-#define EXT_PRE_SHARED_KEY   41 /* RFC 8446 4.2 */
-#define EXT_EARLY_DATA       42
+#define RANDOM_BYTES	       32
+#define VERSION_TLS13	       0x0304
+#define EXT_SESSION_TICKET     35 /* RFC 5077 */
+#define EXT_PRE_SHARED_KEY     41 /* RFC 8446 4.2 */
+#define EXT_EARLY_DATA	       42
 #define EXT_SUPPORTED_VERSIONS 43
 
-/* A part of the input that is still to be read. Every take checks against it; there is no other access. */
+/* A part of the input that is still to be read. Every take checks against it; there is no other
+ * access. */
 struct span {
 	const uint8_t *at;
 	size_t left;
@@ -79,7 +80,8 @@ static int read_extensions(struct rg_client_hello *hello, struct span list, stru
 			seen->psk = true;
 		else if (type == EXT_EARLY_DATA)
 			hello->early_data = true;
-		else if (type == EXT_SUPPORTED_VERSIONS && read_supported_versions(hello, body) != 0)
+		else if (type == EXT_SUPPORTED_VERSIONS &&
+			 read_supported_versions(hello, body) != 0)
 			return -1;
 	}
 	return 0;
@@ -96,7 +98,8 @@ static enum rg_offer offer_of(const struct rg_client_hello *hello, const struct 
 	return hello->tls13 ? RG_OFFER_PERHAPS : RG_OFFER_SESSION_ID;
 }
 
-int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, size_t bytes, bool dtls)
+int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, size_t bytes,
+			 bool dtls)
 {
 	struct span rest = {body, bytes};
 	struct span part;

@@ -15,16 +15,16 @@ enum {
 	KEY_UPDATE = 24
 };
 
-#define HEADER_BYTES       4
-#define DTLS_HEADER_BYTES  12
-#define DTLS_MAJOR         0xfe
-#define RANDOM_BYTES       32
-#define VERSION_TLS12      0x0303
-#define VERSION_TLS13      0x0304
-#define EXT_PRE_SHARED_KEY 41
+#define HEADER_BYTES	       4
+#define DTLS_HEADER_BYTES      12
+#define DTLS_MAJOR	       0xfe
+#define RANDOM_BYTES	       32
+#define VERSION_TLS12	       0x0303
+#define VERSION_TLS13	       0x0304
+#define EXT_PRE_SHARED_KEY     41
 #define EXT_SUPPORTED_VERSIONS 43
-#define ALERT_WARNING           1
-#define ALERT_NO_RENEGOTIATION  100
+#define ALERT_WARNING	       1
+#define ALERT_NO_RENEGOTIATION 100
 
 /* The random of a ServerHello that is a HelloRetryRequest (RFC 8446 4.1.3). */
 static const uint8_t retry_random[RANDOM_BYTES] = {
@@ -42,7 +42,8 @@ static unsigned number16(const uint8_t *at)
 }
 
 /* Does the list of extensions at AT have TYPE? *BODY and *BODY_BYTES are its content then. */
-static bool find_extension(const uint8_t *at, size_t bytes, unsigned type, const uint8_t **body, size_t *body_bytes)
+static bool find_extension(const uint8_t *at, size_t bytes, unsigned type, const uint8_t **body,
+			   size_t *body_bytes)
 {
 	while (bytes >= 4) {
 		size_t length = number16(at + 2);
@@ -59,8 +60,10 @@ static bool find_extension(const uint8_t *at, size_t bytes, unsigned type, const
 	return false;
 }
 
-/* The extensions of a ServerHello whose fixed part is FIXED bytes: the version, and whether a PSK was accepted. */
-static bool read_server_extensions(struct rg_handshake *handshake, const uint8_t *body, size_t bytes, size_t fixed)
+/* The extensions of a ServerHello whose fixed part is FIXED bytes: the version, and whether a PSK
+ * was accepted. */
+static bool read_server_extensions(struct rg_handshake *handshake, const uint8_t *body,
+				   size_t bytes, size_t fixed)
 {
 	const uint8_t *extension;
 	size_t extension_bytes;
@@ -69,7 +72,8 @@ static bool read_server_extensions(struct rg_handshake *handshake, const uint8_t
 		return false;
 	body += fixed + 2;
 	bytes -= fixed + 2;
-	if (find_extension(body, bytes, EXT_SUPPORTED_VERSIONS, &extension, &extension_bytes) && extension_bytes == 2)
+	if (find_extension(body, bytes, EXT_SUPPORTED_VERSIONS, &extension, &extension_bytes) &&
+	    extension_bytes == 2)
 		handshake->negotiated = (uint16_t)number16(extension);
 	return find_extension(body, bytes, EXT_PRE_SHARED_KEY, &extension, &extension_bytes);
 }
@@ -84,8 +88,9 @@ static enum rg_sign answered(struct rg_handshake *handshake, bool resumed)
 }
 
 /*
- * A ServerHello (RFC 8446 4.1.3) of a first handshake. In TLS 1.3 it accepts a PSK or not. Before, an echo of the session id
- * is the resumption (RFC 5246 7.4.1.3, RFC 5077 3.4); without an echo the messages that follow tell.
+ * A ServerHello (RFC 8446 4.1.3) of a first handshake. In TLS 1.3 it accepts a PSK or not. Before,
+ * an echo of the session id is the resumption (RFC 5246 7.4.1.3, RFC 5077 3.4); without an echo the
+ * messages that follow tell.
  */
 static enum rg_sign server_hello(struct rg_handshake *handshake, const uint8_t *body, size_t bytes)
 {
@@ -106,12 +111,14 @@ static enum rg_sign server_hello(struct rg_handshake *handshake, const uint8_t *
 	psk = read_server_extensions(handshake, body, bytes, fixed);
 	if (handshake->negotiated == VERSION_TLS13)
 		return answered(handshake, psk);
-	if (id_bytes != 0 && id_bytes == hello->session_id_bytes && memcmp(id, hello->session_id, id_bytes) == 0)
+	if (id_bytes != 0 && id_bytes == hello->session_id_bytes &&
+	    memcmp(id, hello->session_id, id_bytes) == 0)
 		return answered(handshake, true);
 	return RG_SIGN_NONE;
 }
 
-static enum rg_sign client_hello(struct rg_handshake *handshake, const uint8_t *body, size_t bytes, bool dtls)
+static enum rg_sign client_hello(struct rg_handshake *handshake, const uint8_t *body, size_t bytes,
+				 bool dtls)
 {
 	enum rg_sign sign = RG_SIGN_CLIENT_HELLO;
 
@@ -139,7 +146,8 @@ static enum rg_sign client_hello(struct rg_handshake *handshake, const uint8_t *
 static enum rg_sign finished(struct rg_handshake *handshake, bool written)
 {
 	if (!handshake->running)
-		return RG_SIGN_NONE; /* post-handshake authentication (RFC 8446 4.6.2), a retransmission */
+		return RG_SIGN_NONE; /* post-handshake authentication (RFC 8446 4.6.2), a
+					retransmission */
 	if (written)
 		handshake->finished_written = true;
 	else
@@ -153,7 +161,8 @@ static enum rg_sign finished(struct rg_handshake *handshake, bool written)
 	return RG_SIGN_FINISHED;
 }
 
-static enum rg_sign read_message(struct rg_handshake *handshake, uint8_t type, const uint8_t *body, size_t bytes, bool dtls)
+static enum rg_sign read_message(struct rg_handshake *handshake, uint8_t type, const uint8_t *body,
+				 size_t bytes, bool dtls)
 {
 	switch (type) {
 	case CLIENT_HELLO:
@@ -173,7 +182,8 @@ static enum rg_sign read_message(struct rg_handshake *handshake, uint8_t type, c
 	}
 }
 
-static enum rg_sign written_message(struct rg_handshake *handshake, uint8_t type, const uint8_t *body, size_t bytes)
+static enum rg_sign written_message(struct rg_handshake *handshake, uint8_t type,
+				    const uint8_t *body, size_t bytes)
 {
 	enum rg_sign sign = RG_SIGN_NONE, last;
 
@@ -199,7 +209,8 @@ static enum rg_sign written_message(struct rg_handshake *handshake, uint8_t type
 		return answered(handshake, false);
 	case FINISHED:
 		/* Up to TLS 1.2 the server finishes first when it resumes. */
-		if (handshake->side == RG_SIDE_SERVER && handshake->running && !handshake->finished_read)
+		if (handshake->side == RG_SIDE_SERVER && handshake->running &&
+		    !handshake->finished_read)
 			sign = answered(handshake, true);
 		last = finished(handshake, true);
 		return last == RG_SIGN_NONE ? sign : last;
@@ -208,16 +219,19 @@ static enum rg_sign written_message(struct rg_handshake *handshake, uint8_t type
 	}
 }
 
-enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, int version, int content_type,
-				  const uint8_t *message, size_t bytes, bool pristine)
+enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, int version,
+				  int content_type, const uint8_t *message, size_t bytes,
+				  bool pristine)
 {
 	bool dtls = version >> 8 == DTLS_MAJOR;
 	size_t header = dtls ? DTLS_HEADER_BYTES : HEADER_BYTES;
 
 	if (content_type == RG_CONTENT_ALERT) {
-		if (!written || bytes < 2 || message[0] != ALERT_WARNING || message[1] != ALERT_NO_RENEGOTIATION)
+		if (!written || bytes < 2 || message[0] != ALERT_WARNING ||
+		    message[1] != ALERT_NO_RENEGOTIATION)
 			return RG_SIGN_NONE;
-		/* The answer to the hello we have seen, or to one that libssl kept to itself (1.0.x, 1.1.0). */
+		/* The answer to the hello we have seen, or to one that libssl kept to itself
+		 * (1.0.x, 1.1.0). */
 		bool known = handshake->unanswered;
 
 		handshake->unanswered = false;
@@ -227,8 +241,9 @@ enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, 
 		return RG_SIGN_NONE;
 	if (pristine && handshake->established && message[0] == CLIENT_HELLO)
 		rg_handshake_reset(handshake);
-	return written ? written_message(handshake, message[0], message + header, bytes - header)
-		       : read_message(handshake, message[0], message + header, bytes - header, dtls);
+	return written
+		   ? written_message(handshake, message[0], message + header, bytes - header)
+		   : read_message(handshake, message[0], message + header, bytes - header, dtls);
 }
 
 const char *rg_version_name(unsigned version)

@@ -5,32 +5,33 @@
 
 #include "siphash.h"
 
-#define RG_WAYS       8
-#define CACHE_LINE    64
-#define NS_PER_S      UINT64_C(1000000000)
-#define LOG_AGAIN_S   60
-#define MAGIC         UINT64_C(0x7265476e65723031) /* "10reneGr" */
+#define RG_WAYS	    8
+#define CACHE_LINE  64
+#define NS_PER_S    UINT64_C(1000000000)
+#define LOG_AGAIN_S 60
+#define MAGIC	    UINT64_C(0x7265476e65723031) /* "10reneGr" */
 
 /*
- * A claim lasts as long as writing a few words does. One that is older belongs to a process that was killed, and
- * anyone may take the place over; until then others try this often whether it is done.
+ * A claim lasts as long as writing a few words does. One that is older belongs to a process that
+ * was killed, and anyone may take the place over; until then others try this often whether it is
+ * done.
  */
-#define CLAIM_UNIT_SHIFT 27 /* 134 ms */
+#define CLAIM_UNIT_SHIFT  27 /* 134 ms */
 #define CLAIM_STALE_UNITS 8
-#define CLAIM_TRIES       2000
+#define CLAIM_TRIES	  2000
 
 /* The account of one event: the limit's state, and counts that only people look at. */
 struct count {
-	_Atomic uint64_t word;     /* rg_limit */
-	_Atomic uint32_t events;   /* ever */
-	_Atomic uint32_t run;      /* since the client was last quiet */
+	_Atomic uint64_t word;	 /* rg_limit */
+	_Atomic uint32_t events; /* ever */
+	_Atomic uint32_t run;	 /* since the client was last quiet */
 	_Atomic uint32_t acted;
 	_Atomic uint32_t logged_s; /* when a line was last due, monotonic, plus one; 0: never */
 };
 
 /*
- * `id` is 0 where the place is free, odd (the hash of the client) where it is taken, and even while somebody
- * claims it: the upper 48 bits of his client's hash, then the time of the claim.
+ * `id` is 0 where the place is free, odd (the hash of the client) where it is taken, and even while
+ * somebody claims it: the upper 48 bits of his client's hash, then the time of the claim.
  */
 struct place {
 	_Alignas(CACHE_LINE) _Atomic uint64_t id;
@@ -56,10 +57,11 @@ struct rg_ledger {
 	_Alignas(CACHE_LINE) struct place table[];
 };
 
-_Static_assert(sizeof(struct place) % CACHE_LINE == 0 && sizeof(struct place) == 192, "laid out for cache lines");
+_Static_assert(sizeof(struct place) % CACHE_LINE == 0 && sizeof(struct place) == 192,
+	       "laid out for cache lines");
 _Static_assert(sizeof(struct rg_ledger) == 128, "the same for every word size");
 
-#define LOAD(object)         atomic_load_explicit(&(object), memory_order_relaxed)
+#define LOAD(object)	     atomic_load_explicit(&(object), memory_order_relaxed)
 #define STORE(object, value) atomic_store_explicit(&(object), value, memory_order_relaxed)
 #define ADD(object, value)   atomic_fetch_add_explicit(&(object), value, memory_order_relaxed)
 
@@ -132,7 +134,8 @@ static struct place *search(struct rg_ledger *ledger, struct rg_key *key)
 
 	if (key->place_hint - first >= RG_WAYS)
 		key->place_hint = first;
-	if (atomic_load_explicit(&ledger->table[key->place_hint].id, memory_order_acquire) == key->id)
+	if (atomic_load_explicit(&ledger->table[key->place_hint].id, memory_order_acquire) ==
+	    key->id)
 		return &ledger->table[key->place_hint];
 	for (uint32_t i = first; i < first + RG_WAYS; i++)
 		if (atomic_load_explicit(&ledger->table[i].id, memory_order_acquire) == key->id) {
@@ -165,8 +168,8 @@ static uint64_t willingness(const struct place *place, uint64_t id, uint64_t now
 }
 
 /*
- * Two that claim a place for the same client at once: the one with the higher place gives his up; the other waits for that.
- * True if PLACE may be kept.
+ * Two that claim a place for the same client at once: the one with the higher place gives his up;
+ * the other waits for that. True if PLACE may be kept.
  */
 static bool claim_stands(struct rg_ledger *ledger, uint32_t first, uint32_t mine, uint64_t id)
 {
@@ -221,8 +224,8 @@ static struct place *settle(struct rg_ledger *ledger, struct rg_key *key, uint64
 			best_id = id;
 		}
 	}
-	if (most_willing == 0 ||
-	    !atomic_compare_exchange_strong(&ledger->table[best].id, &best_id, claim_word(key->id, now_ns)))
+	if (most_willing == 0 || !atomic_compare_exchange_strong(&ledger->table[best].id, &best_id,
+								 claim_word(key->id, now_ns)))
 		return NULL;
 	if (best_id & 1) {
 		ADD(ledger->evictions, 1);
@@ -306,24 +309,27 @@ void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event
 		ADD(place->counts[event].acted, 1);
 }
 
-bool rg_ledger_is_over(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event, const struct rg_limit *limit,
-		       uint64_t now_ns)
+bool rg_ledger_is_over(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
+		       const struct rg_limit *limit, uint64_t now_ns)
 {
 	struct place *place = search(ledger, key);
 
-	return place != NULL && rg_limit_is_over(LOAD(place->counts[event].word), tag_of(key->id), now_ns, limit);
+	return place != NULL &&
+	       rg_limit_is_over(LOAD(place->counts[event].word), tag_of(key->id), now_ns, limit);
 }
 
-bool rg_ledger_is_full(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event, const struct rg_limit *limit,
-		       uint64_t now_ns)
+bool rg_ledger_is_full(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
+		       const struct rg_limit *limit, uint64_t now_ns)
 {
 	struct place *place = search(ledger, key);
 
 	return limit->period_s == 0 ||
-	       (place != NULL && rg_limit_is_full(LOAD(place->counts[event].word), tag_of(key->id), now_ns, limit));
+	       (place != NULL &&
+		rg_limit_is_full(LOAD(place->counts[event].word), tag_of(key->id), now_ns, limit));
 }
 
-bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate, uint64_t now_ns, uint32_t *suppressed)
+bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate, uint64_t now_ns,
+			   uint32_t *suppressed)
 {
 	uint64_t word = LOAD(ledger->log_word);
 	struct rg_limit_step step;

@@ -4,7 +4,8 @@
 #define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
 #define NS_PER_S  UINT64_C(1000000000)
 
-/* How long a kept event without a limit keeps its client over: there is no rate at which it could drain. */
+/* How long a kept event without a limit keeps its client over: there is no rate at which it could
+ * drain. */
 #define UNLIMITED_OVER_S 60
 
 static uint64_t ticks(uint64_t ns)
@@ -24,7 +25,8 @@ static uint64_t full_ticks(const struct rg_limit *limit)
 	return limit->period_s == 0 ? 0 : limit->count * event_ticks(limit);
 }
 
-/* How far the account is ahead of now; 0 where it has drained, belongs to another client or can not be true. */
+/* How far the account is ahead of now; 0 where it has drained, belongs to another client or can not
+ * be true. */
 static uint64_t ahead(uint64_t word, uint16_t tag, uint64_t now)
 {
 	uint64_t distance = ((word & TIME_MASK) - now) & TIME_MASK;
@@ -33,8 +35,8 @@ static uint64_t ahead(uint64_t word, uint16_t tag, uint64_t now)
 	return word >> TIME_BITS == (tag & 0xfff) && distance <= farthest ? distance : 0;
 }
 
-struct rg_limit_step rg_limit_event(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit,
-				    bool keep_over)
+struct rg_limit_step rg_limit_event(uint64_t word, uint16_t tag, uint64_t now_ns,
+				    const struct rg_limit *limit, bool keep_over)
 {
 	uint64_t now = ticks(now_ns);
 	uint64_t before = ahead(word, tag, now);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* What closes a line always fits: "..." in quotes and a brace. */
-#define RESERVE_BYTES 8
+#define RESERVE_BYTES	8
 #define VALUE_BYTES_MAX 512
 
 struct out {
@@ -33,10 +33,14 @@ static bool put_string(struct out *out, const char *text)
 /* A value may stand bare in logfmt if it is made of these alone. */
 static bool is_bare(const char *value)
 {
-	return value[strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/-+,@%[]")] == '\0';
+	return value[strspn(
+		   value,
+		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/-+,@%[]")] ==
+	       '\0';
 }
 
-/* The value in quotes, escaped as JSON wants it (RFC 8259 7); bytes that are not ASCII become \u00xx. */
+/* The value in quotes, escaped as JSON wants it (RFC 8259 7); bytes that are not ASCII become
+ * \u00xx. */
 static void put_quoted(struct out *out, const char *value)
 {
 	size_t taken = 0;
@@ -53,7 +57,8 @@ static void put_quoted(struct out *out, const char *value)
 		else
 			snprintf(escaped, sizeof escaped, "%c", c);
 		/* The closing quote and what follows it must fit, too. */
-		if (out->used + 2 * RESERVE_BYTES + strlen(escaped) > out->size || !put_string(out, escaped))
+		if (out->used + 2 * RESERVE_BYTES + strlen(escaped) > out->size ||
+		    !put_string(out, escaped))
 			break;
 	}
 	put_string(out, "\"");

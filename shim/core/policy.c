@@ -21,7 +21,8 @@ static bool text_is(struct text text, const char *word)
 	return text.length == strlen(word) && memcmp(text.at, word, text.length) == 0;
 }
 
-/* Cut *REST at the first SEPARATOR: the part before is returned, the part behind is left. False in *MORE where there is none. */
+/* Cut *REST at the first SEPARATOR: the part before is returned, the part behind is left. False in
+ * *MORE where there is none. */
 static struct text cut(struct text *rest, char separator, bool *more)
 {
 	const char *at = memchr(rest->at, separator, rest->length);
@@ -67,7 +68,8 @@ static int parse_period(struct text text, uint32_t *period_s)
 
 		if (text.at[number.length] != units[i].unit)
 			continue;
-		if (parse_number(number, 1, RG_LIMIT_PERIOD_MAX_S / units[i].seconds, period_s) != 0)
+		if (parse_number(number, 1, RG_LIMIT_PERIOD_MAX_S / units[i].seconds, period_s) !=
+		    0)
 			return -1;
 		*period_s *= units[i].seconds;
 		return 0;
@@ -95,7 +97,8 @@ static int parse_rule(struct text text, unsigned actions, struct rg_rule *rule)
 	struct text action = cut(&text, ':', &limited);
 
 	for (parsed.action = 0; parsed.action < RG_ACTION_COUNT; parsed.action++) {
-		if (!(actions & RG_CAN(parsed.action)) || !text_is(action, rg_action_name(parsed.action)))
+		if (!(actions & RG_CAN(parsed.action)) ||
+		    !text_is(action, rg_action_name(parsed.action)))
 			continue;
 		if (limited && parse_limit(text, &parsed.limit) != 0)
 			return -1;
@@ -105,7 +108,8 @@ static int parse_rule(struct text text, unsigned actions, struct rg_rule *rule)
 	return -1;
 }
 
-/* --- one parser for each kind of setting; all return 0, or -1 and leave the policy untouched --- */
+/* --- one parser for each kind of setting; all return 0, or -1 and leave the policy untouched ---
+ */
 
 struct word {
 	const char *word;
@@ -122,16 +126,19 @@ static int parse_word(struct text text, const struct word *words, size_t count, 
 	return -1;
 }
 
-#define PARSE_WORD(text, words, value) parse_word(text, words, sizeof(words) / sizeof(words)[0], value)
+#define PARSE_WORD(text, words, value)                                                             \
+	parse_word(text, words, sizeof(words) / sizeof(words)[0], value)
 
 static const struct word on_off_words[] = {{"off", 0}, {"on", 1}};
-static const struct word role_words[] = {{"server", RG_ROLE_SERVER}, {"client", RG_ROLE_CLIENT}, {"both", RG_ROLE_BOTH}};
+static const struct word role_words[] = {
+    {"server", RG_ROLE_SERVER}, {"client", RG_ROLE_CLIENT}, {"both", RG_ROLE_BOTH}};
 static const struct word target_words[] = {{"syslog", RG_LOG_SYSLOG}, {"stderr", RG_LOG_STDERR}};
 static const struct word format_words[] = {{"text", RG_LOG_TEXT}, {"json", RG_LOG_JSON}};
 /* RFC 3164 4.1.1 */
-static const struct word facility_words[] = {{"user", 1},     {"daemon", 3},  {"auth", 4},    {"authpriv", 10},
-					     {"local0", 16}, {"local1", 17}, {"local2", 18}, {"local3", 19},
-					     {"local4", 20}, {"local5", 21}, {"local6", 22}, {"local7", 23}};
+static const struct word facility_words[] = {{"user", 1},      {"daemon", 3},  {"auth", 4},
+					     {"authpriv", 10}, {"local0", 16}, {"local1", 17},
+					     {"local2", 18},   {"local3", 19}, {"local4", 20},
+					     {"local5", 21},   {"local6", 22}, {"local7", 23}};
 
 static int set_on_off(struct rg_policy *policy, struct text text)
 {
@@ -172,7 +179,8 @@ static int set_networks(struct rg_policy *policy, struct text text)
 	while (more) {
 		struct text item = cut(&text, ',', &more);
 
-		if (count == RG_EXEMPT_MAX || rg_network_parse(&parsed[count], item.at, item.length) != 0)
+		if (count == RG_EXEMPT_MAX ||
+		    rg_network_parse(&parsed[count], item.at, item.length) != 0)
 			return -1;
 		count++;
 	}
@@ -273,7 +281,8 @@ static int set_facility(struct rg_policy *policy, struct text text)
 
 /* --- the table --- */
 
-#define RULE_FORM "[:COUNT/PERIOD], COUNT from 1 to 1000000, PERIOD a number with s, m or h, up to 24h"
+#define RULE_FORM                                                                                  \
+	"[:COUNT/PERIOD], COUNT from 1 to 1000000, PERIOD a number with s, m or h, up to 24h"
 
 const char *rg_rule_accepted(enum rg_event event)
 {
@@ -294,7 +303,8 @@ const char *rg_rule_accepted(enum rg_event event)
 }
 
 /* Set VARIABLE to TEXT: 0; -1 where it is bad, and *ACCEPTED says what would be good. */
-static int set_variable(struct rg_policy *policy, struct text variable, struct text text, const char **accepted)
+static int set_variable(struct rg_policy *policy, struct text variable, struct text text,
+			const char **accepted)
 {
 #define X(id, name, variable_name, rule, actions, what)                                            \
 	if (text_is(variable, variable_name)) {                                                    \
@@ -337,8 +347,8 @@ static bool ours(struct text variable)
 	       (variable.length == length || variable.at[length] == '_');
 }
 
-size_t rg_policy_read(struct rg_policy *policy, char *const environment[], const char *program, rg_complain *complain,
-		      void *arg)
+size_t rg_policy_read(struct rg_policy *policy, char *const environment[], const char *program,
+		      rg_complain *complain, void *arg)
 {
 	size_t bad = 0;
 
@@ -350,7 +360,8 @@ size_t rg_policy_read(struct rg_policy *policy, char *const environment[], const
 		char name[RG_NAME_BYTES];
 		const char *accepted;
 
-		if (!more || !ours(variable) || set_variable(policy, variable, value, &accepted) == 0)
+		if (!more || !ours(variable) ||
+		    set_variable(policy, variable, value, &accepted) == 0)
 			continue;
 		snprintf(name, sizeof name, "%.*s", (int)variable.length, variable.at);
 		complain(arg, name, value.at, accepted);
@@ -396,8 +407,8 @@ static void networks_text(const struct rg_policy *policy, char *text, size_t siz
 		char address[RG_CLIENT_TEXT_BYTES];
 
 		rg_client_text(&policy->exempt[i].base, address);
-		used += (size_t)snprintf(text + used, size - used, "%s%s/%u", i == 0 ? "" : ",", address,
-					 policy->exempt[i].prefix_bits);
+		used += (size_t)snprintf(text + used, size - used, "%s%s/%u", i == 0 ? "" : ",",
+					 address, policy->exempt[i].prefix_bits);
 	}
 }
 
@@ -405,7 +416,9 @@ static void targets_text(const struct rg_policy *policy, char *text, size_t size
 {
 	snprintf(text, size, "%s%s%s", policy->log_targets & RG_LOG_SYSLOG ? "syslog" : "",
 		 policy->log_targets == (RG_LOG_SYSLOG | RG_LOG_STDERR) ? "," : "",
-		 policy->log_targets & RG_LOG_STDERR ? "stderr" : policy->log_targets == 0 ? "off" : "");
+		 policy->log_targets & RG_LOG_STDERR ? "stderr"
+		 : policy->log_targets == 0	     ? "off"
+						     : "");
 }
 
 #define show_on_off(p, t, s)   snprintf(t, s, "%s", word_of(on_off_words, (p)->on))
@@ -423,8 +436,8 @@ static void targets_text(const struct rg_policy *policy, char *text, size_t size
 #define show_facility(p, t, s) snprintf(t, s, "%s", word_of(facility_words, (p)->facility))
 #define show_socket(p, t, s)   snprintf(t, s, "%s", (p)->socket)
 
-const char *rg_policy_setting(const struct rg_policy *policy, size_t index, char *text, size_t size, const char **variable,
-			      const char **what)
+const char *rg_policy_setting(const struct rg_policy *policy, size_t index, char *text, size_t size,
+			      const char **variable, const char **what)
 {
 	size_t row = 0;
 
@@ -461,5 +474,6 @@ bool rg_policy_exempts(const struct rg_policy *policy, const struct rg_client *c
 
 struct rg_client rg_policy_client(const struct rg_policy *policy, const struct rg_client *peer)
 {
-	return rg_client_masked(*peer, peer->family == RG_IPV4 ? policy->ipv4_prefix : policy->ipv6_prefix);
+	return rg_client_masked(*peer, peer->family == RG_IPV4 ? policy->ipv4_prefix
+							       : policy->ipv6_prefix);
 }

@@ -1,6 +1,7 @@
 #include "rg_verdict.h"
 
-struct rg_verdict rg_verdict(const struct rg_rule *rule, const struct rg_tally *tally, bool known, bool exempt)
+struct rg_verdict rg_verdict(const struct rg_rule *rule, const struct rg_tally *tally, bool known,
+			     bool exempt)
 {
 	bool unlimited = rule->limit.period_s == 0;
 
@@ -13,6 +14,7 @@ const char *rg_verdict_code(enum rg_event event, const struct rg_rule *rule)
 {
 	bool refused = rule->action == RG_CLOSE || rule->action == RG_BLOCK;
 
-	return event == RG_RENEGOTIATION && refused && rule->limit.period_s == 0 ? "ERR_TLS_RENEGOTIATION_DISABLED"
-										 : "ERR_TLS_SESSION_ATTACK";
+	return event == RG_RENEGOTIATION && refused && rule->limit.period_s == 0
+		   ? "ERR_TLS_RENEGOTIATION_DISABLED"
+		   : "ERR_TLS_SESSION_ATTACK";
 }

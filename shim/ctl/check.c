@@ -1,6 +1,7 @@
 /*
- * Will the shim take effect in a program? What decides is read from the ELF file, its mode and capabilities, and from what the
- * program's own loader says it would load (ld.so --list, which runs nothing of the program).
+ * Will the shim take effect in a program? What decides is read from the ELF file, its mode and
+ * capabilities, and from what the program's own loader says it would load (ld.so --list, which runs
+ * nothing of the program).
  */
 #include <elf.h>
 #include <errno.h>
@@ -30,11 +31,12 @@ struct finding {
 	char program[PATH_MAX];
 };
 
-static int conclude(const struct finding *finding, bool guarded, const char *what, const char *detail)
+static int conclude(const struct finding *finding, bool guarded, const char *what,
+		    const char *detail)
 {
 	if (!guarded || !finding->quiet)
-		fprintf(guarded ? stdout : stderr, "%s: %s%s%s\n", finding->program, guarded ? "will be guarded: " : "can not be guarded: ",
-			what, detail);
+		fprintf(guarded ? stdout : stderr, "%s: %s%s%s\n", finding->program,
+			guarded ? "will be guarded: " : "can not be guarded: ", what, detail);
 	return guarded ? 0 : 1;
 }
 
@@ -50,7 +52,8 @@ static int find_program(const char *name, char path[PATH_MAX])
 	for (search = search != NULL ? search : "/usr/bin:/bin"; *search != '\0';) {
 		size_t length = strcspn(search, ":");
 
-		snprintf(path, PATH_MAX, "%.*s%s%s", (int)length, search, length != 0 ? "/" : "./", name);
+		snprintf(path, PATH_MAX, "%.*s%s%s", (int)length, search, length != 0 ? "/" : "./",
+			 name);
 		if (access(path, X_OK) == 0)
 			return 0;
 		search += length + (search[length] == ':');
@@ -89,7 +92,7 @@ static bool script_interpreter(char path[PATH_MAX])
 struct elf_facts {
 	bool elf, other_class, dynamic, go;
 	bool own_libssl; /* names a libssl function: linked to one, or with one inside */
-	bool opens;      /* names dlopen */
+	bool opens;	 /* names dlopen */
 	char loader[PATH_MAX];
 };
 
@@ -110,7 +113,8 @@ static void read_segments(const unsigned char *image, size_t size, struct elf_fa
 		if (header.e_phentsize < sizeof segment || !inside(size, at, sizeof segment))
 			return;
 		memcpy(&segment, image + at, sizeof segment);
-		if (segment.p_type == PT_INTERP && inside(size, segment.p_offset, segment.p_filesz) &&
+		if (segment.p_type == PT_INTERP &&
+		    inside(size, segment.p_offset, segment.p_filesz) &&
 		    segment.p_filesz < sizeof facts->loader) {
 			memcpy(facts->loader, image + segment.p_offset, segment.p_filesz);
 			facts->dynamic = true;
@@ -139,7 +143,8 @@ static int read_elf(const char *path, struct elf_facts *facts)
 	if (image == MAP_FAILED)
 		return -1;
 	facts->elf = memcmp(image, ELFMAG, SELFMAG) == 0;
-	facts->other_class = facts->elf && image[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32);
+	facts->other_class =
+	    facts->elf && image[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32);
 	if (facts->elf && !facts->other_class)
 		read_segments(image, (size_t)about.st_size, facts);
 	munmap(image, (size_t)about.st_size);
@@ -162,7 +167,8 @@ static void read_loaded(FILE *list, struct loaded *loaded)
 		if (arrow == NULL || arrow[4] != '/')
 			continue;
 		if (strncmp(name, "libssl.so", 9) == 0)
-			snprintf(loaded->libssl, PATH_MAX, "%.*s", (int)strcspn(arrow + 4, " \n"), arrow + 4);
+			snprintf(loaded->libssl, PATH_MAX, "%.*s", (int)strcspn(arrow + 4, " \n"),
+				 arrow + 4);
 		else if (strncmp(name, "libc.so", 7) != 0)
 			loaded->others++;
 	}
@@ -198,10 +204,16 @@ static void ask_loader(const char *loader, const char *program, struct loaded *l
 /* Is there a libssl that a program which opens libraries could open? */
 static bool libssl_is_installed(void)
 {
-	static const char *const places[] = {"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu",
-					     "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/lib64", "/usr/lib", "/usr/local/lib"};
-	static const char *const names[] = {"libssl.so.3", "libssl.so.1.1", "libssl.so.4", "libssl.so.10", "libssl.so.1.0.2",
-					    "libssl.so.1.0.0"};
+	static const char *const places[] = {"/lib/x86_64-linux-gnu",
+					     "/usr/lib/x86_64-linux-gnu",
+					     "/lib/aarch64-linux-gnu",
+					     "/usr/lib/aarch64-linux-gnu",
+					     "/usr/lib64",
+					     "/lib64",
+					     "/usr/lib",
+					     "/usr/local/lib"};
+	static const char *const names[] = {"libssl.so.3",  "libssl.so.1.1",   "libssl.so.4",
+					    "libssl.so.10", "libssl.so.1.0.2", "libssl.so.1.0.0"};
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
@@ -229,7 +241,8 @@ static const char *secure_execution(const char *path)
 	return NULL;
 }
 
-static int check_elf(const struct finding *finding, const char *path, const struct elf_facts *facts, bool script)
+static int check_elf(const struct finding *finding, const char *path, const struct elf_facts *facts,
+		     bool script)
 {
 	const char *secure = secure_execution(path);
 	struct loaded loaded;
@@ -239,7 +252,9 @@ static int check_elf(const struct finding *finding, const char *path, const stru
 	if (facts->other_class)
 		return conclude(finding, false, "it is of another word size than this library", "");
 	if (!facts->dynamic)
-		return conclude(finding, false, facts->go ? "it is a static Go program: it brings its own TLS" : "it is statically linked",
+		return conclude(finding, false,
+				facts->go ? "it is a static Go program: it brings its own TLS"
+					  : "it is statically linked",
 				"");
 	if (secure != NULL)
 		return conclude(finding, false, secure, "");
@@ -251,10 +266,14 @@ static int check_elf(const struct finding *finding, const char *path, const stru
 	if (facts->own_libssl)
 		return conclude(finding, false, "it has a libssl of its own inside", "");
 	if (script)
-		return conclude(finding, true, "it is a script: the programs it starts inherit the shim", "");
+		return conclude(finding, true,
+				"it is a script: the programs it starts inherit the shim", "");
 	if ((facts->opens || loaded.others != 0) && libssl_is_installed())
-		return conclude(finding, true, "it is not linked to libssl, but guarded once it opens a module that is", "");
-	return conclude(finding, false, "no libssl is in reach; programs that it starts inherit the shim", "");
+		return conclude(
+		    finding, true,
+		    "it is not linked to libssl, but guarded once it opens a module that is", "");
+	return conclude(finding, false,
+			"no libssl is in reach; programs that it starts inherit the shim", "");
 }
 
 static int check_program(const char *name, struct finding *finding)
@@ -285,7 +304,8 @@ static int check_pid(const char *pid, struct finding *finding)
 	snprintf(finding->program, sizeof finding->program, "process %s", pid);
 	snprintf(path, sizeof path, "/proc/%.20s/maps", pid);
 	if (pid[strspn(pid, "0123456789")] != '\0' || (maps = fopen(path, "r")) == NULL)
-		return conclude(finding, false, "its mappings can not be read: ", strerror(errno != 0 ? errno : EINVAL));
+		return conclude(finding, false, "its mappings can not be read: ",
+				strerror(errno != 0 ? errno : EINVAL));
 	while (fgets(line, sizeof line, maps) != NULL) {
 		const char *file = strchr(line, '/');
 
@@ -315,6 +335,7 @@ int rg_ctl_check(int argc, char **argv)
 		return check_program(argv[1], &finding);
 	if (argc == 1 && argv[0][0] != '-')
 		return check_program(argv[0], &finding);
-	fprintf(stderr, "reneguardctl: check: accepted: [--quiet] PROGRAM, or [--quiet] --pid PID\n");
+	fprintf(stderr,
+		"reneguardctl: check: accepted: [--quiet] PROGRAM, or [--quiet] --pid PID\n");
 	return 2;
 }

@@ -1,5 +1,6 @@
 /*
- * The inspector's commands. Each takes the words behind its name and returns an exit status: 0, 1 (the answer is no), 2 (usage).
+ * The inspector's commands. Each takes the words behind its name and returns an exit status: 0, 1
+ * (the answer is no), 2 (usage).
  */
 #ifndef RG_CTL_H
 #define RG_CTL_H

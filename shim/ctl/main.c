@@ -33,6 +33,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
 		if (strcmp(name, commands[i].name) == 0)
 			return commands[i].run(argc - 2, argv + 2);
-	fprintf(stderr, "reneguardctl: unknown command '%s'; accepted: policy, check, --help, --version\n", name);
+	fprintf(stderr,
+		"reneguardctl: unknown command '%s'; accepted: policy, check, --help, --version\n",
+		name);
 	return 2;
 }

@@ -9,7 +9,8 @@ extern char **environ;
 static void complain(void *arg, const char *variable, const char *value, const char *accepted)
 {
 	(void)arg;
-	fprintf(stderr, "reneguard: %s=%s is bad policy; accepted: %s\n", variable, value, accepted);
+	fprintf(stderr, "reneguard: %s=%s is bad policy; accepted: %s\n", variable, value,
+		accepted);
 }
 
 /* The table of all variables, with what it means where HELP is asked for. */
@@ -18,9 +19,11 @@ static void print(const struct rg_policy *policy, int help)
 	char text[8192];
 	const char *variable, *what;
 
-	for (size_t i = 0; rg_policy_setting(policy, i, text, sizeof text, &variable, &what) != NULL; i++) {
+	for (size_t i = 0;
+	     rg_policy_setting(policy, i, text, sizeof text, &variable, &what) != NULL; i++) {
 		if (help)
-			printf("  %-26s %s%s%s%s\n", variable, what, text[0] != '\0' ? " (default: " : "", text,
+			printf("  %-26s %s%s%s%s\n", variable, what,
+			       text[0] != '\0' ? " (default: " : "", text,
 			       text[0] != '\0' ? ")" : "");
 		else
 			printf("%s=%s\n", variable, text);
@@ -35,14 +38,17 @@ int rg_ctl_policy(int argc, char **argv)
 
 	if (argc == 1 && strcmp(argv[0], "--help") == 0) {
 		(void)rg_policy_read(&policy, empty, NULL, complain, NULL);
-		puts("An event's rule is ACTION[:COUNT/PERIOD]: PERIOD is a number with s, m or h.");
+		puts(
+		    "An event's rule is ACTION[:COUNT/PERIOD]: PERIOD is a number with s, m or h.");
 		print(&policy, 1);
 		for (size_t i = 0; i < RG_EVENT_COUNT; i++)
-			printf("  %s: %s\n", rg_event_name((enum rg_event)i), rg_rule_accepted((enum rg_event)i));
+			printf("  %s: %s\n", rg_event_name((enum rg_event)i),
+			       rg_rule_accepted((enum rg_event)i));
 		return 0;
 	}
 	if (argc != 0) {
-		fprintf(stderr, "reneguardctl: policy: unknown argument '%s'; accepted: --help\n", argv[0]);
+		fprintf(stderr, "reneguardctl: policy: unknown argument '%s'; accepted: --help\n",
+			argv[0]);
 		return 2;
 	}
 	bad = rg_policy_read(&policy, environ, NULL, complain, NULL);

@@ -12,11 +12,12 @@
 #include "rg_report.h"
 #include "rg_verdict.h"
 
-#define SHUTDOWN_SENT     1 /* SSL_SENT_SHUTDOWN */
+#define SHUTDOWN_SENT	  1 /* SSL_SENT_SHUTDOWN */
 #define SHUTDOWN_RECEIVED 2 /* SSL_RECEIVED_SHUTDOWN */
 #define CLIENT_HELLO_TYPE 1
 
-/* Added to rg_guard_slow for as long as rg_guard_library is not the one library in use. Leaves room for the refused. */
+/* Added to rg_guard_slow for as long as rg_guard_library is not the one library in use. Leaves room
+ * for the refused. */
 #define SLOW_LIBRARY 0x80000000U
 /* Added once where the policy can block: then every new handshake has to be looked at. */
 #define SLOW_BLOCKING 0x40000000U
@@ -27,23 +28,25 @@ struct rg_libssl *rg_guard_library;
 /* One connection: in the ex_data of its SSL, from SSL_new to SSL_free. */
 struct connection {
 	const struct rg_libssl *lib;
-	rg_msg_callback *program_callback; /* what the program set, on the SSL or on its context; ours calls it */
+	rg_msg_callback *program_callback; /* what the program set, on the SSL or on its context;
+					      ours calls it */
 	struct rg_handshake handshake;
 	struct rg_key key; /* valid where `identified` */
 	struct rg_client peer;
 	uint16_t port;
 	bool identified;
 	bool exempt;
-	bool admitted;         /* the new handshake has been looked at, and is not blocked */
-	bool handshake_entered;/* as RG_HANDSHAKE */
+	bool admitted;		/* the new handshake has been looked at, and is not blocked */
+	bool handshake_entered; /* as RG_HANDSHAKE */
 	bool resumption_entered;
-	bool refused;          /* dead */
+	bool refused;	       /* dead */
 	bool options_changed;  /* by a refusal: to be taken back if the object is used again */
-	bool unlimited;        /* the refusal's rule has no limit: which code to raise */
+	bool unlimited;	       /* the refusal's rule has no limit: which code to raise */
 	uint8_t refused_event; /* enum rg_event */
 };
 
-/* Is there any message callback of the program's, anywhere? While there is none, records are not worth a look. */
+/* Is there any message callback of the program's, anywhere? While there is none, records are not
+ * worth a look. */
 static _Atomic bool program_has_callbacks;
 
 static struct connection *connection_of(const struct rg_libssl *lib, const struct ssl_st *ssl)
@@ -55,7 +58,8 @@ static struct connection *connection_of(const struct rg_libssl *lib, const struc
 
 static int reason_of(const struct connection *connection)
 {
-	return connection->refused_event == RG_RENEGOTIATION ? RG_REASON_NO_RENEGOTIATION : RG_REASON_SESSION_ATTACK;
+	return connection->refused_event == RG_RENEGOTIATION ? RG_REASON_NO_RENEGOTIATION
+							     : RG_REASON_SESSION_ATTACK;
 }
 
 /* See to it that the newest entry of the error queue is ours. */
@@ -69,9 +73,10 @@ static void raise_once(const struct connection *connection)
 }
 
 /*
- * From here on the object is dead. Inside libssl, received data is thrown away and every read fails (so that a call ends that no
- * hook stands around, BIO_f_ssl's, or that would wait on a blocking socket); outside, the hooks fail every call. An alert may
- * still be written: "sent" is set only afterwards.
+ * From here on the object is dead. Inside libssl, received data is thrown away and every read fails
+ * (so that a call ends that no hook stands around, BIO_f_ssl's, or that would wait on a blocking
+ * socket); outside, the hooks fail every call. An alert may still be written: "sent" is set only
+ * afterwards.
  */
 static void kill_connection(struct connection *connection, struct ssl_st *ssl, enum rg_event event)
 {
@@ -93,11 +98,13 @@ static void revive(struct connection *connection)
 	connection->refused = false;
 }
 
-/* A fresh, unique session id context makes libssl treat the offer as a miss: a full handshake, and the connection is fine. */
+/* A fresh, unique session id context makes libssl treat the offer as a miss: a full handshake, and
+ * the connection is fine. */
 static void decline(const struct connection *connection, struct ssl_st *ssl)
 {
 	static _Atomic uint64_t serial;
-	uint64_t context[2] = {connection->key.id ^ rg_process_now_ns(), atomic_fetch_add(&serial, 1)};
+	uint64_t context[2] = {connection->key.id ^ rg_process_now_ns(),
+			       atomic_fetch_add(&serial, 1)};
 	const struct rg_libssl *lib = connection->lib;
 
 	lib->ERR_set_mark();
@@ -105,7 +112,8 @@ static void decline(const struct connection *connection, struct ssl_st *ssl)
 	lib->ERR_pop_to_mark();
 }
 
-static void act(struct connection *connection, struct ssl_st *ssl, enum rg_event event, enum rg_action action)
+static void act(struct connection *connection, struct ssl_st *ssl, enum rg_event event,
+		enum rg_action action)
 {
 	const struct rg_handshake *handshake = &connection->handshake;
 
@@ -155,12 +163,14 @@ static const char *tls_name(const struct connection *connection, struct ssl_st *
 		return rg_version_name(handshake->negotiated);
 	if (handshake->hello.offer == RG_OFFER_PSK)
 		return rg_version_name(0x0304);
-	return handshake->hello.offer == RG_OFFER_TICKET || handshake->hello.offer == RG_OFFER_SESSION_ID
+	return handshake->hello.offer == RG_OFFER_TICKET ||
+		       handshake->hello.offer == RG_OFFER_SESSION_ID
 		   ? rg_version_name(handshake->hello.legacy_version)
 		   : "";
 }
 
-/* Enter EVENT, and do what the verdict says. SSL is NULL where the object is being freed: then nothing can be done to it. */
+/* Enter EVENT, and do what the verdict says. SSL is NULL where the object is being freed: then
+ * nothing can be done to it. */
 static void enter(struct connection *connection, struct ssl_st *ssl, enum rg_event event)
 {
 	const struct rg_rule *rule = &rg_process_policy()->rules[event];
@@ -172,9 +182,10 @@ static void enter(struct connection *connection, struct ssl_st *ssl, enum rg_eve
 
 	if (rule->action == RG_OFF)
 		return;
-	tally = rg_ledger_enter(ledger, &connection->key, event,
-				rule->action > RG_COUNT && (known || unlimited) ? &rule->limit : NULL,
-				rule->action == RG_BLOCK, rg_process_now_ns());
+	tally =
+	    rg_ledger_enter(ledger, &connection->key, event,
+			    rule->action > RG_COUNT && (known || unlimited) ? &rule->limit : NULL,
+			    rule->action == RG_BLOCK, rg_process_now_ns());
 	verdict = rg_verdict(rule, &tally, known, connection->exempt);
 	if (verdict.action == RG_COUNT)
 		return;
@@ -182,14 +193,15 @@ static void enter(struct connection *connection, struct ssl_st *ssl, enum rg_eve
 	if (ssl != NULL)
 		act(connection, ssl, event, verdict.action);
 	if (verdict.log)
-		rg_report_event(connection->lib, event, verdict.action, &connection->peer, connection->port, &tally,
-				tls_name(connection, ssl));
+		rg_report_event(connection->lib, event, verdict.action, &connection->peer,
+				connection->port, &tally, tls_name(connection, ssl));
 }
 
 /* A handshake that did not get to its end. SSL may be gone already. */
 static void enter_incomplete(struct connection *connection)
 {
-	if (connection->identified && connection->handshake.running && !connection->handshake.established)
+	if (connection->identified && connection->handshake.running &&
+	    !connection->handshake.established)
 		enter(connection, NULL, RG_INCOMPLETE);
 	connection->handshake.running = false;
 }
@@ -209,8 +221,9 @@ static void enter_resumption(struct connection *connection, struct ssl_st *ssl)
 }
 
 /*
- * An offer that only the answer will tell apart from 32 random bytes. It is not entered yet; but where one more would be over the
- * limit it must not be accepted either, and declining what was no offer changes nothing.
+ * An offer that only the answer will tell apart from 32 random bytes. It is not entered yet; but
+ * where one more would be over the limit it must not be accepted either, and declining what was no
+ * offer changes nothing.
  */
 static void consider_perhaps(struct connection *connection, struct ssl_st *ssl)
 {
@@ -218,8 +231,10 @@ static void consider_perhaps(struct connection *connection, struct ssl_st *ssl)
 
 	if (rg_libssl_speaks_tls13(connection->lib, ssl))
 		enter_handshake(connection, ssl); /* TLS 1.3 it will be: the id means nothing */
-	else if (rule->action == RG_DECLINE && connection->peer.family != RG_UNKNOWN && !connection->exempt &&
-		 rg_ledger_is_full(rg_process_ledger(), &connection->key, RG_RESUMPTION, &rule->limit, rg_process_now_ns()))
+	else if (rule->action == RG_DECLINE && connection->peer.family != RG_UNKNOWN &&
+		 !connection->exempt &&
+		 rg_ledger_is_full(rg_process_ledger(), &connection->key, RG_RESUMPTION,
+				   &rule->limit, rg_process_now_ns()))
 		decline(connection, ssl);
 }
 
@@ -247,26 +262,31 @@ static void on_answered(struct connection *connection, struct ssl_st *ssl)
 		enter_resumption(connection, ssl);
 	else
 		enter_handshake(connection, ssl);
-	if (connection->resumption_entered && rg_process_policy()->rules[RG_RESUMPTION].action != RG_OFF)
+	if (connection->resumption_entered &&
+	    rg_process_policy()->rules[RG_RESUMPTION].action != RG_OFF)
 		rg_ledger_outcome(rg_process_ledger(), &connection->key,
-				  connection->handshake.resumed ? RG_OUTCOME_ACCEPTED : RG_OUTCOME_NOT_ACCEPTED);
+				  connection->handshake.resumed ? RG_OUTCOME_ACCEPTED
+								: RG_OUTCOME_NOT_ACCEPTED);
 }
 
 /* --- the message callback --- */
 
-/* Has no handshake been finished on this object since it was made or cleared? What SSL_IS_FIRST_HANDSHAKE looks at. */
+/* Has no handshake been finished on this object since it was made or cleared? What
+ * SSL_IS_FIRST_HANDSHAKE looks at. */
 static bool is_pristine(const struct rg_libssl *lib, const struct ssl_st *ssl)
 {
 	unsigned char nothing;
 
-	return lib->SSL_get_finished(ssl, &nothing, 0) == 0 || lib->SSL_get_peer_finished(ssl, &nothing, 0) == 0;
+	return lib->SSL_get_finished(ssl, &nothing, 0) == 0 ||
+	       lib->SSL_get_peer_finished(ssl, &nothing, 0) == 0;
 }
 
 static bool is_guarded_side(const struct connection *connection)
 {
 	unsigned role = rg_process_policy()->role;
 
-	return (role & (connection->handshake.side == RG_SIDE_CLIENT ? RG_ROLE_CLIENT : RG_ROLE_SERVER)) != 0;
+	return (role & (connection->handshake.side == RG_SIDE_CLIENT ? RG_ROLE_CLIENT
+								     : RG_ROLE_SERVER)) != 0;
 }
 
 static void on_sign(struct connection *connection, struct ssl_st *ssl, enum rg_sign sign)
@@ -295,16 +315,18 @@ static void on_sign(struct connection *connection, struct ssl_st *ssl, enum rg_s
 	}
 }
 
-static void watch(struct connection *connection, int written, int version, int content_type, const uint8_t *message, size_t bytes,
-		  struct ssl_st *ssl)
+static void watch(struct connection *connection, int written, int version, int content_type,
+		  const uint8_t *message, size_t bytes, struct ssl_st *ssl)
 {
 	const struct rg_libssl *lib = connection->lib;
 	int saved = errno;
-	bool hello = content_type == RG_CONTENT_HANDSHAKE && !written && bytes != 0 && message[0] == CLIENT_HELLO_TYPE;
+	bool hello = content_type == RG_CONTENT_HANDSHAKE && !written && bytes != 0 &&
+		     message[0] == CLIENT_HELLO_TYPE;
 	bool pristine = hello && connection->handshake.established && is_pristine(lib, ssl);
 
 	on_sign(connection, ssl,
-		rg_handshake_message(&connection->handshake, written != 0, version, content_type, message, bytes, pristine));
+		rg_handshake_message(&connection->handshake, written != 0, version, content_type,
+				     message, bytes, pristine));
 	/* The alert is out: nothing more is to be written. */
 	if (connection->refused && written && content_type == RG_CONTENT_ALERT)
 		lib->SSL_set_shutdown(ssl, SHUTDOWN_SENT | SHUTDOWN_RECEIVED);
@@ -312,8 +334,8 @@ static void watch(struct connection *connection, int written, int version, int c
 }
 
 /* ARG is the program's own: we never set one. */
-static void on_message(const struct rg_libssl *lib, int written, int version, int content_type, const void *message, size_t bytes,
-		       struct ssl_st *ssl, void *arg)
+static void on_message(const struct rg_libssl *lib, int written, int version, int content_type,
+		       const void *message, size_t bytes, struct ssl_st *ssl, void *arg)
 {
 	bool relevant = content_type == RG_CONTENT_HANDSHAKE || content_type == RG_CONTENT_ALERT;
 	struct connection *connection;
@@ -324,7 +346,8 @@ static void on_message(const struct rg_libssl *lib, int written, int version, in
 	if (connection == NULL)
 		return;
 	if (connection->program_callback != NULL)
-		connection->program_callback(written, version, content_type, message, bytes, ssl, arg);
+		connection->program_callback(written, version, content_type, message, bytes, ssl,
+					     arg);
 	if (relevant)
 		watch(connection, written, version, content_type, message, bytes, ssl);
 }
@@ -333,22 +356,26 @@ static void on_message(const struct rg_libssl *lib, int written, int version, in
 static struct rg_libssl *libraries[RG_LIBSSL_MAX];
 
 #define CALLBACK(slot)                                                                             \
-	static void callback_##slot(int written, int version, int content_type, const void *message, size_t bytes, \
-				    struct ssl_st *ssl, void *arg)                                 \
+	static void callback_##slot(int written, int version, int content_type,                    \
+				    const void *message, size_t bytes, struct ssl_st *ssl,         \
+				    void *arg)                                                     \
 	{                                                                                          \
-		on_message(libraries[slot], written, version, content_type, message, bytes, ssl, arg); \
+		on_message(libraries[slot], written, version, content_type, message, bytes, ssl,   \
+			   arg);                                                                   \
 	}
 CALLBACK(0)
 CALLBACK(1)
 CALLBACK(2)
 CALLBACK(3)
 
-static rg_msg_callback *const callbacks[RG_LIBSSL_MAX] = {callback_0, callback_1, callback_2, callback_3};
+static rg_msg_callback *const callbacks[RG_LIBSSL_MAX] = {callback_0, callback_1, callback_2,
+							  callback_3};
 
 /* --- the life of a connection --- */
 
 /* May run when the SSL is half gone (3.2 and later): its own functions are not to be called. */
-static void release(void *parent, void *data, struct crypto_ex_data_st *ad, int index, long argl, void *argp)
+static void release(void *parent, void *data, struct crypto_ex_data_st *ad, int index, long argl,
+		    void *argp)
 {
 	struct connection *connection = data;
 	int saved = errno;
@@ -363,8 +390,8 @@ static void release(void *parent, void *data, struct crypto_ex_data_st *ad, int 
 }
 
 /* SSL_dup: the copy gets a state of its own, with the callback that the program had set. */
-static int duplicate(struct crypto_ex_data_st *to, const struct crypto_ex_data_st *from, void **data, int index, long argl,
-		     void *argp)
+static int duplicate(struct crypto_ex_data_st *to, const struct crypto_ex_data_st *from,
+		     void **data, int index, long argl, void *argp)
 {
 	const struct connection *original = *data;
 	struct connection *copy = original != NULL ? calloc(1, sizeof *copy) : NULL;
@@ -409,7 +436,8 @@ struct rg_libssl *rg_guard_library_of(const void *caller)
 void rg_guard_context(struct rg_libssl *lib, const struct ssl_method_st *method)
 {
 	const struct rg_policy *policy = rg_process_policy();
-	bool client_only = method != NULL && lib->TLS_client_method != NULL && method == lib->TLS_client_method();
+	bool client_only =
+	    method != NULL && lib->TLS_client_method != NULL && method == lib->TLS_client_method();
 
 	if (!policy->on)
 		return;
@@ -426,7 +454,8 @@ void rg_guard_connection(const struct rg_libssl *lib, struct ssl_st *ssl)
 	rg_msg_callback *inherited = NULL;
 	void *stored;
 
-	if (!lib->guardable || rg_process_ledger() == NULL || (lib->SSL_is_quic != NULL && lib->SSL_is_quic(ssl)))
+	if (!lib->guardable || rg_process_ledger() == NULL ||
+	    (lib->SSL_is_quic != NULL && lib->SSL_is_quic(ssl)))
 		return;
 	connection = connection_of(lib, ssl);
 	if (connection == NULL) {
@@ -471,9 +500,11 @@ static bool is_ours(rg_msg_callback *callback)
 	return false;
 }
 
-bool rg_guard_keeps_callback(const struct rg_libssl *lib, struct ssl_st *ssl, rg_msg_callback *callback)
+bool rg_guard_keeps_callback(const struct rg_libssl *lib, struct ssl_st *ssl,
+			     rg_msg_callback *callback)
 {
-	/* Inside libssl SSL_set_msg_callback may call SSL_callback_ctrl through the PLT: ours on its way down. */
+	/* Inside libssl SSL_set_msg_callback may call SSL_callback_ctrl through the PLT: ours on
+	 * its way down. */
 	struct connection *connection = is_ours(callback) ? NULL : connection_of(lib, ssl);
 
 	if (connection == NULL)
@@ -484,7 +515,8 @@ bool rg_guard_keeps_callback(const struct rg_libssl *lib, struct ssl_st *ssl, rg
 	return true;
 }
 
-void rg_guard_note_callback(const struct rg_libssl *lib, struct ssl_ctx_st *ctx, rg_msg_callback *callback)
+void rg_guard_note_callback(const struct rg_libssl *lib, struct ssl_ctx_st *ctx,
+			    rg_msg_callback *callback)
 {
 	void *stored;
 

@@ -1,22 +1,24 @@
 /*
- * What is exported: one stub for each function of libssl that stands between the program and us. A stub finds the real function,
- * forwards, and asks the guard; it decides nothing. exports.map lists the same names.
+ * What is exported: one stub for each function of libssl that stands between the program and us. A
+ * stub finds the real function, forwards, and asks the guard; it decides nothing. exports.map lists
+ * the same names.
  *
- * Inside some builds libssl's functions call each other through the PLT, and land here again: a stub
- * within a stub must be harmless, and is: the guard's questions have the same answer twice.
+ * Inside some builds libssl's functions call each other through the PLT, and land here again: a
+ * stub within a stub must be harmless, and is: the guard's questions have the same answer twice.
  */
 #include <stddef.h>
 
 #include "rg_guard.h"
 
-#define EXPORT __attribute__((visibility("default")))
+#define EXPORT		      __attribute__((visibility("default")))
 #define CTRL_SET_MSG_CALLBACK 15 /* SSL_CTRL_SET_MSG_CALLBACK */
 
 #define X(returns, name, arguments) EXPORT returns name arguments;
 RG_LIBSSL_HOOKS(X)
 #undef X
 
-/* --- calls that may read from the peer: -1 or 0, as each documents its errors, once the connection is refused --- */
+/* --- calls that may read from the peer: -1 or 0, as each documents its errors, once the connection
+ * is refused --- */
 
 int SSL_read(struct ssl_st *ssl, void *buffer, int bytes)
 {
@@ -117,7 +119,8 @@ int SSL_write_ex(struct ssl_st *ssl, const void *data, size_t bytes, size_t *wri
 	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
 }
 
-int SSL_write_ex2(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t flags, size_t *written)
+int SSL_write_ex2(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t flags,
+		  size_t *written)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
 	int result;
@@ -174,7 +177,8 @@ struct ssl_ctx_st *SSL_CTX_new(const struct ssl_method_st *method)
 	return lib->SSL_CTX_new(method);
 }
 
-struct ssl_ctx_st *SSL_CTX_new_ex(void *library_context, const char *properties, const struct ssl_method_st *method)
+struct ssl_ctx_st *SSL_CTX_new_ex(void *library_context, const char *properties,
+				  const struct ssl_method_st *method)
 {
 	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
 
@@ -240,7 +244,8 @@ long SSL_callback_ctrl(struct ssl_st *ssl, int command, void (*callback)(void))
 
 	if (lib == NULL)
 		return 0;
-	if (command == CTRL_SET_MSG_CALLBACK && rg_guard_keeps_callback(lib, ssl, (rg_msg_callback *)callback))
+	if (command == CTRL_SET_MSG_CALLBACK &&
+	    rg_guard_keeps_callback(lib, ssl, (rg_msg_callback *)callback))
 		return 1;
 	return lib->SSL_callback_ctrl(ssl, command, callback);
 }

@@ -16,7 +16,8 @@
 
 #include "rg_line.h"
 
-/* Our descriptors are put here or above, out of the way of programs that count on the low numbers. */
+/* Our descriptors are put here or above, out of the way of programs that count on the low numbers.
+ */
 #define DESCRIPTOR_MIN 512
 #define FRAME_BYTES    (RG_LINE_BYTES + 64)
 
@@ -42,9 +43,11 @@ static bool is_connected_to(int fd, const char *path)
 	socklen_t peer_bytes = sizeof peer, type_bytes = sizeof(int);
 	int type;
 
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_bytes) != 0 || type != SOCK_DGRAM)
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_bytes) != 0 ||
+	    type != SOCK_DGRAM)
 		return false;
-	return getpeername(fd, (struct sockaddr *)&peer, &peer_bytes) == 0 && peer.sun_family == AF_UNIX &&
+	return getpeername(fd, (struct sockaddr *)&peer, &peer_bytes) == 0 &&
+	       peer.sun_family == AF_UNIX &&
 	       strncmp(peer.sun_path, path, sizeof peer.sun_path) == 0;
 }
 
@@ -70,7 +73,8 @@ static bool is_our_stderr(int fd)
 {
 	struct stat now;
 
-	return fd >= 0 && fstat(fd, &now) == 0 && now.st_dev == stderr_identity.st_dev && now.st_ino == stderr_identity.st_ino;
+	return fd >= 0 && fstat(fd, &now) == 0 && now.st_dev == stderr_identity.st_dev &&
+	       now.st_ino == stderr_identity.st_ino;
 }
 
 static void open_stderr(void)
@@ -92,7 +96,8 @@ void rg_log_open(const struct rg_policy *policy)
 {
 	int saved = errno;
 
-	if ((policy->log_targets & RG_LOG_SYSLOG) && !is_connected_to(atomic_load(&syslog_fd), policy->socket))
+	if ((policy->log_targets & RG_LOG_SYSLOG) &&
+	    !is_connected_to(atomic_load(&syslog_fd), policy->socket))
 		open_syslog(policy->socket);
 	if (policy->log_targets & RG_LOG_STDERR)
 		open_stderr();
@@ -102,9 +107,10 @@ void rg_log_open(const struct rg_policy *policy)
 static bool send_syslog(const struct rg_policy *policy, int severity, const char *line)
 {
 	char frame[FRAME_BYTES];
-	/* No time: every receiver stamps what has none, and localtime(3) is not ours to call in any thread. */
-	int bytes = snprintf(frame, sizeof frame, "<%u>reneguard[%ld]: %s", policy->facility << 3 | (unsigned)severity,
-			     (long)getpid(), line);
+	/* No time: every receiver stamps what has none, and localtime(3) is not ours to call in any
+	 * thread. */
+	int bytes = snprintf(frame, sizeof frame, "<%u>reneguard[%ld]: %s",
+			     policy->facility << 3 | (unsigned)severity, (long)getpid(), line);
 
 	for (int tries = 0; tries < 2; tries++) {
 		int fd = atomic_load(&syslog_fd);
@@ -116,7 +122,9 @@ static bool send_syslog(const struct rg_policy *policy, int severity, const char
 				return false;
 		}
 		if (tries == 0)
-			open_syslog(policy->socket); /* closed by the program, or the daemon was restarted */
+			open_syslog(
+			    policy
+				->socket); /* closed by the program, or the daemon was restarted */
 	}
 	return false;
 }

@@ -4,6 +4,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "rg_reads.h"
+
+#define CTRL_DGRAM_GET_PEER 46 /* BIO_CTRL_DGRAM_GET_PEER */
+
 static struct rg_client client_of(const struct sockaddr_storage *address, uint16_t *port)
 {
 	const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)address;
@@ -21,17 +25,55 @@ static struct rg_client client_of(const struct sockaddr_storage *address, uint16
 	}
 }
 
-struct rg_client rg_peer(const struct rg_libssl *lib, struct ssl_st *ssl, uint16_t *port)
+static struct rg_client client_at(int fd, uint16_t *port)
 {
 	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
 	socklen_t bytes = sizeof address;
+
+	if (fd < 0 || getpeername(fd, (struct sockaddr *)&address, &bytes) != 0)
+		return (struct rg_client){.family = RG_UNKNOWN};
+	return client_of(&address, port);
+}
+
+/* The sender of the last datagram, for a DTLS socket that is not connected. */
+static struct rg_client datagram_peer(const struct rg_libssl *lib, struct ssl_st *ssl, int fd,
+				      uint16_t *port)
+{
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	int type = 0;
+	socklen_t bytes = sizeof type;
+
+	if (fd < 0 || lib->BIO_ctrl == NULL ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) != 0 || type != SOCK_DGRAM ||
+	    lib->BIO_ctrl(lib->SSL_get_rbio(ssl), CTRL_DGRAM_GET_PEER, 0, &address) <= 0)
+		return (struct rg_client){.family = RG_UNKNOWN};
+	return client_of(&address, port);
+}
+
+/* The last Internet socket this thread read: from inside the call that runs, else before it. */
+static struct rg_client reader_peer(uint16_t *port)
+{
 	struct rg_client client = {.family = RG_UNKNOWN};
+
+	for (unsigned back = 0; back < RG_READS_KEPT && client.family == RG_UNKNOWN; back++)
+		client = client_at(rg_reads_recent(back), port);
+	return client;
+}
+
+struct rg_client rg_peer(const struct rg_libssl *lib, struct ssl_st *ssl, uint16_t *port)
+{
 	int saved = errno;
 	int fd = lib->SSL_get_rfd(ssl);
+	struct rg_client client;
 
 	*port = 0;
-	if (fd >= 0 && getpeername(fd, (struct sockaddr *)&address, &bytes) == 0)
-		client = client_of(&address, port);
+	client = client_at(fd, port);
+	if (client.family == RG_UNKNOWN)
+		client = datagram_peer(lib, ssl, fd, port);
+	/* A descriptor of the SSL's own that is no Internet socket (a Unix socket, a pipe) is the
+	 * answer: unknown. */
+	if (client.family == RG_UNKNOWN && fd < 0)
+		client = reader_peer(port);
 	errno = saved;
 	return client;
 }

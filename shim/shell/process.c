@@ -11,16 +11,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/siphash.h"
 #include "rg_libssl.h"
 #include "rg_line.h"
 #include "rg_log.h"
-#include "../core/siphash.h"
 
-#define EXIT_CONFIG     78 /* EX_CONFIG of sysexits.h */
-#define COMPLAINTS_MAX  16
-#define VALUE_BYTES     128
-#define CLOEXEC         1U /* MFD_CLOEXEC, which an older libc does not name */
-#define LEDGER_NAME     "reneguard"
+#define EXIT_CONFIG    78 /* EX_CONFIG of sysexits.h */
+#define COMPLAINTS_MAX 16
+#define VALUE_BYTES    128
+#define CLOEXEC	       1U /* MFD_CLOEXEC, which an older libc does not name */
+#define LEDGER_NAME    "reneguard"
 
 enum stage { UNTOUCHED, UNDER_WAY, DONE };
 
@@ -36,10 +36,11 @@ extern char **environ;
 static struct rg_policy policy; /* immutable once `started` is DONE */
 static struct complaint complaints[COMPLAINTS_MAX];
 static size_t complaint_count;
-static struct rg_ledger *ledger;  /* immutable once `prepared` is DONE */
+static struct rg_ledger *ledger; /* immutable once `prepared` is DONE */
 static _Atomic int started, prepared;
 
-/* The ledger of a process that can not map one: too small to be fair, large enough to keep the log's rate. */
+/* The ledger of a process that can not map one: too small to be fair, large enough to keep the
+ * log's rate. */
 static _Alignas(64) unsigned char last_resort[128 + RG_CLIENTS_MIN * 192];
 
 /* True for the one caller that is to do the work; the others wait until it has been done. */
@@ -87,13 +88,15 @@ static void tell_complaints(void)
 const struct rg_policy *rg_process_policy(void)
 {
 	if (begin(&started)) {
-		(void)rg_policy_read(&policy, environ, program_invocation_short_name, keep_complaint, NULL);
+		(void)rg_policy_read(&policy, environ, program_invocation_short_name,
+				     keep_complaint, NULL);
 		atomic_store_explicit(&started, DONE, memory_order_release);
 	}
 	return &policy;
 }
 
-/* 16 bytes nobody can guess, from what the kernel gave this process; hashed, because libc keeps secrets in the same bytes. */
+/* 16 bytes nobody can guess, from what the kernel gave this process; hashed, because libc keeps
+ * secrets in the same bytes. */
 static void draw_seed(uint8_t seed[16])
 {
 	const uint8_t *random = (const uint8_t *)(uintptr_t)getauxval(AT_RANDOM);
@@ -101,15 +104,17 @@ static void draw_seed(uint8_t seed[16])
 	uint64_t material[3] = {rg_process_now_ns(), (uint64_t)getpid(), 0};
 
 	for (material[2] = 0; material[2] < 2; material[2]++) {
-		uint64_t half = rg_siphash(random != NULL ? random : none, (const uint8_t *)material, sizeof material);
+		uint64_t half = rg_siphash(random != NULL ? random : none,
+					   (const uint8_t *)material, sizeof material);
 
 		memcpy(seed + 8 * material[2], &half, sizeof half);
 	}
 }
 
 /*
- * Memory that children share and that `reneguardctl` finds by its name in /proc/PID/maps. The descriptor is closed at once, so
- * that the program never meets it; a kernel without memfd_create(2) gets memory without a name.
+ * Memory that children share and that `reneguardctl` finds by its name in /proc/PID/maps. The
+ * descriptor is closed at once, so that the program never meets it; a kernel without
+ * memfd_create(2) gets memory without a name.
  */
 static void *map_shared(size_t bytes)
 {
@@ -167,7 +172,8 @@ uint64_t rg_process_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-/* A program that is linked to libssl may close descriptors, chroot or fork before it first uses it: be ready now. */
+/* A program that is linked to libssl may close descriptors, chroot or fork before it first uses it:
+ * be ready now. */
 __attribute__((constructor)) static void load(void)
 {
 	const struct rg_policy *loaded = rg_process_policy();

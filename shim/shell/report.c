@@ -17,7 +17,8 @@ static void deliver(int severity, struct rg_report *report)
 	char line[RG_LINE_BYTES];
 
 	if (policy->log_targets == 0 ||
-	    !rg_ledger_log_allowed(ledger, &policy->log_rate, rg_process_now_ns(), &report->suppressed))
+	    !rg_ledger_log_allowed(ledger, &policy->log_rate, rg_process_now_ns(),
+				   &report->suppressed))
 		return;
 	report->service = policy->name;
 	rg_line(line, sizeof line, policy->log_format, report);
@@ -25,8 +26,9 @@ static void deliver(int severity, struct rg_report *report)
 		rg_ledger_log_lost(ledger, report->suppressed + 1);
 }
 
-void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_action action, const struct rg_client *client,
-		     uint16_t port, const struct rg_tally *tally, const char *tls)
+void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_action action,
+		     const struct rg_client *client, uint16_t port, const struct rg_tally *tally,
+		     const char *tls)
 {
 	const struct rg_rule *rule = &rg_process_policy()->rules[event];
 	char address[RG_CLIENT_TEXT_BYTES], limit[LIMIT_TEXT_BYTES] = "";
@@ -51,20 +53,22 @@ void rg_report_active(const struct rg_libssl *lib)
 {
 	const struct rg_policy *policy = rg_process_policy();
 	char text[ACTIVE_TEXT_BYTES];
-	struct rg_report report = {.code = "RENEGUARD_ACTIVE", .libssl = lib->version, .text = text};
+	struct rg_report report = {
+	    .code = "RENEGUARD_ACTIVE", .libssl = lib->version, .text = text};
 	size_t used;
 
 	if (!rg_ledger_announce(rg_process_ledger()))
 		return;
 	used = (size_t)snprintf(text, sizeof text, "guarding %s",
-				policy->role == RG_ROLE_SERVER ? "server connections"
+				policy->role == RG_ROLE_SERVER	 ? "server connections"
 				: policy->role == RG_ROLE_CLIENT ? "client connections"
 								 : "server and client connections");
 	for (size_t event = 0; event < RG_EVENT_COUNT && used < sizeof text; event++) {
 		char rule[RG_RULE_TEXT_BYTES];
 
 		rg_rule_text(&policy->rules[event], rule);
-		used += (size_t)snprintf(text + used, sizeof text - used, "%s %s=%s", event == 0 ? ":" : ",",
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s %s=%s",
+					 event == 0 ? ":" : ",",
 					 rg_event_name((enum rg_event)event), rule);
 	}
 	deliver(RG_LOG_INFO, &report);
@@ -74,7 +78,8 @@ void rg_report_unguarded(const struct rg_libssl *lib)
 {
 	struct rg_report report = {.code = "ERR_RENEGUARD_LIBSSL",
 				   .libssl = lib->version,
-				   .text = "this libssl lacks functions that the guard needs: its connections are not guarded"};
+				   .text = "this libssl lacks functions that the guard needs: its "
+					   "connections are not guarded"};
 
 	deliver(RG_LOG_ERR, &report);
 }

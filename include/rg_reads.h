@@ -1,0 +1,18 @@
+/*
+ * Which descriptors this thread read from last. Programs that feed libssl from memory (Node.js,
+ * asyncio, Dovecot) or through a BIO of their own (Apache httpd, HAProxy) leave no descriptor on
+ * the SSL; but the socket that the bytes came from is the last one their thread read. The hooks of
+ * read(2) and its kin note a number and nothing else: no system call, no lock, no memory.
+ */
+#ifndef RG_READS_H
+#define RG_READS_H
+
+#define RG_READS_KEPT                                                                              \
+	4 /* distinct in a row: an AF_UNIX one may lie in between (Postfix reads tlsmgr's inside   \
+	     SSL_accept) */
+
+/* The descriptor this thread read from, BACK different ones ago: 0 is the last. -1 where there is
+ * none. */
+int rg_reads_recent(unsigned back);
+
+#endif

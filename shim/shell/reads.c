@@ -1,0 +1,140 @@
+#include "rg_reads.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+struct ring {
+	int fds[RG_READS_KEPT]; /* descriptor plus one; 0: none */
+	unsigned newest;
+};
+
+static _Thread_local struct ring ring __attribute__((tls_model("initial-exec")));
+
+static ssize_t note(int fd, ssize_t got)
+{
+	if (got > 0 && ring.fds[ring.newest] != fd + 1) {
+		ring.newest = (ring.newest + 1) % RG_READS_KEPT;
+		ring.fds[ring.newest] = fd + 1;
+	}
+	return got;
+}
+
+int rg_reads_recent(unsigned back)
+{
+	return ring.fds[(ring.newest + RG_READS_KEPT - back) % RG_READS_KEPT] - 1;
+}
+
+/*
+ * The next function of that name: another preload's, or libc's. dlsym(3) may allocate, and an
+ * allocator may read while it starts: such a read, from inside the lookup, gets the system call
+ * itself. ERRNO stays as it was.
+ */
+static void *next(_Atomic(void *) *cache, const char *name)
+{
+	static _Thread_local bool looking_up __attribute__((tls_model("initial-exec")));
+	void *found = atomic_load_explicit(cache, memory_order_relaxed);
+	int saved = errno;
+
+	if (found != NULL || looking_up)
+		return found;
+	looking_up = true;
+	found = dlsym(RTLD_NEXT, name);
+	looking_up = false;
+	atomic_store_explicit(cache, found, memory_order_relaxed);
+	errno = saved;
+	return found;
+}
+
+#define NEXT(type, name, function)                                                                 \
+	static _Atomic(void *) cache;                                                              \
+	void *found = next(&cache, name);                                                          \
+	type *function;                                                                            \
+	memcpy(&function, &found, sizeof function)
+
+typedef ssize_t read_function(int, void *, size_t);
+typedef ssize_t read_checked_function(int, void *, size_t, size_t);
+typedef ssize_t readv_function(int, const struct iovec *, int);
+typedef ssize_t recv_function(int, void *, size_t, int);
+typedef ssize_t recv_checked_function(int, void *, size_t, size_t, int);
+typedef ssize_t recvfrom_function(int, void *, size_t, int, struct sockaddr *, socklen_t *);
+typedef ssize_t recvfrom_checked_function(int, void *, size_t, size_t, int, struct sockaddr *,
+					  socklen_t *);
+typedef ssize_t recvmsg_function(int, struct msghdr *, int);
+
+/* The names that _FORTIFY_SOURCE gives the same functions; no header declares them. */
+EXPORT read_checked_function __read_chk;
+EXPORT recv_checked_function __recv_chk;
+EXPORT recvfrom_checked_function __recvfrom_chk;
+
+EXPORT ssize_t read(int fd, void *buffer, size_t bytes)
+{
+	NEXT(read_function, "read", function);
+	return note(fd, function != NULL ? function(fd, buffer, bytes)
+					 : syscall(SYS_read, fd, buffer, bytes));
+}
+
+EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
+{
+	NEXT(readv_function, "readv", function);
+	return note(fd, function != NULL ? function(fd, parts, count)
+					 : syscall(SYS_readv, fd, parts, count));
+}
+
+/* Sockets are not read before dlsym(3) works: where it finds nothing there is nothing to call. */
+static ssize_t not_there(void)
+{
+	errno = ENOSYS;
+	return -1;
+}
+
+EXPORT ssize_t recv(int fd, void *buffer, size_t bytes, int flags)
+{
+	NEXT(recv_function, "recv", function);
+	return note(fd, function != NULL ? function(fd, buffer, bytes, flags) : not_there());
+}
+
+EXPORT ssize_t recvfrom(int fd, void *restrict buffer, size_t bytes, int flags,
+			struct sockaddr *restrict from, socklen_t *restrict from_bytes)
+{
+	NEXT(recvfrom_function, "recvfrom", function);
+	return note(fd, function != NULL ? function(fd, buffer, bytes, flags, from, from_bytes)
+					 : not_there());
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	NEXT(recvmsg_function, "recvmsg", function);
+	return note(fd, function != NULL ? function(fd, message, flags) : not_there());
+}
+
+ssize_t __read_chk(int fd, void *buffer, size_t bytes, size_t room)
+{
+	NEXT(read_checked_function, "__read_chk", function);
+	return note(fd, function != NULL ? function(fd, buffer, bytes, room)
+					 : syscall(SYS_read, fd, buffer, bytes));
+}
+
+ssize_t __recv_chk(int fd, void *buffer, size_t bytes, size_t room, int flags)
+{
+	NEXT(recv_checked_function, "__recv_chk", function);
+	return note(fd, function != NULL ? function(fd, buffer, bytes, room, flags) : not_there());
+}
+
+ssize_t __recvfrom_chk(int fd, void *buffer, size_t bytes, size_t room, int flags,
+		       struct sockaddr *from, socklen_t *from_bytes)
+{
+	NEXT(recvfrom_checked_function, "__recvfrom_chk", function);
+	return note(fd, function != NULL
+			    ? function(fd, buffer, bytes, room, flags, from, from_bytes)
+			    : not_there());
+}
