@@ -30,10 +30,10 @@ start() {
 	at_exit "stop $pid"
 }
 
-# start_on_port NAME COMMAND...: also waits for it to listen on $port.
+# start_on_port NAME COMMAND...: also waits for it to listen on $port; without that there is nothing to test.
 start_on_port() {
 	start "$@"
-	within 10 listening "$port" || diag "$1 does not listen on $port: $(tail -n 5 "$tmp/$1.log")"
+	within 10 listening "$port" || { tap_point 1 "$1 listens on $port" || finish; }
 }
 
 # stop PID [SIGNAL]: ends the process and waits for it, at most five seconds politely.
