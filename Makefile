@@ -51,6 +51,13 @@ $(INSPECTOR): $(CTL) $(CORE)
 # Every test is a program that speaks TAP; tests/run counts. tests/tests.mk says what is built how.
 include tests/tests.mk
 
+# A sanitized shim in an unmodified program: the runtime has to come first (the loader order that ASan insists on), and a
+# finding has to end the program. Programs of others leak what they like.
+SAN_RUNTIME = $(foreach s,$(subst $(comma), ,$(SANITIZE)),$(if $(filter address,$(s)),$(shell $(CC) -print-file-name=libasan.so))$(if $(filter thread,$(s)),$(shell $(CC) -print-file-name=libtsan.so)))
+export RG_SANITIZER_RUNTIME = $(strip $(if $(SANITIZE),$(SAN_RUNTIME)))
+export ASAN_OPTIONS ?= detect_leaks=0
+export TSAN_OPTIONS ?= halt_on_error=1
+
 check: all tests-build ## every test that needs no root and no daemon package (what is installed is used, the rest skipped)
 	tests/run $(BUILD) $(UNIT_TESTS) $(HOOK_TESTS) $(E2E_TESTS)
 

@@ -69,6 +69,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(int, SSL_set_session_id_context, (struct ssl_st *, const unsigned char *, unsigned))     \
 	X(size_t, SSL_get_finished, (const struct ssl_st *, void *, size_t))                       \
 	X(size_t, SSL_get_peer_finished, (const struct ssl_st *, void *, size_t))                  \
+	X(unsigned long, ERR_peek_error, (void))                                                   \
 	X(unsigned long, ERR_peek_last_error, (void))                                              \
 	X(int, ERR_set_mark, (void))                                                               \
 	X(int, ERR_pop_to_mark, (void))
@@ -161,7 +162,7 @@ void rg_libssl_deafen(const struct rg_libssl *lib, struct ssl_st *ssl);
 #define RG_REASON_SESSION_ATTACK   3999 /* ours; its string is ERR_TLS_SESSION_ATTACK */
 void rg_libssl_raise(const struct rg_libssl *lib, int reason, const char *text);
 
-/* Is the newest entry of the error queue ERR_LIB_SSL, REASON? */
+/* Is the oldest or the newest entry of the error queue ERR_LIB_SSL, REASON? */
 bool rg_libssl_raised(const struct rg_libssl *lib, int reason);
 
 #endif

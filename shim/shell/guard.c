@@ -62,7 +62,7 @@ static int reason_of(const struct connection *connection)
 							     : RG_REASON_SESSION_ATTACK;
 }
 
-/* See to it that the newest entry of the error queue is ours. */
+/* See to it that there is an entry of ours on the error queue, among libssl's own about the same failure. */
 static void raise_once(const struct connection *connection)
 {
 	const struct rg_rule *rule = &rg_process_policy()->rules[connection->refused_event];

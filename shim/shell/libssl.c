@@ -404,13 +404,16 @@ void rg_libssl_raise(const struct rg_libssl *lib, int reason, const char *text)
 	raise_entry(lib, reason, text);
 }
 
-bool rg_libssl_raised(const struct rg_libssl *lib, int reason)
+static bool is_error(const struct rg_libssl *lib, unsigned long error, int reason)
 {
-	unsigned long error = lib->ERR_peek_last_error();
-	/* ERR_GET_LIB and ERR_GET_REASON: the library moved up when functions left the code in 3.0.
-	 */
-	unsigned long library =
-	    lib->number >= VERSION_300 ? error >> 23 & 0xff : error >> 24 & 0xff;
+	/* ERR_GET_LIB and ERR_GET_REASON: the library moved when functions left the code in 3.0. */
+	unsigned long library = lib->number >= VERSION_300 ? error >> 23 & 0xff : error >> 24 & 0xff;
 
 	return library == LIB_SSL && (error & 0xfff) == (unsigned long)reason;
+}
+
+bool rg_libssl_raised(const struct rg_libssl *lib, int reason)
+{
+	return is_error(lib, lib->ERR_peek_error(), reason) ||
+	       is_error(lib, lib->ERR_peek_last_error(), reason);
 }

@@ -5,7 +5,8 @@
 
 tap_points=0 tap_failed=0 tap_undo=()
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/reneguard-test.XXXXXX")
-shim=$RG_BUILD/libreneguard.so
+# What goes into LD_PRELOAD; the runtime of a sanitized build has to come first.
+shim=${RG_SANITIZER_RUNTIME:+$RG_SANITIZER_RUNTIME:}$RG_BUILD/libreneguard.so
 tools=$RG_BUILD/tests/tools
 
 at_exit() { tap_undo+=("$*"); }

@@ -1,0 +1,35 @@
+#!/bin/bash
+# scripts/lint.sh: layout (clang-format), warnings as errors with gcc and clang, static analysis (cppcheck), shellcheck.
+# A tool that is missing is named and counted as skipped. Ends with the plain summary line.
+set -u
+
+passed=0 failed=0 skipped=0
+
+step() { # NAME TOOL COMMAND...
+	local name=$1 tool=$2
+	shift 2
+	if ! command -v "$tool" >/dev/null; then
+		echo "$name: skipped, $tool is not installed"
+		skipped=$((skipped + 1))
+	elif "$@"; then
+		echo "$name: ok"
+		passed=$((passed + 1))
+	else
+		echo "$name: failed"
+		failed=$((failed + 1))
+	fi
+}
+
+mapfile -t sources < <(git ls-files 'shim/*.[ch]' 'include/*.h')
+mapfile -t scripts < <(git ls-files '*.sh' scripts/reneguard tests/run .ci/run)
+
+step layout clang-format clang-format --dry-run --Werror "${sources[@]}"
+step "gcc warnings" gcc make -s CC=gcc CI=1 BUILD=build-lint-gcc all
+step "clang warnings" clang make -s CC=clang CI=1 BUILD=build-lint-clang all
+step "static analysis" cppcheck cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	--suppress=missingIncludeSystem -Iinclude -D_GNU_SOURCE shim
+# SC2034: what a sourced test library sets is used by the script that sources it.
+step "shell scripts" shellcheck shellcheck -x -S warning -e SC2034 "${scripts[@]}"
+rm -rf build-lint-gcc build-lint-clang
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
