@@ -104,7 +104,7 @@ static void detach(struct connection *c)
 	if (c->ret == 0)
 		SSL_shutdown(c->ssl);
 	flush(c);
-	BIO_free(c->bio);
+	BIO_free_all(c->bio); // and the reference it took to the BIO below the SSL
 	close(c->fd);
 }
 

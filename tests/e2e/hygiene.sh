@@ -1,0 +1,57 @@
+#!/bin/bash
+# What the shim is as an object: it exports the hooks and nothing else, needs no libssl, loads anywhere, and costs a process that
+# has no libssl nothing that an empty preload would not.
+. tests/lib/tap.sh
+. tests/lib/server.sh
+unset "${!RENEGUARD_@}"
+
+sanitized=$(readelf -d "$shim" | grep -E 'NEEDED.*(asan|tsan|ubsan)')
+listed=$(sed -n '/global:/,/local:/s/^[[:space:]]*\([A-Za-z0-9_]*\);$/\1/p' shim/shell/exports.map | sort)
+exported=$(nm -D --defined-only "$shim" | awk '{ print $3 }' | sort)
+is "exports are exactly the list" "$exported" "$listed"
+unlike "without a version node (it would match no program's reference)" "$exported" '@'
+needed=$(readelf -d "$shim" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')
+unlike "neither libssl nor libcrypto is needed" "$needed" 'libssl|libcrypto'
+is "nothing undefined of libssl's" "$(nm -D --undefined-only "$shim" | grep -E ' (SSL|ERR|BIO|OPENSSL|CRYPTO)_')" ""
+if [ -n "$sanitized" ]; then
+	for name in "runtime dependencies" "text relocations" "LD_BIND_NOW" "/bin/sh" "system calls" "other preloads"; do
+		skip "$name" "a sanitized build"
+	done
+	finish
+fi
+is "libc alone is needed" "$(grep -Ev '^(libc|libdl)\.so' <<<"$needed")" ""
+unlike "no text relocations" "$(readelf -d "$shim")" TEXTREL
+for program in /bin/true "openssl version" "/usr/bin/env true"; do
+	# shellcheck disable=SC2086 # a command with its arguments
+	is "LD_BIND_NOW=1 $program" "$(LD_BIND_NOW=1 LD_PRELOAD=$shim RENEGUARD_LOG=stderr $program 2>&1 >/dev/null)" ""
+done
+maps=$(LD_PRELOAD=$shim RENEGUARD_LOG=stderr sh -c 'cat /proc/$$/maps' 2>&1)
+like "/bin/sh under the shim has it mapped" "$maps" libreneguard.so
+unlike "and no libssl" "$maps" 'libssl|libcrypto'
+unlike "no second thread, no memory file" "$maps" 'memfd'
+
+echo 'int reneguard_empty;' >"$tmp/empty.c"
+if command -v strace >/dev/null && ${CC:-cc} -shared -fPIC -o "$tmp/empty.so" "$tmp/empty.c" 2>/dev/null; then
+	calls() { # PRELOAD: the names of /bin/true's system calls with their number, mapping left out
+		strace -qq -o "$tmp/strace" env LD_PRELOAD="$1" /bin/true
+		sed '1,/execve.*true"/d; s/(.*//' "$tmp/strace" | grep -Ev '^(mmap|mprotect|munmap|openat|read|pread64|close|fstat|newfstatat|brk)$' | sort | uniq -c
+	}
+	is "a process without libssl makes the system calls it makes under an empty preload" \
+		"$(calls "$shim" | tr -s ' \n' ' ')" "$(calls "$tmp/empty.so" | tr -s ' \n' ' ')"
+	strace -qq -f -e trace=execve,openat -o "$tmp/opened" env LD_PRELOAD="$shim" /bin/true
+	unlike "and opens no other file" "$(sed '1,/execve.*true"/d' "$tmp/opened" | grep -v ENOENT)" '/(dev|proc|etc/ssl)/|libssl'
+else
+	skip "system calls of a process without libssl" "strace or a C compiler is missing"
+fi
+
+for other in libfaketime.so.1 libeatmydata.so; do
+	path=$(find /usr/lib* -name "$other" 2>/dev/null | head -n 1)
+	if [ -z "$path" ]; then
+		skip "beside $other" "it is not installed"
+		continue
+	fi
+	for preload in "$path:$shim" "$shim:$path"; do
+		is "works in this order: ${preload//[^:]*\//}" "$(LD_PRELOAD=$preload RENEGUARD_LOG=off openssl version 2>&1 | cut -d' ' -f1)" OpenSSL
+	done
+done
+finish

@@ -1,0 +1,39 @@
+#!/bin/bash
+# valgrind: no byte more is lost or still held after 1,000 connections than after 10, whatever became of them.
+. tests/lib/tap.sh
+. tests/lib/server.sh
+. tests/lib/hooks.sh
+
+needs valgrind
+if readelf -d "$shim" | grep -Eq 'NEEDED.*(asan|tsan)'; then
+	echo "1..0 # SKIP valgrind does not run a sanitized build"
+	exit 0
+fi
+certificates
+
+# What valgrind finds lost, still held and wrong when a server that had so many
+# connections has ended; one run of the client's COMMAND N makes EACH of them.
+held() { # CONNECTIONS EACH COMMAND N CLIENT-OPTION...
+	local connections=$1 each=$2 log=$tmp/valgrind-$3-$1.log command=("${@:3:2}")
+	shift 4
+	port=$(pick_port)
+	env RENEGUARD_LOG=off RENEGUARD_RESUMPTION=close:500/600s LD_PRELOAD="$shim" valgrind --leak-check=full --log-file="$log" \
+		"$tools/tlsserver" --cert "$tmp/server.pem" --port "$port" --connections "$connections" --quiet --allow >"$tmp/port" 2>&1 </dev/null &
+	pid=$!
+	at_exit "stop $pid"
+	within 20 grep -q port= "$tmp/port"
+	for ((made = 0; made < connections; made += each)); do
+		peer "$@" 127.0.0.1 "$port" "${command[@]}" >/dev/null
+	done
+	within 20 gone "$pid"
+	wait "$pid"
+	sed -n 's/.* \(definitely\|indirectly\|possibly\) lost: \([0-9,]*\) bytes.*/\1=\2/p; s/.*still \(reachable\): \([0-9,]*\) bytes.*/\1=\2/p; s/.*ERROR SUMMARY: \([0-9]*\) errors.*/errors=\1/p' "$log" | tr '\n' ' '
+}
+
+few=$(held 10 10 resume 9 --tls 1.3)
+like "ten connections: nothing lost" "$few" '^(definitely=0 indirectly=0 possibly=0 )?(reachable=[0-9,]* )?errors=0'
+is "and a thousand hold no byte more, resumed, full and refused" "$(held 1000 10 resume 9 --tls 1.3)" "$few"
+few=$(held 5 1 renegotiate 1 --tls 1.2)
+is "nor do refused renegotiations" "$(held 50 1 renegotiate 1 --tls 1.2)" "$few"
+like "of which five lose nothing" "$few" 'errors=0'
+finish
