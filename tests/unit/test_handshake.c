@@ -1,0 +1,280 @@
+/*
+ * The observer: what libssl's message callback handed out in real handshakes (tests/fuzz/corpus/handshake, both
+ * sides), sequences made here for what this libssl can not be brought to do, and noise.
+ */
+#include "rg_handshake.h"
+
+#include "../fuzz/tape.h"
+#include "unit.h"
+
+#define SIGNS_BYTES 256
+
+/* Append the name of SIGN to SIGNS; of an offer or an answer also which. */
+static void note(char *signs, const struct rg_handshake *handshake, enum rg_sign sign)
+{
+	static const char *const names[] = {"", "hello", "renegotiation", "answered", "finished", "keyupdate", "refused"};
+	static const char *const offers[] = {":none", ":id", ":ticket", ":psk", ":perhaps"};
+	const char *detail = sign == RG_SIGN_CLIENT_HELLO ? offers[handshake->hello.offer]
+			     : sign == RG_SIGN_ANSWERED   ? (handshake->resumed ? ":resumed" : ":full")
+							  : "";
+	size_t used = strlen(signs);
+
+	ck_assert_int_ge((int)sign, RG_SIGN_NONE);
+	ck_assert_int_le((int)sign, RG_SIGN_REFUSED);
+	if (sign != RG_SIGN_NONE)
+		snprintf(signs + used, SIGNS_BYTES - used, "%s%s%s", used == 0 ? "" : " ", names[sign], detail);
+}
+
+static void play(struct rg_handshake *handshake, char *signs, const uint8_t *at, size_t left)
+{
+	struct tape_message message;
+
+	while (tape_next(&at, &left, &message)) {
+		uint8_t *exact = unit_copy(message.at, message.bytes);
+
+		note(signs, handshake,
+		     rg_handshake_message(handshake, message.written, message.version, message.type, exact, message.bytes,
+					  message.pristine));
+		free(exact);
+	}
+}
+
+#define FULL(offer)    "hello:" offer " answered:full finished"
+#define RESUMED(offer) "hello:" offer " answered:resumed finished"
+
+static const struct {
+	const char *file, *signs;
+	uint16_t negotiated; /* not looked at for clients */
+} recordings[] = {
+    {"tls12-renegotiation-refused-server", FULL("none") " renegotiation", 0x0303},
+    {"tls12-renegotiation-refused-client", "finished", 0},
+    {"tls12-renegotiation-honoured-server", FULL("none") " renegotiation renegotiation", 0x0303},
+    {"tls12-renegotiation-honoured-client", "finished", 0},
+    {"tls12-hello-request-server", FULL("none") " renegotiation", 0x0303},
+    {"tls12-hello-request-client", "finished renegotiation", 0},
+    {"tls12-cleared-server", FULL("none") " " FULL("none"), 0x0303},
+    {"tls12-cleared-client", "finished finished", 0},
+    {"tls12-full-server", FULL("none"), 0x0303},
+    {"tls12-full-client", "finished", 0},
+    {"tls12-id-server", RESUMED("id"), 0x0303},
+    {"tls12-id-client", "finished", 0},
+    {"tls12-ticket-server", RESUMED("ticket"), 0x0303},
+    {"tls12-ticket-client", "finished", 0},
+    {"tls12-ticket-declined-server", FULL("ticket"), 0x0303},
+    {"tls13-full-server", FULL("perhaps"), 0x0304},
+    {"tls13-full-client", "finished", 0},
+    {"tls13-no-compat-server", FULL("none"), 0x0304},
+    {"tls13-psk-server", RESUMED("psk"), 0x0304},
+    {"tls13-psk-client", "finished", 0},
+    {"tls13-psk-declined-server", FULL("psk"), 0x0304},
+    {"tls13-early-server", RESUMED("psk"), 0x0304},
+    {"tls13-early-client", "finished", 0},
+    {"tls13-retry-server", FULL("perhaps"), 0x0304},
+    {"tls13-retry-client", "finished", 0},
+    {"tls13-psk-retry-server", RESUMED("psk"), 0x0304},
+    {"tls13-key-update-server", FULL("perhaps") " keyupdate", 0x0304},
+    {"tls13-key-update-client", "finished", 0},
+    {"tls13-post-handshake-auth-server", FULL("perhaps"), 0x0304},
+    {"tls13-post-handshake-auth-client", "finished", 0},
+    {"mixed-full-server", FULL("perhaps"), 0x0303},
+    {"mixed-id-server", RESUMED("perhaps"), 0x0303},
+    {"mixed-ticket-server", RESUMED("ticket"), 0x0303},
+    {"dtls12-cookie-server", FULL("none"), 0xfefd},
+    {"dtls12-ticket-server", RESUMED("ticket"), 0xfefd},
+};
+
+START_TEST(test_recording)
+{
+	struct rg_handshake handshake = {.running = false};
+	char signs[SIGNS_BYTES] = "";
+	size_t bytes;
+	uint8_t *tape = unit_corpus_file("handshake", recordings[_i].file, &bytes);
+
+	play(&handshake, signs, tape, bytes);
+	ck_assert_str_eq(signs, recordings[_i].signs);
+	ck_assert(handshake.established);
+	if (recordings[_i].negotiated != 0) {
+		ck_assert_uint_eq(handshake.negotiated, recordings[_i].negotiated);
+		ck_assert_int_eq(handshake.side, RG_SIDE_SERVER);
+	} else {
+		ck_assert_int_eq(handshake.side, RG_SIDE_CLIENT);
+	}
+	free(tape);
+}
+END_TEST
+
+static unsigned count_signs(const char *signs)
+{
+	unsigned count = signs[0] != '\0';
+
+	while ((signs = strchr(signs, ' ')) != NULL) {
+		signs++;
+		count++;
+	}
+	return count;
+}
+
+/* A recording cut anywhere never says more than the whole; and nothing is read behind the cut. */
+static void cut_recording(const char *name, const uint8_t *tape, size_t bytes)
+{
+	struct rg_handshake handshake = {.running = false};
+	char whole[SIGNS_BYTES] = "";
+
+	play(&handshake, whole, tape, bytes);
+	for (size_t cut = 0; cut < bytes; cut += 1 + cut / 64) {
+		char signs[SIGNS_BYTES] = "";
+
+		rg_handshake_reset(&handshake);
+		play(&handshake, signs, tape, cut);
+		ck_assert_msg(count_signs(signs) <= count_signs(whole), "%s cut to %zu: %s", name, cut, signs);
+	}
+}
+
+START_TEST(test_recording_cut)
+{
+	ck_assert_uint_gt(unit_corpus("handshake", cut_recording), 40);
+}
+END_TEST
+
+/* --- sequences made here --- */
+
+/*
+ * A message is two letters: < read, > written; then C ClientHello, S ServerHello, R HelloRetryRequest, V HelloVerifyRequest, H HelloRequest,
+ * T Certificate, K ServerKeyExchange, D ServerHelloDone, F Finished, U KeyUpdate, N the alert no_renegotiation, A another
+ * alert, 2 a hello of SSLv2. A capital P in front: pristine. Hellos are without extensions and id.
+ */
+static size_t message_of(char letter, uint8_t message[80], int *type)
+{
+	static const char letters[] = "C1S2R2V3H0T0K0D0F0U0";
+	static const uint8_t types[] = {['C'] = 1,  ['S'] = 2,	['R'] = 2,  ['V'] = 3, ['H'] = 0,
+					['T'] = 11, ['K'] = 12, ['D'] = 14, ['F'] = 20, ['U'] = 24};
+	static const uint8_t retry[] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,
+					0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
+					0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+	static const uint8_t sslv2[] = {1, 3, 3, 0, 3, 0, 0, 0, 16, 0, 0, 0xff, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7};
+
+	memset(message, 0, 80);
+	*type = letter == '2' ? 0 : letter == 'N' || letter == 'A' ? RG_CONTENT_ALERT : RG_CONTENT_HANDSHAKE;
+	if (letter == '2') {
+		memcpy(message, sslv2, sizeof sslv2);
+		return sizeof sslv2;
+	}
+	if (*type == RG_CONTENT_ALERT) {
+		message[0] = 1;
+		message[1] = letter == 'N' ? 100 : 90;
+		return 2;
+	}
+	ck_assert_ptr_nonnull(strchr(letters, letter));
+	message[0] = types[(unsigned char)letter];
+	message[4] = message[5] = 3;
+	if (letter == 'R')
+		memcpy(message + 6, retry, sizeof retry);
+	message[40] = 2; /* ClientHello: two bytes of cipher suites; ServerHello: the suite */
+	return letter == 'S' || letter == 'R' ? 4 + 38 : 4 + 41;
+}
+
+static const struct {
+	const char *name, *messages, *signs;
+} made[] = {
+    {"noise before any hello", "<F>F<U<H<N>A<A<T", ""},
+    {"Finished read twice", "P<C>S>T>D<F<F", "hello:none answered:full"},
+    {"HelloRequest read while a handshake runs", ">C<H<S<F>F", "finished"},
+    {"key update before the end", "P<C>S<U", "hello:none"},
+    {"key update written", "P<C>S>T>D<F>F>U", FULL("none")},
+    {"alert written for a hello that libssl kept to itself", "P<C>S>T>D<F>F>N", FULL("none") " refused"},
+    {"two such alerts", "P<C>S>T>D<F>F>N>N", FULL("none") " refused refused"},
+    {"hello and alert are one", "P<C>S>T>D<F>F<C>N", FULL("none") " renegotiation"},
+    {"each hello is one", "P<C>S>T>D<F>F<C>N<C>N<C>N", FULL("none") " renegotiation renegotiation renegotiation"},
+    {"hello, then an alert for another", "P<C>S>T>D<F>F<C>N>N", FULL("none") " renegotiation refused"},
+    {"honoured, then refused unseen", "P<C>S>T>D<F>F<C>S>T>D<F>F>N", FULL("none") " renegotiation refused"},
+    {"another alert", "P<C>S>T>D<F>F>A<N<A", FULL("none")},
+    {"asked for", "P<C>S>T>D<F>F>H<C>S>T>D<F>F", FULL("none")},
+    {"asked for once, two come", "P<C>S>T>D<F>F>H<C>S>T>D<F>F<C", FULL("none") " renegotiation"},
+    {"asked for, cut off, another", "P<C>S>T>D<F>F>H<C>S<C", FULL("none") " renegotiation"},
+    {"asked for twice", "P<C>S>T>D<F>F>H<C>S>T>D<F>F>H<C>S>F<F", FULL("none")},
+    {"resumed by a ticket, no id echoed", "P<C>S>F<F", RESUMED("none")},
+    {"no certificate: anonymous", "P<C>S>K>D<F>F", FULL("none")},
+    {"neither: RSA-PSK and the like", "P<C>S>D<F>F", FULL("none")},
+    {"retry", "P<C>RP<C>S>T>D<F>F", FULL("none")},
+    {"a third hello after a retry", "P<C>RP<CP<C", "hello:none hello:none"},
+    {"verify request", "P<C>VP<C>S>T>D<F>F", FULL("none")},
+    {"cleared", "P<C>S>T>D<F>FP<C>S>F<F", FULL("none") " " RESUMED("none")},
+    {"cleared after a renegotiation", "P<C>S>T>D<F>F<C>SP<C>S>T>D<F>F", FULL("none") " renegotiation " FULL("none")},
+    {"cleared, then renegotiated", "P<C>S>T>D<F>FP<C>S>T>D<F>F<C", FULL("none") " " FULL("none") " renegotiation"},
+    {"a client cleared", ">C<S<F>FP>C<S<F>F", "finished finished"},
+    {"a client asked", ">C<S<F>F<H>C<S<F>F<H>N", "finished renegotiation renegotiation"},
+    {"a client refuses a request it was not shown", ">C<S<F>F>N", "finished refused"},
+    {"sslv2: the first hello, the second is a renegotiation", "P<2>S>T>D<F>F<C", FULL("none") " renegotiation"},
+};
+
+START_TEST(test_made)
+{
+	struct rg_handshake handshake = {.running = false};
+	char signs[SIGNS_BYTES] = "";
+	const char *at = made[_i].messages;
+
+	while (*at != '\0') {
+		bool pristine = *at == 'P', written;
+		uint8_t message[80], *exact;
+		size_t bytes;
+		int type;
+
+		at += pristine;
+		written = at[0] == '>';
+		bytes = message_of(at[1], message, &type);
+		exact = unit_copy(message, bytes);
+		note(signs, &handshake,
+		     rg_handshake_message(&handshake, written, type == 0 ? 2 : 0x0303, type, exact, bytes, pristine));
+		free(exact);
+		at += 2;
+	}
+	ck_assert_msg(strcmp(signs, made[_i].signs) == 0, "%s: \"%s\"", made[_i].name, signs);
+}
+END_TEST
+
+START_TEST(test_noise)
+{
+	static const uint8_t types[] = {0, 1, 2, 3, 11, 12, 14, 20, 24};
+	uint64_t state = (uint64_t)_i;
+	struct rg_handshake handshake = {.running = false};
+
+	for (unsigned i = 0; i < 20000; i++) {
+		uint64_t random = unit_random(&state);
+		size_t bytes = random % 97;
+		uint8_t *message = malloc(bytes);
+		enum rg_sign sign;
+
+		for (size_t at = 0; at < bytes; at++)
+			message[at] = (uint8_t)unit_random(&state);
+		if (bytes != 0)
+			message[0] = types[random >> 8 & 7];
+		sign = rg_handshake_message(&handshake, random >> 16 & 1, random >> 17 & 1 ? 0xfefd : 0x0303,
+					    20 + (int)(random >> 18 & 3), message, bytes, (random >> 20 & 7) == 0);
+		ck_assert(sign >= RG_SIGN_NONE && sign <= RG_SIGN_REFUSED);
+		free(message);
+	}
+}
+END_TEST
+
+START_TEST(test_version_names)
+{
+	ck_assert_str_eq(rg_version_name(0x0303), "TLSv1.2");
+	ck_assert_str_eq(rg_version_name(0x0304), "TLSv1.3");
+	ck_assert_str_eq(rg_version_name(0xfefd), "DTLSv1.2");
+	ck_assert_str_eq(rg_version_name(0), "");
+	ck_assert_str_eq(rg_version_name(0x10303), "");
+	ck_assert_str_eq(rg_version_name(0x7f1c), "");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("handshake");
+
+	UNIT_ADD_ROWS(suite, test_made, made);
+	UNIT_ADD_ROWS(suite, test_recording, recordings);
+	UNIT_ADD(suite, test_recording_cut);
+	unit_add(suite, "test_noise", test_noise, 0, 8);
+	UNIT_ADD(suite, test_version_names);
+	return unit_run(suite);
+}

@@ -1,0 +1,108 @@
+/*
+ * What the unit tests share: running a suite, exact-size copies (so that AddressSanitizer sees every byte read too many),
+ * files of the corpora, and random numbers that are the same in every run. Tests run in the root of the tree.
+ */
+#ifndef UNIT_H
+#define UNIT_H
+
+#include <check.h>
+#include <dirent.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
+#define NS_PER_S    UINT64_C(1000000000)
+
+/* A case of its own for each test function: one that hangs or crashes takes no other along. */
+#define UNIT_ADD(suite, test)        unit_add(suite, #test, test, 0, 1)
+#define UNIT_ADD_ROWS(suite, test, table) unit_add(suite, #test, test, 0, ROWS(table))
+
+static inline void unit_add(Suite *suite, const char *name, const TTest *test, int first, int end)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_set_timeout(tcase, 120);
+	tcase_add_loop_test(tcase, test, first, end);
+	suite_add_tcase(suite, tcase);
+}
+
+static inline int unit_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* A copy in memory that ends where it ends. To be freed. */
+static inline void *unit_copy(const void *bytes, size_t count)
+{
+	void *copy = malloc(count);
+
+	ck_assert(copy != NULL || count == 0);
+	if (count != 0)
+		memcpy(copy, bytes, count);
+	return copy;
+}
+
+/* splitmix64 (Vigna, 2015) */
+static inline uint64_t unit_random(uint64_t *state)
+{
+	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+/* The file NAME of the corpus KIND. Its content is to be freed. */
+static inline uint8_t *unit_corpus_file(const char *kind, const char *name, size_t *bytes)
+{
+	uint8_t *content = malloc(65536);
+	char path[512];
+	FILE *file;
+
+	snprintf(path, sizeof path, "tests/fuzz/corpus/%s/%s", kind, name);
+	file = fopen(path, "rb");
+	ck_assert_msg(file != NULL && content != NULL, "%s can not be read", path);
+	*bytes = fread(content, 1, 65536, file);
+	fclose(file);
+	content = realloc(content, *bytes);
+	ck_assert(content != NULL);
+	return content;
+}
+
+typedef void unit_on_file(const char *name, const uint8_t *content, size_t bytes);
+
+/* Call ON_FILE for every file of the corpus KIND; how many there were. */
+static inline unsigned unit_corpus(const char *kind, unit_on_file *on_file)
+{
+	char path[512];
+	struct dirent *entry;
+	unsigned files = 0;
+	DIR *directory;
+
+	snprintf(path, sizeof path, "tests/fuzz/corpus/%s", kind);
+	directory = opendir(path);
+	ck_assert_msg(directory != NULL, "no %s", path);
+	while ((entry = readdir(directory)) != NULL) {
+		uint8_t *content;
+		size_t bytes;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		content = unit_corpus_file(kind, entry->d_name, &bytes);
+		on_file(entry->d_name, content, bytes);
+		free(content);
+		files++;
+	}
+	closedir(directory);
+	return files;
+}
+
+#endif
