@@ -1,0 +1,437 @@
+#!/bin/sh
+# tests/bench/bench.sh BUILD: what the shim costs, each figure beside the run without it.
+# Instructions (callgrind) and malloc'ed bytes have a limit and decide: over it, or not to be measured, is status 1. Timings
+# are printed and never decide. A missing tool is said and skipped. What was counted stays in BUILD/bench:
+# `callgrind_annotate BUILD/bench/NAME.with.callgrind` tells where the instructions went.
+set -u
+
+build=$(cd "${1:?usage: $0 BUILD}" && pwd) || exit 2
+here=$(cd "$(dirname "$0")" && pwd) || exit 2
+shim=$build/libreneguard.so
+work=$build/bench
+empty=$work/empty.so
+
+# Limits of the contract.
+READ_MAX_INSTRUCTIONS=12
+HANDSHAKE_MAX_PERCENT=0.5
+CONNECTION_MAX_BYTES=512
+REQUESTS_MIN_RATIO=0.99
+
+# How much of each is measured. Resumptions stay below the 120 a minute at which the default policy would warn.
+READS=8000
+FULL_HANDSHAKES=64
+RESUMED_HANDSHAKES=100
+TRACED_HANDSHAKES=20
+CONNECTIONS=1000
+STARTS=200
+PAIRS=7
+LOAD_S=4
+LOAD_CONNECTIONS=16
+CURL_REQUESTS=2000
+RUN_MAX_S=120
+
+# The default policy, but nothing into the log of this machine.
+for variable in $(env | sed -n 's/^\(RENEGUARD[A-Z0-9_]*\)=.*/\1/p') LD_PRELOAD; do
+	unset "$variable"
+done
+export RENEGUARD_LOG=off LC_ALL=C
+
+failed=0
+unmeasured=
+running= # pids of what this script started in the background and has not waited for
+
+stop_running() {
+	for pid in $running; do
+		kill -TERM "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+	running=
+}
+trap stop_running EXIT
+trap 'exit 130' INT TERM HUP
+
+# --- the table ---------------------------------------------------------------------------------
+
+# row FIGURE WITHOUT WITH DIFFERENCE LIMIT VERDICT
+row() {
+	printf '%-46s %12s %12s %17s %8s  %s\n' "$@"
+}
+
+section() {
+	printf '\n%s\n' "$1"
+}
+
+skipped() { # FIGURE TOOL
+	printf '%-46s skipped: %s is not installed\n' "$1" "$2"
+	unmeasured=", of what could be measured without the tools that are not installed"
+}
+
+not_measured() { # FIGURE LOG
+	printf '%-46s NOT MEASURED\n' "$1"
+	grep -v '^==' "$2" | tail -n 5 | sed 's/^/    | /'
+	failed=1
+}
+
+calc() { # FORMAT EXPRESSION
+	awk "BEGIN { printf \"$1\", ($2) }"
+}
+
+# limited FIGURE WITHOUT WITH DIFFERENCE LIMIT [UNIT [BEFORE_DIFFERENCE]]: a row whose limit decides.
+limited() {
+	verdict=ok
+	if [ "$(calc %d "$4 > $5")" = 1 ]; then
+		verdict=EXCEEDED
+		failed=1
+	fi
+	row "$1" "$2" "$3" "${7:-}$4${6:-}" "$5${6:-}" "$verdict"
+}
+
+# shown FIGURE WITHOUT WITH: a row without a limit.
+shown() {
+	row "$1" "$2" "$3" "$(calc %+.6g "$3 - $2")" - -
+}
+
+median() {
+	sort -n | awk '{ value[NR] = $1 } END { print NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2 }'
+}
+
+have() {
+	command -v "$1" >/dev/null 2>&1
+}
+
+now_ns() {
+	date +%s%N
+}
+
+# --- running -----------------------------------------------------------------------------------
+
+# A command that takes longer has failed. It stays in our process group, for whoever interrupts us from a terminal.
+BOUNDED="timeout --foreground $RUN_MAX_S"
+
+# Waits for all of running; false if one did not end with status 0.
+all_ended_well() {
+	well=0
+	for pid in $running; do
+		wait "$pid" || well=1
+	done
+	running=
+	return $well
+}
+
+# --- counting ----------------------------------------------------------------------------------
+
+# start_callgrind NAME PRELOAD OPTIONS COMMAND...: COMMAND under callgrind, in the background.
+start_callgrind() {
+	name=$work/$1 preload=$2 options=$3
+	shift 3
+	# shellcheck disable=SC2086 # BOUNDED and options are words
+	LD_PRELOAD=$preload $BOUNDED valgrind --tool=callgrind --callgrind-out-file="$name.callgrind" \
+		$options "$@" >"$name.log" 2>&1 &
+	running="$running $!"
+}
+
+# instructions NAME: what that run collected.
+instructions() {
+	sed -n 's/^summary: //p' "$work/$1.callgrind"
+}
+
+# callgrind_pair NAME BASE_PRELOAD OPTIONS COMMAND...: sets without and with; false if a run failed. Both run at a time:
+# instructions do not mind company.
+callgrind_pair() {
+	pair=$1
+	shift
+	start_callgrind "$pair.without" "$@"
+	shift
+	start_callgrind "$pair.with" "$shim" "$@"
+	all_ended_well || return 1
+	without=$(instructions "$pair.without") with=$(instructions "$pair.with")
+	[ -n "$without" ] && [ -n "$with" ]
+}
+
+# Of a program of ours only the server's side is collected, after its warm-up (see bench.h).
+SERVER_SIDE='--toggle-collect=counted_* --zero-before=bench_measured'
+
+# syscalls NAME PRELOAD COMMAND...: how many system calls COMMAND and its children make.
+syscalls() {
+	name=$work/$1 preload=$2
+	shift 2
+	$BOUNDED strace -f -qq -e signal=none -E LD_PRELOAD="$preload" -o "$name.strace" "$@" >"$name.log" 2>&1 || return 1
+	grep -vc -e 'resumed>' -e '+++' "$name.strace"
+}
+
+# --- reads -------------------------------------------------------------------------------------
+
+bench_read() { # VERSION KIND FIGURE LIMIT
+	callgrind_pair "read-$1-$2" '' "$SERVER_SIDE" "$work/reads" "$1" "$2" $READS "$cert" "$key" ||
+		{ not_measured "$3" "$work/read-$1-$2.with.log"; return; }
+	without=$(calc %.1f "$without / $READS") with=$(calc %.1f "$with / $READS")
+	if [ "$4" = - ]; then
+		shown "$3" "$without" "$with"
+	else
+		limited "$3" "$without" "$with" "$(calc %.1f "$with - $without")" "$4"
+	fi
+}
+
+bench_reads() {
+	section "Instructions per SSL_read of 1 byte, on the server"
+	have valgrind || { skipped "SSL_read" valgrind; return; }
+	for version in 1.2 1.3; do
+		bench_read $version one-record "TLS $version, out of a 16K record" $READ_MAX_INSTRUCTIONS
+		bench_read $version one-byte-records "TLS $version, one-byte records" -
+	done
+}
+
+# --- handshakes --------------------------------------------------------------------------------
+
+bench_handshake() { # VERSION KIND COUNT FIGURE
+	callgrind_pair "handshake-$1-$2" '' "$SERVER_SIDE" "$work/handshakes" "$1" "$2" "$3" "$cert" "$key" ||
+		{ not_measured "$4" "$work/handshake-$1-$2.with.log"; return; }
+	added=$(calc %+d "int(($with - $without) / $3)")
+	limited "$4" "$(calc %.0f "$without / $3")" "$(calc %.0f "$with / $3")" \
+		"$(calc %.3f "100 * ($with - $without) / $without")" $HANDSHAKE_MAX_PERCENT % "$added = "
+}
+
+bench_handshakes() {
+	section "Instructions per handshake, on the server, from SSL_new to SSL_free, over TCP"
+	have valgrind || { skipped "handshakes" valgrind; return; }
+	bench_handshake 1.2 full $FULL_HANDSHAKES "TLS 1.2 full, ECDHE-RSA-2048"
+	bench_handshake 1.2 ticket $RESUMED_HANDSHAKES "TLS 1.2 resumed by ticket"
+	bench_handshake 1.2 id $RESUMED_HANDSHAKES "TLS 1.2 resumed by session id"
+	bench_handshake 1.3 full $FULL_HANDSHAKES "TLS 1.3 full, RSA-2048"
+	bench_handshake 1.3 ticket $RESUMED_HANDSHAKES "TLS 1.3 resumed, PSK is a ticket"
+	bench_handshake 1.3 id $RESUMED_HANDSHAKES "TLS 1.3 resumed, PSK is a cache key"
+}
+
+# What N more connections take, so that starting the program does not count.
+syscalls_each() { # PRELOAD VERSION KIND
+	few=$(syscalls handshakes "$1" "$work/handshakes" "$2" "$3" $TRACED_HANDSHAKES "$cert" "$key") &&
+		many=$(syscalls handshakes "$1" "$work/handshakes" "$2" "$3" $((2 * TRACED_HANDSHAKES)) "$cert" "$key") &&
+		calc %.1f "($many - $few) / $TRACED_HANDSHAKES"
+}
+
+bench_handshake_syscalls() {
+	section "System calls per connection, both ends"
+	have strace || { skipped "system calls" strace; return; }
+	for kind in full ticket; do
+		for version in 1.2 1.3; do
+			if without=$(syscalls_each '' $version $kind) && with=$(syscalls_each "$shim" $version $kind); then
+				shown "TLS $version $kind" "$without" "$with"
+			else
+				not_measured "TLS $version $kind" "$work/handshakes.log"
+			fi
+		done
+	done
+}
+
+# --- start -------------------------------------------------------------------------------------
+
+start_us() { # PRELOAD
+	begin=$(now_ns)
+	i=0
+	while [ $i -lt $STARTS ]; do
+		LD_PRELOAD=$1 /bin/true
+		i=$((i + 1))
+	done
+	calc '%.1f\n' "($(now_ns) - $begin) / 1000 / $STARTS"
+}
+
+bench_start() {
+	section "Starting /bin/true: under an empty preload, and under the shim"
+	if ! have valgrind; then
+		skipped "instructions" valgrind
+	elif callgrind_pair start "$empty" '' /bin/true; then
+		shown "instructions" "$without" "$with"
+	else
+		not_measured "instructions" "$work/start.with.log"
+	fi
+	if ! have strace; then
+		skipped "system calls" strace
+	elif without=$(syscalls start.without "$empty" /bin/true) && with=$(syscalls start.with "$shim" /bin/true); then
+		shown "system calls" "$without" "$with"
+	else
+		not_measured "system calls" "$work/start.with.log"
+	fi
+	for pair in $(seq $PAIRS); do
+		start_us "$empty" >>"$work/start.without.us"
+		start_us "$shim" >>"$work/start.with.us"
+	done
+	shown "microseconds (median of $PAIRS, a timing)" "$(median <"$work/start.without.us")" "$(median <"$work/start.with.us")"
+}
+
+# --- memory ------------------------------------------------------------------------------------
+
+memory_value() { # RUN NAME
+	sed -n "s/^$2 //p" "$work/memory.$1"
+}
+
+bench_memory() {
+	section "Memory of a server, in bytes ($CONNECTIONS connections open at once)"
+	for run in without with; do
+		preload=
+		[ "$run" = without ] || preload=$shim
+		LD_PRELOAD=$preload $BOUNDED "$work/connections" $CONNECTIONS "$cert" "$key" \
+			>"$work/memory.$run" 2>"$work/memory.log" || { not_measured "memory" "$work/memory.log"; return; }
+	done
+	without=$(memory_value without malloc_bytes_each) with=$(memory_value with malloc_bytes_each)
+	limited "per connection, from malloc" "$without" "$with" "$((with - without))" $CONNECTION_MAX_BYTES
+	without=$(memory_value without dirty_bytes_each) with=$(memory_value with dirty_bytes_each)
+	limited "per connection, dirty pages of any kind" "$without" "$with" "$((with - without))" $CONNECTION_MAX_BYTES
+	shown "fixed at start, resident" "$(memory_value without start_rss_bytes)" "$(memory_value with start_rss_bytes)"
+	shown "fixed at start, dirty" "$(memory_value without start_dirty_bytes)" "$(memory_value with start_dirty_bytes)"
+	shown "after the first connections, resident" "$(memory_value without warm_rss_bytes)" "$(memory_value with warm_rss_bytes)"
+	shown "after the first connections, dirty" "$(memory_value without warm_dirty_bytes)" "$(memory_value with warm_dirty_bytes)"
+}
+
+# --- nginx -------------------------------------------------------------------------------------
+
+listening() { # PORT
+	grep -q ":$(printf %04X "$1") 00000000:0000 0A " /proc/net/tcp
+}
+
+nginx_conf() { # PORT
+	[ "$(id -u)" != 0 ] || echo "user root;"
+	cat <<END
+daemon off;
+worker_processes 1;
+pid $work/nginx/pid;
+error_log $work/nginx/error.log;
+events { worker_connections 512; }
+http {
+	access_log off;
+	keepalive_requests 100000000;
+	client_body_temp_path $work/nginx/body;
+	proxy_temp_path $work/nginx/proxy;
+	fastcgi_temp_path $work/nginx/fastcgi;
+	uwsgi_temp_path $work/nginx/uwsgi;
+	scgi_temp_path $work/nginx/scgi;
+	server {
+		listen 127.0.0.1:$1 ssl;
+		ssl_certificate $cert;
+		ssl_certificate_key $key;
+		location / { return 200 "hello\n"; }
+	}
+}
+END
+}
+
+# start_nginx PRELOAD: sets nginx_pid and port; false if it does not listen within 5 s on any of a few ports.
+start_nginx() {
+	mkdir -p "$work/nginx"
+	for attempt in 1 2 3 4 5; do
+		port=$((20000 + ($$ + attempt * 7919 + $(now_ns) / 1000) % 12000))
+		! listening $port || continue
+		nginx_conf $port >"$work/nginx/nginx.conf"
+		LD_PRELOAD=$1 nginx -p "$work/nginx" -e "$work/nginx/error.log" -c "$work/nginx/nginx.conf" >"$work/nginx/log" 2>&1 &
+		nginx_pid=$!
+		running=$nginx_pid
+		for _ in $(seq 100); do
+			kill -0 $nginx_pid 2>/dev/null || break
+			! listening $port || return 0
+			sleep 0.05
+		done
+		stop_running
+	done
+	return 1
+}
+
+# load keep-alive|close: prints requests answered and seconds taken.
+load() {
+	url=https://127.0.0.1:$port/
+	set -- "$1" -H "Connection: $1"
+	shift
+	if have wrk; then
+		$BOUNDED wrk -t 1 -c $LOAD_CONNECTIONS -d ${LOAD_S}s "$@" "$url" >"$work/load.log" 2>&1 || return 1
+		! grep -q -e 'Non-2xx' -e 'Socket errors' "$work/load.log" || return 1
+		sed -n 's/^ *\([0-9]*\) requests in \([0-9.]*\)s,.*/\1 \2/p' "$work/load.log"
+	else
+		begin=$(now_ns)
+		$BOUNDED curl -skf --no-sessionid -o /dev/null "$@" "${url}[1-$CURL_REQUESTS]" >"$work/load.log" 2>&1 || return 1
+		echo $CURL_REQUESTS "$(calc %.3f "($(now_ns) - $begin) / 1e9")"
+	fi
+}
+
+# CPU nanoseconds of nginx's worker so far; 0 where the kernel does not tell.
+worker_cpu_ns() {
+	children=$(cat "/proc/$nginx_pid/task/$nginx_pid/children" 2>/dev/null)
+	cut -d ' ' -f 1 "/proc/${children%% *}/schedstat" 2>/dev/null || echo 0
+}
+
+# one_load KIND RUN PRELOAD: a fresh nginx under load; adds requests per second to KIND.RUN.rps, CPU per request to KIND.RUN.cpu.
+one_load() {
+	start_nginx "$3" || { cp "$work/nginx/log" "$work/load.log"; return 1; }
+	cpu=$(worker_cpu_ns)
+	answered=$(load "$1")
+	cpu=$(($(worker_cpu_ns) - cpu))
+	stop_running
+	[ -n "$answered" ] || return 1
+	calc '%.1f\n' "${answered% *} / ${answered#* }" >>"$work/$1.$2.rps"
+	calc '%.2f\n' "$cpu / 1000 / ${answered% *}" >>"$work/$1.$2.cpu"
+}
+
+# paired KIND rps|cpu: medians of both runs and the median of the pairs' ratios; sets without, with and ratio.
+paired() {
+	without=$(median <"$work/$1.without.$2")
+	with=$(median <"$work/$1.with.$2")
+	ratio=$(paste "$work/$1.without.$2" "$work/$1.with.$2" | awk '$1 > 0 { print $2 / $1 }' | median)
+}
+
+bench_load() { # KIND FIGURE
+	for pair in $(seq $PAIRS); do
+		order="without with"
+		[ $((pair % 2)) = 1 ] || order="with without"
+		for run in $order; do
+			preload=
+			[ "$run" = without ] || preload=$shim
+			one_load "$1" "$run" "$preload" || { not_measured "$2" "$work/load.log"; return; }
+		done
+	done
+	paired "$1" rps
+	verdict="met"
+	[ "$(calc %d "$ratio >= $REQUESTS_MIN_RATIO")" = 1 ] || verdict="not met"
+	row "$2: requests/s" "$without" "$with" "x $(calc %.3f "$ratio")" ">= $REQUESTS_MIN_RATIO" "$verdict (a timing: decides nothing)"
+	paired "$1" cpu
+	[ -z "$ratio" ] || row "$2: worker's CPU us/request" "$without" "$with" "x $(calc %.3f "$ratio")" - -
+}
+
+bench_nginx() {
+	section "HTTPS requests of nginx under load, $PAIRS pairs of ${LOAD_S} s, medians"
+	have nginx || { skipped "nginx" nginx; return; }
+	have wrk || have curl || { skipped "nginx" "wrk or curl"; return; }
+	bench_load keep-alive "keep-alive"
+	bench_load close "a new connection each"
+}
+
+# --- all of it ---------------------------------------------------------------------------------
+
+prepare() {
+	rm -rf "$work"
+	mkdir -p "$work"
+	for program in reads handshakes connections; do
+		# callgrind tells a function by the way it is called and left: no tail calls.
+		${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -g -fno-optimize-sibling-calls -Wall -Wextra -o "$work/$program" \
+			"$here/$program.c" "$here/bench.c" -lssl -lcrypto || return 1
+	done
+	${CC:-cc} -shared -o "$empty" -x c /dev/null || return 1
+	cert=$work/cert.pem key=$work/key.pem
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout "$key" -out "$cert" 2>"$work/openssl.log"
+}
+
+[ -e "$shim" ] || { echo "$0: no $shim: run make first" >&2; exit 2; }
+refusal=$(LD_PRELOAD=$shim /bin/true 2>&1)
+[ -z "$refusal" ] || { echo "$0: $refusal" >&2; exit 2; } # the loader would go on without it, and we would measure nothing
+prepare || { echo "$0: cannot build its programs" >&2; exit 2; }
+echo "$(openssl version), $(uname -m), $(getconf _NPROCESSORS_ONLN) CPUs; default policy"
+row figure without with difference limit verdict
+bench_reads
+bench_handshakes
+bench_handshake_syscalls
+bench_start
+bench_memory
+bench_nginx
+echo
+if [ $failed = 0 ]; then
+	echo "bench: within every limit$unmeasured"
+else
+	echo "bench: a limit is exceeded or a figure could not be measured"
+fi
+exit $failed
