@@ -17,7 +17,7 @@ held() { # CONNECTIONS EACH COMMAND N CLIENT-OPTION...
 	local connections=$1 each=$2 log=$tmp/valgrind-$3-$1.log command=("${@:3:2}")
 	shift 4
 	port=$(pick_port)
-	env RENEGUARD_LOG=off RENEGUARD_RESUMPTION=close:500/600s LD_PRELOAD="$shim" valgrind --leak-check=full --log-file="$log" \
+	env RENEGUARD_LOG=off RENEGUARD_RESUMPTION=close:500/600s LD_PRELOAD="$preload" valgrind --leak-check=full --log-file="$log" \
 		"$tools/tlsserver" --cert "$tmp/server.pem" --port "$port" --connections "$connections" --quiet --allow >"$tmp/port" 2>&1 </dev/null &
 	pid=$!
 	at_exit "stop $pid"

@@ -5,20 +5,20 @@ places="main thread fork plugin constructor"
 
 # serve with|without PLACE TLSSERVER-ARGUMENT...: starts it, its port is in $port; one report line per connection follows.
 serve() {
-	local preload='' place=$2 line
+	local objects='' place=$2 line
 	local command=("$tools/tlsserver") variables=()
-	[ "$1" = with ] && preload=$shim
+	[ "$1" = with ] && objects=$preload
 	shift 2
 	case $place in
 	plugin) command=("$tools/plughost" "$tools/tlsserver.so") ;;
 	constructor)
 		command=("$tools/plughost")
 		variables=(TLSSERVER_IN_CONSTRUCTOR=1)
-		preload=$preload:$tools/tlsserver.so
+		objects=$objects:$tools/tlsserver.so
 		;;
 	*) command+=(--where "$place") ;;
 	esac
-	exec {server_out}< <(exec env RENEGUARD_LOG="${RENEGUARD_LOG:-stderr}" "${variables[@]}" LD_PRELOAD="$preload" \
+	exec {server_out}< <(exec env RENEGUARD_LOG="${RENEGUARD_LOG:-stderr}" "${variables[@]}" LD_PRELOAD="$objects" \
 		"${command[@]}" --cert "$tmp/server.pem" "$@" 2>>"$tmp/tlsserver.log")
 	server_pid=$!
 	line='' port=''

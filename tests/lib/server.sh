@@ -52,7 +52,7 @@ under() {
 	local half=$1
 	shift
 	under=(env)
-	[ "$half" = without ] || under+=(RENEGUARD_LOG=stderr LD_PRELOAD="$shim")
+	[ "$half" = without ] || under+=(RENEGUARD_LOG=stderr LD_PRELOAD="$preload")
 	under+=("$@")
 }
 

@@ -8,6 +8,9 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/reneguard-test.XXXXXX")
 # What goes into LD_PRELOAD; the runtime of a sanitized build has to come first.
 shim=${RG_SANITIZER_RUNTIME:+$RG_SANITIZER_RUNTIME:}$RG_BUILD/libreneguard.so
 tools=$RG_BUILD/tests/tools
+# What LD_PRELOAD gets: a sanitized shim wants its runtime before it, and the programs' own leaks are not the subject.
+preload=$(ldd "$shim" 2>/dev/null | awk '/lib(asan|tsan|ubsan)/ { printf "%s:", $3 }')$shim
+export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 
 at_exit() { tap_undo+=("$*"); }
 

@@ -27,7 +27,7 @@ enum entry {
 };
 
 struct options {
-	const char *cert, *host, *entry, *where, *callbacks, *churn_fds;
+	const char *cert, *host, *entry, *where, *callbacks, *churn_fds, *jail;
 	int port, connections;
 	enum io io;
 	bool allow, change_options, reuse, renegotiate_self, ask_later, quiet;

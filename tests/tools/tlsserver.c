@@ -13,7 +13,7 @@ static const char *const usage =
     "usage: tlsserver --cert PEM [--host H] [--port P] [--connections N] [--io blocking|nonblocking|membio]\n"
     "  [--entry accept|read|read_ex|peek|do_handshake|early|bio|write] [--where main|thread|fork] [--allow]\n"
     "  [--change-options] [--reuse] [--callbacks none|ssl|ctx] [--renegotiate-self] [--ask-later] [--quiet]\n"
-    "  [--churn-fds FILE]\n";
+    "  [--churn-fds FILE] [--jail DIRECTORY]\n";
 
 static int on_client_certificate(int ok, X509_STORE_CTX *store)
 {
@@ -170,11 +170,22 @@ static void handle_where(struct connection *c)
 	}
 }
 
+// What a daemon does once it listens: chroot, and the identity of nobody.
+static void lock_up(const char *directory)
+{
+	enum { NOBODY = 65534 };
+
+	if (chroot(directory) || chdir("/") || setgid(NOBODY) || setuid(NOBODY))
+		net_die(directory);
+}
+
 static void run(int listener)
 {
 	SSL_CTX *ctx = context();
 	SSL *kept = opt.reuse ? new_ssl(ctx) : NULL;
 
+	if (opt.jail)
+		lock_up(opt.jail);
 	for (int n = 0; opt.connections < 0 || n < opt.connections; n++) {
 		struct connection c = {.n = n + 1, .fd = accept(listener, NULL, NULL), .own = -2};
 
@@ -225,6 +236,7 @@ static void parse(int argc, char **argv)
 		FLAG("ask-later", ask_later)
 		FLAG("quiet", quiet)
 		VALUE("churn-fds", churn_fds, value)
+		VALUE("jail", jail, value)
 		VALUE("cert", cert, value)
 		VALUE("host", host, value)
 		VALUE("port", port, atoi(value))
