@@ -26,17 +26,20 @@
 extern _Atomic unsigned rg_guard_slow;
 extern struct rg_libssl *rg_guard_library;
 
-struct rg_libssl *rg_guard_enter_slowly(struct ssl_st *ssl, const void *caller);
+struct rg_libssl *rg_guard_enter_slowly(struct ssl_st *ssl, const void *caller, bool may_accept);
 bool rg_guard_leave_slowly(struct ssl_st *ssl, const void *caller);
 
-/* Before a call: the library it is meant for, or NULL where the call must fail (the error is on the
- * queue). */
-static inline struct rg_libssl *rg_guard_enter(struct ssl_st *ssl, const void *caller)
+/*
+ * Before a call: the library it is meant for, or NULL where the call must fail (the error is on the
+ * queue). MAY_ACCEPT: the call may begin a handshake as a server.
+ */
+static inline struct rg_libssl *rg_guard_enter(struct ssl_st *ssl, const void *caller,
+					       bool may_accept)
 {
 	struct rg_libssl *lib = rg_guard_library;
 
 	if (__builtin_expect(atomic_load_explicit(&rg_guard_slow, memory_order_relaxed) != 0, 0))
-		return rg_guard_enter_slowly(ssl, caller);
+		return rg_guard_enter_slowly(ssl, caller, may_accept);
 	if (lib == NULL)
 		__builtin_unreachable();
 	return lib;

@@ -15,6 +15,8 @@
 #include "rg_client_hello.h"
 
 /* Content types of the callback that matter here (RFC 8446 5.1). */
+#define RG_CONTENT_SSLV2                                                                           \
+	0 /* a first ClientHello in the SSLv2 format (RFC 5246 E.2), without handshake header */
 #define RG_CONTENT_ALERT     21
 #define RG_CONTENT_HANDSHAKE 22
 
@@ -54,8 +56,9 @@ void rg_handshake_reset(struct rg_handshake *handshake);
 
 /*
  * One message: WRITTEN by us or read from the peer, of CONTENT_TYPE, BYTES of MESSAGE with its
- * handshake header; VERSION as the callback was given it (0xfexx: DTLS). PRISTINE: libssl says no
- * handshake has been finished on this object since it was made or cleared, whatever we saw before.
+ * handshake header; VERSION as the callback was given it (0xfexx: DTLS). PRISTINE matters for a
+ * ClientHello that was read: libssl says that no handshake has been finished on this object since
+ * it was made or cleared; it is believed over what was seen before.
  */
 enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, int version,
 				  int content_type, const uint8_t *message, size_t bytes,

@@ -77,6 +77,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 /* Only called by us, and not in every version. */
 #define RG_LIBSSL_CALLED_OPTIONAL(X)                                                               \
 	X(const struct ssl_method_st *, TLS_client_method, (void))                                 \
+	X(int, SSL_is_server, (struct ssl_st *))                                                   \
 	X(int, SSL_is_quic, (const struct ssl_st *))                                               \
 	X(long, BIO_ctrl, (struct bio_st *, int, long, void *))                                    \
 	X(void, BIO_set_callback, (struct bio_st *, void *))                                       \

@@ -57,7 +57,7 @@ static int prefix_parse(const char *text, size_t length, unsigned max)
 {
 	unsigned value = 0;
 
-	if (length < 1 || length > 3)
+	if (length < 1 || length > 3 || (length > 1 && text[0] == '0'))
 		return -1;
 	for (size_t i = 0; i < length; i++) {
 		if (text[i] < '0' || text[i] > '9')

@@ -219,6 +219,27 @@ static enum rg_sign written_message(struct rg_handshake *handshake, uint8_t type
 	}
 }
 
+/* At a ClientHello libssl's word on whether it is the first counts for more than what we have seen.
+ */
+static void trust(struct rg_handshake *handshake, bool pristine)
+{
+	if (pristine && handshake->established)
+		rg_handshake_reset(handshake);
+	else if (!pristine)
+		handshake->established = true;
+}
+
+/* It can not offer to resume anything: libssl never has from such a hello. */
+static enum rg_sign sslv2_client_hello(struct rg_handshake *handshake, const uint8_t *message,
+				       size_t bytes)
+{
+	enum rg_sign sign = client_hello(handshake, NULL, 0, false);
+
+	if (bytes >= 3)
+		handshake->hello.legacy_version = (uint16_t)number16(message + 1);
+	return sign;
+}
+
 enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, int version,
 				  int content_type, const uint8_t *message, size_t bytes,
 				  bool pristine)
@@ -237,10 +258,15 @@ enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, 
 		handshake->unanswered = false;
 		return known ? RG_SIGN_NONE : RG_SIGN_REFUSED;
 	}
+	if (content_type == RG_CONTENT_SSLV2 && !written && bytes != 0 &&
+	    message[0] == CLIENT_HELLO) {
+		trust(handshake, pristine);
+		return sslv2_client_hello(handshake, message, bytes);
+	}
 	if (content_type != RG_CONTENT_HANDSHAKE || bytes < header)
 		return RG_SIGN_NONE;
-	if (pristine && handshake->established && message[0] == CLIENT_HELLO)
-		rg_handshake_reset(handshake);
+	if (!written && message[0] == CLIENT_HELLO)
+		trust(handshake, pristine);
 	return written
 		   ? written_message(handshake, message[0], message + header, bytes - header)
 		   : read_message(handshake, message[0], message + header, bytes - header, dtls);

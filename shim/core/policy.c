@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy_words.h"
+
 #define PREFIX "RENEGUARD"
 
 /* A value or a part of one: not terminated. */
@@ -111,12 +113,7 @@ static int parse_rule(struct text text, unsigned actions, struct rg_rule *rule)
 /* --- one parser for each kind of setting; all return 0, or -1 and leave the policy untouched ---
  */
 
-struct word {
-	const char *word;
-	unsigned value;
-};
-
-static int parse_word(struct text text, const struct word *words, size_t count, unsigned *value)
+static int parse_word(struct text text, const struct rg_word *words, size_t count, unsigned *value)
 {
 	for (size_t i = 0; i < count; i++)
 		if (text_is(text, words[i].word)) {
@@ -128,17 +125,6 @@ static int parse_word(struct text text, const struct word *words, size_t count, 
 
 #define PARSE_WORD(text, words, value)                                                             \
 	parse_word(text, words, sizeof(words) / sizeof(words)[0], value)
-
-static const struct word on_off_words[] = {{"off", 0}, {"on", 1}};
-static const struct word role_words[] = {
-    {"server", RG_ROLE_SERVER}, {"client", RG_ROLE_CLIENT}, {"both", RG_ROLE_BOTH}};
-static const struct word target_words[] = {{"syslog", RG_LOG_SYSLOG}, {"stderr", RG_LOG_STDERR}};
-static const struct word format_words[] = {{"text", RG_LOG_TEXT}, {"json", RG_LOG_JSON}};
-/* RFC 3164 4.1.1 */
-static const struct word facility_words[] = {{"user", 1},      {"daemon", 3},  {"auth", 4},
-					     {"authpriv", 10}, {"local0", 16}, {"local1", 17},
-					     {"local2", 18},   {"local3", 19}, {"local4", 20},
-					     {"local5", 21},   {"local6", 22}, {"local7", 23}};
 
 static int set_on_off(struct rg_policy *policy, struct text text)
 {
@@ -172,7 +158,7 @@ static int set_role(struct rg_policy *policy, struct text text)
 
 static int set_networks(struct rg_policy *policy, struct text text)
 {
-	struct rg_network parsed[RG_EXEMPT_MAX];
+	struct rg_network parsed[RG_EXEMPT_MAX] = {0};
 	size_t count = 0;
 	bool more = text.length != 0;
 
@@ -370,98 +356,6 @@ size_t rg_policy_read(struct rg_policy *policy, char *const environment[], const
 	if (policy->name[0] == '\0' && program != NULL)
 		snprintf(policy->name, sizeof policy->name, "%s", program);
 	return bad;
-}
-
-/* --- back to text --- */
-
-static void limit_text(const struct rg_limit *limit, char *text, size_t size)
-{
-	snprintf(text, size, "%u/%us", limit->count, limit->period_s);
-}
-
-void rg_rule_text(const struct rg_rule *rule, char text[RG_RULE_TEXT_BYTES])
-{
-	char limit[24];
-
-	if (rule->limit.period_s == 0) {
-		snprintf(text, RG_RULE_TEXT_BYTES, "%s", rg_action_name(rule->action));
-		return;
-	}
-	limit_text(&rule->limit, limit, sizeof limit);
-	snprintf(text, RG_RULE_TEXT_BYTES, "%s:%s", rg_action_name(rule->action), limit);
-}
-
-static const char *word_of(const struct word *words, unsigned value)
-{
-	while (words->value != value)
-		words++;
-	return words->word;
-}
-
-static void networks_text(const struct rg_policy *policy, char *text, size_t size)
-{
-	size_t used = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < policy->exempt_count && used < size; i++) {
-		char address[RG_CLIENT_TEXT_BYTES];
-
-		rg_client_text(&policy->exempt[i].base, address);
-		used += (size_t)snprintf(text + used, size - used, "%s%s/%u", i == 0 ? "" : ",",
-					 address, policy->exempt[i].prefix_bits);
-	}
-}
-
-static void targets_text(const struct rg_policy *policy, char *text, size_t size)
-{
-	snprintf(text, size, "%s%s%s", policy->log_targets & RG_LOG_SYSLOG ? "syslog" : "",
-		 policy->log_targets == (RG_LOG_SYSLOG | RG_LOG_STDERR) ? "," : "",
-		 policy->log_targets & RG_LOG_STDERR ? "stderr"
-		 : policy->log_targets == 0	     ? "off"
-						     : "");
-}
-
-#define show_on_off(p, t, s)   snprintf(t, s, "%s", word_of(on_off_words, (p)->on))
-#define show_zero_one(p, t, s) snprintf(t, s, "%d", (p)->strict)
-#define show_role(p, t, s)     snprintf(t, s, "%s", word_of(role_words, (p)->role))
-#define show_networks(p, t, s) networks_text(p, t, s)
-#define show_bits32(p, t, s)   snprintf(t, s, "%u", (p)->ipv4_prefix)
-#define show_bits128(p, t, s)  snprintf(t, s, "%u", (p)->ipv6_prefix)
-#define show_clients(p, t, s)  snprintf(t, s, "%u", (p)->clients)
-#define show_path(p, t, s)     snprintf(t, s, "%s", (p)->state)
-#define show_name(p, t, s)     snprintf(t, s, "%s", (p)->name)
-#define show_targets(p, t, s)  targets_text(p, t, s)
-#define show_format(p, t, s)   snprintf(t, s, "%s", word_of(format_words, (p)->log_format))
-#define show_rate(p, t, s)     limit_text(&(p)->log_rate, t, s)
-#define show_facility(p, t, s) snprintf(t, s, "%s", word_of(facility_words, (p)->facility))
-#define show_socket(p, t, s)   snprintf(t, s, "%s", (p)->socket)
-
-const char *rg_policy_setting(const struct rg_policy *policy, size_t index, char *text, size_t size,
-			      const char **variable, const char **what)
-{
-	size_t row = 0;
-
-#define X(id, name, variable_name, rule, actions, meaning)                                         \
-	if (row++ == index) {                                                                      \
-		char rule_text[RG_RULE_TEXT_BYTES];                                                \
-		rg_rule_text(&policy->rules[RG_##id], rule_text);                                  \
-		snprintf(text, size, "%s", rule_text);                                             \
-		*variable = variable_name;                                                         \
-		*what = meaning;                                                                   \
-		return text;                                                                       \
-	}
-	RG_EVENTS(X)
-#undef X
-#define X(field, variable_name, standard, parser, form, meaning)                                   \
-	if (row++ == index) {                                                                      \
-		show_##parser(policy, text, size);                                                 \
-		*variable = variable_name;                                                         \
-		*what = meaning;                                                                   \
-		return text;                                                                       \
-	}
-	RG_SETTINGS(X)
-#undef X
-	return NULL;
 }
 
 bool rg_policy_exempts(const struct rg_policy *policy, const struct rg_client *client)

@@ -22,7 +22,7 @@ RG_LIBSSL_HOOKS(X)
 
 int SSL_read(struct ssl_st *ssl, void *buffer, int bytes)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL)
@@ -33,7 +33,7 @@ int SSL_read(struct ssl_st *ssl, void *buffer, int bytes)
 
 int SSL_peek(struct ssl_st *ssl, void *buffer, int bytes)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL)
@@ -44,7 +44,7 @@ int SSL_peek(struct ssl_st *ssl, void *buffer, int bytes)
 
 int SSL_write(struct ssl_st *ssl, const void *data, int bytes)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL)
@@ -55,7 +55,7 @@ int SSL_write(struct ssl_st *ssl, const void *data, int bytes)
 
 int SSL_do_handshake(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL)
@@ -66,7 +66,7 @@ int SSL_do_handshake(struct ssl_st *ssl)
 
 int SSL_accept(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL)
@@ -77,7 +77,7 @@ int SSL_accept(struct ssl_st *ssl)
 
 int SSL_connect(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, false);
 	int result;
 
 	if (lib == NULL)
@@ -88,7 +88,7 @@ int SSL_connect(struct ssl_st *ssl)
 
 int SSL_read_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL || lib->SSL_read_ex == NULL)
@@ -99,7 +99,7 @@ int SSL_read_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_byt
 
 int SSL_peek_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL || lib->SSL_peek_ex == NULL)
@@ -110,7 +110,7 @@ int SSL_peek_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_byt
 
 int SSL_write_ex(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL || lib->SSL_write_ex == NULL)
@@ -122,7 +122,7 @@ int SSL_write_ex(struct ssl_st *ssl, const void *data, size_t bytes, size_t *wri
 int SSL_write_ex2(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t flags,
 		  size_t *written)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL || lib->SSL_write_ex2 == NULL)
@@ -134,7 +134,7 @@ int SSL_write_ex2(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t f
 /* 0 is SSL_READ_EARLY_DATA_ERROR. */
 int SSL_read_early_data(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL || lib->SSL_read_early_data == NULL)
@@ -145,7 +145,7 @@ int SSL_read_early_data(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *
 
 int SSL_write_early_data(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL || lib->SSL_write_early_data == NULL)
@@ -156,7 +156,7 @@ int SSL_write_early_data(struct ssl_st *ssl, const void *data, size_t bytes, siz
 
 ssize_t SSL_sendfile(struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int flags)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	ssize_t result;
 
 	if (lib == NULL || lib->SSL_sendfile == NULL)

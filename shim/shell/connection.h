@@ -1,0 +1,53 @@
+/*
+ * One guarded connection: what its messages mean is entered in the ledger, and the verdict carried
+ * out. Driven by one thread at a time, as libssl demands of the SSL it belongs to.
+ */
+#ifndef RG_CONNECTION_H
+#define RG_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rg_handshake.h"
+#include "rg_ledger.h"
+#include "rg_libssl.h"
+
+/* One connection: in the ex_data of its SSL, from SSL_new to SSL_free. */
+struct rg_connection {
+	const struct rg_libssl *lib;
+	rg_msg_callback *program_callback; /* what the program set, on the SSL or on its context;
+					      ours calls it */
+	struct rg_handshake handshake;
+	struct rg_key key; /* valid where `identified` */
+	struct rg_client peer;
+	uint16_t port;
+	bool identified;
+	bool exempt;
+	bool restarted; /* begun anew after a handshake: the next ClientHello is a first one */
+	bool admitted;	/* the new handshake has been looked at, and is not blocked */
+	bool handshake_entered; /* as RG_HANDSHAKE */
+	bool resumption_entered;
+	bool refused;	       /* dead */
+	bool options_changed;  /* by a refusal: to be taken back if the object is used again */
+	bool unlimited;	       /* the refusal's rule has no limit: which code to raise */
+	uint8_t refused_event; /* enum rg_event */
+};
+
+/* A message, as libssl's callback was given it, before libssl acts on it. */
+void rg_connection_message(struct rg_connection *connection, struct ssl_st *ssl, bool written,
+			   int version, int content_type, const uint8_t *message, size_t bytes);
+
+/* The program is about to drive a new handshake: refuse it here and now if its client is blocked.
+ */
+void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl);
+
+/* See to it that the error queue says why a refused connection fails, and that nothing more is
+ * written on it. */
+void rg_connection_fail(struct rg_connection *connection, struct ssl_st *ssl);
+
+/* The object is freed or used anew: an unfinished handshake is entered, a refusal forgotten. The
+ * SSL may be gone already. */
+void rg_connection_end(struct rg_connection *connection);
+
+#endif
