@@ -62,6 +62,9 @@ seen=$(peer --tls 1.3 --from 127.0.0.6 127.0.0.1 "$port" resume 30)
 like "two workers: exactly twenty resumptions, then full handshakes" "$seen" '^summary full=11 reused=20 refused=0'
 line=$(line_with "$syslog_file" "event=resumption.*client=127.0.0.6 ")
 ok "said once" all_fields "$line lines=$(grep -c "event=resumption.*client=127.0.0.6 " "$syslog_file")" code=ERR_TLS_SESSION_ATTACK action=decline client=127.0.0.6 count=21 limit=20/600s service=nginx lines=1
+together=$(for n in 1 2 3 4; do peer_summary --tls 1.2 --from 127.0.0.7 127.0.0.1 "$port" resume 20 & done; wait)
+is "four connections at a time: exactly twenty" \
+	"$(awk -F '[ =]' '{ full += $3; reused += $5; refused += $7 } END { print full, reused, refused }' <<<"$together")" "64 20 0"
 workers=$(for _ in {1..12}; do curl -sk "https://127.0.0.1:$port/"; done | sort -u | wc -l)
 is "both workers were in it" "$workers" 2
 kill -HUP "$pid" && sleep 0.5

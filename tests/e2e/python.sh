@@ -45,4 +45,11 @@ for kind in wrap_socket asyncio; do
 	is "$kind: and each has its line" "$(grep -o 'client=127.0.0.1[12] .*count=4' "$tmp/python.log" | cut -d' ' -f1 | sort -u | tr '\n' ' ')" "client=127.0.0.11 client=127.0.0.12 "
 	stop "$pid"
 done
+
+serve wrap_socket with RENEGUARD_RESUMPTION=decline:100/600s
+together=$(for n in 1 2 3 4; do peer_summary --line --tls 1.2 127.0.0.1 "$port" resume 50 & done; wait)
+is "four connections at a time: exactly a hundred are resumed" \
+	"$(awk -F '[ =]' '{ full += $3; reused += $5; refused += $7 } END { print full, reused, refused }' <<<"$together")" "104 100 0"
+is "and one line tells it" "$(grep -c 'event=resumption.*count=101 ' "$tmp/python.log")" 1
+stop "$pid"
 finish

@@ -83,6 +83,23 @@ for io in blocking membio; do
 	done
 done
 
+# A guarded program's connections as a client are its own affair, by default.
+under with
+serve without main --allow
+as_client=$("${under[@]}" timeout 20 "$tools/tlspeer" --tls 1.2 127.0.0.1 "$port" renegotiate 2 2>&1)
+served_out
+like "a guarded client renegotiates" "$as_client" '^summary started=1 honoured=2 served=1'
+unlike "and nothing is said of it" "$as_client" 'event='
+serve without main --renegotiate-self
+like "and answers a server that asks for it" "$("${under[@]}" timeout 20 "$tools/tlspeer" --tls 1.2 --cert "$tmp/server.pem" 127.0.0.1 \
+	"$port" get 2>&1)" '^summary full=1 reused=0 refused=0'
+served_out
+serve without main --connections -1 --quiet
+under with RENEGUARD_RESUMPTION=close:1/600s RENEGUARD_HANDSHAKE=close:1/600s
+is "and resumes as often as it likes" "$("${under[@]}" timeout 20 "$tools/tlspeer" 127.0.0.1 "$port" resume 5 2>&1 | grep summary)" \
+	"summary full=1 reused=5 refused=0"
+served_out
+
 # Ways to hide a ClientHello from a reader: records of few bytes, several in one write.
 for fragment in 1 3 4 5 60; do
 	serve without main --allow

@@ -1,5 +1,5 @@
-// Sockets of the test tools: loopback TCP with a chosen source address, Unix sockets, bounded waits.
-// Every function ends the program with status 2 on an error that a test can not be about.
+// Sockets of the test tools: loopback TCP with a chosen source address, Unix sockets, bounded
+// waits. Every function ends the program with status 2 on an error that a test can not be about.
 #ifndef TESTS_LIB_NETUTIL_H
 #define TESTS_LIB_NETUTIL_H
 

@@ -10,7 +10,8 @@ shim=${RG_SANITIZER_RUNTIME:+$RG_SANITIZER_RUNTIME:}$RG_BUILD/libreneguard.so
 tools=$RG_BUILD/tests/tools
 # What LD_PRELOAD gets: a sanitized shim wants its runtime before it, and the programs' own leaks are not the subject.
 preload=$(ldd "$shim" 2>/dev/null | awk '/lib(asan|tsan|ubsan)/ { printf "%s:", $3 }')$shim
-export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
+export ASAN_OPTIONS=detect_leaks=0:log_path=$tmp/sanitizer.log TSAN_OPTIONS=log_path=$tmp/sanitizer.log \
+	UBSAN_OPTIONS=print_stacktrace=1:log_path=$tmp/sanitizer.log
 
 at_exit() { tap_undo+=("$*"); }
 
@@ -102,6 +103,8 @@ needs() {
 }
 
 finish() {
+	[ "$preload" = "$shim" ] ||
+		is "no sanitizer report" "$(cat "$tmp"/sanitizer.log.* 2>/dev/null | head -n 40)" ""
 	echo "1..$tap_points"
 	if [ $tap_failed != 0 ]; then
 		local log

@@ -1,6 +1,7 @@
-// One connection of tlsserver: how its bytes move (three kinds of I/O), one call of libssl driven to its end with errno and the
-// error queue watched around it, the program's own callbacks, and the line that reports all of it.
-// Included by tlsserver.c alone, which is built as a program and as a plug-in.
+// One connection of tlsserver: how its bytes move (three kinds of I/O), one call of libssl driven
+// to its end with errno and the error queue watched around it, the program's own callbacks, and the
+// line that reports all of it. Included by tlsserver.c alone, which is built as a program and as a
+// plug-in.
 #ifndef TESTS_LIB_TLSSERVER_H
 #define TESTS_LIB_TLSSERVER_H
 
@@ -54,7 +55,8 @@ static void own_info(const SSL *ssl, int where, int ret)
 	handshakes_done += where == SSL_CB_HANDSHAKE_DONE;
 }
 
-static void own_message(int sent, int version, int type, const void *data, size_t length, SSL *ssl, void *arg)
+static void own_message(int sent, int version, int type, const void *data, size_t length, SSL *ssl,
+			void *arg)
 {
 	(void)sent, (void)version, (void)type, (void)data, (void)length, (void)ssl;
 	message_calls++;
@@ -132,7 +134,8 @@ static int call_early(SSL *ssl, void *data, int size)
 	size_t n = 0;
 	int status;
 
-	while ((status = SSL_read_early_data(ssl, data, (size_t)size, &n)) == SSL_READ_EARLY_DATA_SUCCESS)
+	while ((status = SSL_read_early_data(ssl, data, (size_t)size, &n)) ==
+	       SSL_READ_EARLY_DATA_SUCCESS)
 		;
 	return status == SSL_READ_EARLY_DATA_FINISH ? 1 : -1;
 }
@@ -185,7 +188,8 @@ static int step(struct connection *c, enum entry entry, void *data, int size)
 	return ret;
 }
 
-// --- the report -----------------------------------------------------------------------------------
+// --- the report
+// -----------------------------------------------------------------------------------
 static void report_again(struct connection *c, const char *name, enum entry entry)
 {
 	char text[16] = "late";
@@ -210,16 +214,17 @@ static void report(struct connection *c)
 	while ((space = strchr(text, ' ')))
 		*space = '_';
 	snprintf(noted, sizeof(noted), "%s", code && (flags & ERR_TXT_STRING) ? data : "-");
-	printf("conn=%d requests=%d own=%d ret=%d error=%d lib=%d reason=%d", c->n, c->requests, c->own, c->ret, error,
-	       ERR_GET_LIB(code), ERR_GET_REASON(code));
+	printf("conn=%d requests=%d own=%d ret=%d error=%d lib=%d reason=%d", c->n, c->requests,
+	       c->own, c->ret, error, ERR_GET_LIB(code), ERR_GET_REASON(code));
 	printf(" broken_pipes=%d", broken_pipes); // before the calls below, that may well earn one
 	report_again(c, "later_read", ENTRY_READ);
 	report_again(c, "later_peek", ENTRY_PEEK);
 	report_again(c, "later_write", ENTRY_WRITE);
 	report_again(c, "later_handshake", ENTRY_DO_HANDSHAKE);
-	printf(" calls=%d errno_sum=%d queue_dirty=%d info=%d started=%d done=%d message=%d wrong_arg=%d", c->calls,
-	       c->errno_sum, c->queue_dirty, info_calls, handshakes_started, handshakes_done, message_calls,
-	       message_wrong_arg);
+	printf(" calls=%d errno_sum=%d queue_dirty=%d info=%d started=%d done=%d message=%d "
+	       "wrong_arg=%d",
+	       c->calls, c->errno_sum, c->queue_dirty, info_calls, handshakes_started,
+	       handshakes_done, message_calls, message_wrong_arg);
 	printf(" getter=%d text=%s data=%s\n",
 	       SSL_get_info_callback(c->ssl) == own_info ||
 		   SSL_CTX_get_info_callback(SSL_get_SSL_CTX(c->ssl)) == own_info,

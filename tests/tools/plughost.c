@@ -1,5 +1,6 @@
-// plughost PLUGIN ARG...: a program that is not linked to libssl and opens one that is, as Python, Apache httpd and
-// Dovecot do: by dlopen with RTLD_LOCAL, where dlsym(RTLD_NEXT) finds nothing. Runs the plug-in's tlsserver_main.
+// plughost PLUGIN ARG...: a program that is not linked to libssl and opens one that is, as Python,
+// Apache httpd and Dovecot do: by dlopen with RTLD_LOCAL, where dlsym(RTLD_NEXT) finds nothing.
+// Runs the plug-in's tlsserver_main.
 #include <dlfcn.h>
 #include <stdio.h>
 

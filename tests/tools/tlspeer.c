@@ -1,177 +1,29 @@
-// tlspeer: the TLS client of the tests, for ordinary traffic and for attacks. `tlspeer --help` tells the usage.
-// One line of key=value pairs per connection, and a `summary` line at the end; every wait is bounded.
-#include "netutil.h"
-#include <errno.h>
+// tlspeer: the TLS client of the tests, for ordinary traffic and for attacks. `tlspeer --help`
+// tells the usage. One line of key=value pairs per connection, and a `summary` line at the end;
+// every wait is bounded.
+#include "tlspeer.h"
 #include <getopt.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <signal.h>
-#include <stdbool.h>
-
-enum { DEFAULT_TIMEOUT_MS = 5000, RESPONSE_BYTES = 65536, CLOSE_WAIT_MS = 1000 };
 
 static const char usage[] =
-    "usage: tlspeer [OPTION]... HOST PORT COMMAND [N]    (HOST may be unix:PATH, PORT is then ignored)\n"
+    "usage: tlspeer [OPTION]... HOST PORT COMMAND [N]    (HOST may be unix:PATH, PORT is then "
+    "ignored)\n"
     "  get [N]          N connections, one exchange each\n"
     "  renegotiate [N]  one connection: exchange, N renegotiations, exchange\n"
     "  resume [N]       one full handshake, then N offers to resume\n"
-    "  keyupdate [N]    one TLS 1.3 connection: N requested key updates with an exchange after each\n"
+    "  keyupdate [N]    one TLS 1.3 connection: N requested key updates with an exchange after "
+    "each\n"
     "  early-data [N]   one full handshake, then N resumptions with 0-RTT data\n"
     "  incomplete [N]   N connections that end after the ClientHello was answered\n"
     "  hold [N]         N open connections after their handshake, until standard input ends\n"
-    "options: --from ADDR  --tls 1.2|1.3  --sni NAME  --path PATH  --line (one line instead of HTTP)\n"
-    "  --none (no exchange)  --how id|ticket  --groups LIST  --ciphers LIST  --cert PEM  --tickets-kept\n"
+    "options: --from ADDR  --tls 1.2|1.3  --sni NAME  --path PATH  --line (one line instead of "
+    "HTTP)\n"
+    "  --none (no exchange)  --how id|ticket  --groups LIST  --ciphers LIST  --cert PEM  "
+    "--tickets-kept\n"
     "  --pause-ms N (between connections)  --timeout-ms N\n";
 
-static struct {
-	const char *host, *from, *sni, *path, *cert;
-	int port, timeout_ms, pause_ms;
-	enum { HTTP, LINE, NONE } exchange;
-	bool same_session;
-} opt = {.path = "/", .timeout_ms = DEFAULT_TIMEOUT_MS};
-
-struct peer {
-	SSL *ssl;
-	int fd;
-	int client_hellos; // sent in this connection
-	int status;	   // HTTP status of the last exchange, 0 = none
-	char alert[64];	   // last one received
-};
-
-static SSL_SESSION *session; // the newest one the server gave
-
-static int keep_session(SSL *ssl, SSL_SESSION *fresh)
-{
-	(void)ssl;
-	if (opt.same_session && session)
-		return 0;
-	SSL_SESSION_free(session);
-	session = fresh;
-	return 1;
-}
-
-static void on_info(const SSL *ssl, int where, int ret)
-{
-	struct peer *peer = SSL_get_app_data(ssl);
-	char *c;
-
-	if (where != SSL_CB_READ_ALERT)
-		return;
-	snprintf(peer->alert, sizeof(peer->alert), "%s:%s", SSL_alert_type_string_long(ret),
-		 SSL_alert_desc_string_long(ret));
-	for (c = peer->alert; *c; c++)
-		if (*c == ' ')
-			*c = '_';
-}
-
-static void on_message(int sent, int version, int type, const void *data, size_t length, SSL *ssl, void *arg)
-{
-	struct peer *peer = SSL_get_app_data(ssl);
-
-	(void)version, (void)arg;
-	if (sent && type == SSL3_RT_HANDSHAKE && length && *(const unsigned char *)data == SSL3_MT_CLIENT_HELLO)
-		peer->client_hellos++;
-}
-
-// What ended the connection: the alert, or how else.
-static const char *ending(struct peer *peer)
-{
-	if (peer->alert[0])
-		return peer->alert;
-	if (errno == EAGAIN)
-		return "timeout";
-	return errno == ECONNRESET || errno == EPIPE ? "reset" : "closed";
-}
-
-static bool peer_open(struct peer *peer, SSL_CTX *ctx, bool offer)
-{
-	*peer = (struct peer){.status = 0};
-	peer->fd = net_connect(opt.host, opt.port, opt.from, opt.timeout_ms);
-	if (peer->fd < 0)
-		return false;
-	peer->ssl = SSL_new(ctx);
-	SSL_set_app_data(peer->ssl, peer);
-	SSL_set_fd(peer->ssl, peer->fd);
-	if (opt.sni)
-		SSL_set_tlsext_host_name(peer->ssl, opt.sni);
-	if (offer && session)
-		SSL_set_session(peer->ssl, session);
-	return true;
-}
-
-static bool peer_connect(struct peer *peer, SSL_CTX *ctx, bool offer)
-{
-	if (!peer_open(peer, ctx, offer))
-		return false;
-	errno = 0;
-	return SSL_connect(peer->ssl) == 1;
-}
-
-static void peer_close(struct peer *peer)
-{
-	if (peer->ssl && SSL_is_init_finished(peer->ssl))
-		SSL_shutdown(peer->ssl);
-	SSL_free(peer->ssl);
-	if (peer->fd >= 0)
-		close(peer->fd);
-	ERR_clear_error();
-}
-
-// Is the response that begins at `text` complete? HTTP by its Content-Length (no such header: not before the end).
-static bool complete(const char *text, size_t length)
-{
-	const char *body, *header;
-
-	if (opt.exchange == LINE)
-		return length && text[length - 1] == '\n';
-	body = strstr(text, "\r\n\r\n");
-	header = strcasestr(text, "\r\nContent-Length:");
-	return body && header && header < body &&
-	       length >= (size_t)(body + 4 - text) + strtoul(header + strlen("\r\nContent-Length:"), NULL, 10);
-}
-
-// Reads the answer to what was sent; true when all of it came.
-static bool read_response(struct peer *peer)
-{
-	static char text[RESPONSE_BYTES];
-	size_t length = 0;
-	bool closed_well = false;
-
-	while (!(length && complete(text, length)) && length < sizeof(text) - 1) {
-		int n = (errno = 0, SSL_read(peer->ssl, text + length, (int)(sizeof(text) - 1 - length)));
-
-		if (n <= 0) {
-			closed_well = length && opt.exchange == HTTP && n == 0;
-			if (!closed_well)
-				return false;
-			break;
-		}
-		length += (size_t)n;
-		text[length] = '\0';
-	}
-	text[length] = '\0';
-	peer->status = strncmp(text, "HTTP/", 5) == 0 ? atoi(text + strcspn(text, " ")) : 0;
-	return length > 0;
-}
-
-static int request(char *text, size_t size)
-{
-	return opt.exchange == LINE ? snprintf(text, size, "ping\n")
-				    : snprintf(text, size, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", opt.path,
-					       opt.sni ? opt.sni : "localhost");
-}
-
-static bool exchange(struct peer *peer)
-{
-	char text[1024];
-	int length = request(text, sizeof(text));
-
-	if (opt.exchange == NONE)
-		return true;
-	return SSL_write(peer->ssl, text, length) == length && read_response(peer);
-}
-
-// One connection with one exchange; prints its line and gives what it was: "full", "reused" or "refused".
+// One connection with one exchange; prints its line and gives what it was: "full", "reused" or
+// "refused".
 static const char *visit(SSL_CTX *ctx, int n, bool offer)
 {
 	struct peer peer;
@@ -185,8 +37,8 @@ static const char *visit(SSL_CTX *ctx, int n, bool offer)
 		result = served ? (SSL_session_reused(peer.ssl) ? "reused" : "full") : "refused";
 	}
 	end = served ? "-" : ending(&peer);
-	printf("n=%d result=%s served=%d status=%d client_hellos=%d tls=%s end=%s\n", n, result, served,
-	       peer.status, peer.client_hellos, version, end);
+	printf("n=%d result=%s served=%d status=%d client_hellos=%d tls=%s end=%s\n", n, result,
+	       served, peer.status, peer.client_hellos, version, end);
 	peer_close(&peer);
 	if (opt.pause_ms)
 		usleep((useconds_t)opt.pause_ms * 1000);
@@ -219,7 +71,8 @@ static int renegotiate(SSL_CTX *ctx, int count)
 		alive = SSL_renegotiate(peer.ssl) == 1 && SSL_do_handshake(peer.ssl) == 1 &&
 			!SSL_renegotiate_pending(peer.ssl);
 		honoured += alive;
-		printf("n=%d result=%s end=%s\n", n, alive ? "honoured" : "refused", alive ? "-" : ending(&peer));
+		printf("n=%d result=%s end=%s\n", n, alive ? "honoured" : "refused",
+		       alive ? "-" : ending(&peer));
 	}
 	alive = alive && exchange(&peer);
 	printf("summary started=%d honoured=%d served=%d end=%s\n", start, honoured, alive,
@@ -235,8 +88,8 @@ static int key_update(SSL_CTX *ctx, int count)
 	int served = 0;
 
 	for (int n = 1; alive && n <= count; n++) {
-		alive = SSL_key_update(peer.ssl, SSL_KEY_UPDATE_REQUESTED) == 1 && SSL_do_handshake(peer.ssl) == 1 &&
-			exchange(&peer);
+		alive = SSL_key_update(peer.ssl, SSL_KEY_UPDATE_REQUESTED) == 1 &&
+			SSL_do_handshake(peer.ssl) == 1 && exchange(&peer);
 		served += alive;
 	}
 	printf("summary updates=%d served=%d end=%s\n", served, alive, alive ? "-" : ending(&peer));
@@ -257,15 +110,19 @@ static int early_data(SSL_CTX *ctx, int count)
 		bool served = false;
 
 		if (peer_open(&peer, ctx, true)) {
-			bool sent = SSL_SESSION_get_max_early_data(session) > 0 &&
-				    SSL_write_early_data(peer.ssl, text, (size_t)request(text, sizeof(text)), &written);
+			bool sent =
+			    SSL_SESSION_get_max_early_data(session) > 0 &&
+			    SSL_write_early_data(peer.ssl, text,
+						 (size_t)request(text, sizeof(text)), &written);
 			served = SSL_connect(peer.ssl) == 1;
-			sent = sent && SSL_get_early_data_status(peer.ssl) == SSL_EARLY_DATA_ACCEPTED;
+			sent =
+			    sent && SSL_get_early_data_status(peer.ssl) == SSL_EARLY_DATA_ACCEPTED;
 			served = served && (sent ? read_response(&peer) : exchange(&peer));
 			accepted += sent;
 			printf("n=%d early=%s reused=%d served=%d status=%d end=%s\n", n,
-			       status_name[SSL_get_early_data_status(peer.ssl)], SSL_session_reused(peer.ssl), served,
-			       peer.status, served ? "-" : ending(&peer));
+			       status_name[SSL_get_early_data_status(peer.ssl)],
+			       SSL_session_reused(peer.ssl), served, peer.status,
+			       served ? "-" : ending(&peer));
 		}
 		peer_close(&peer);
 	}
@@ -273,7 +130,8 @@ static int early_data(SSL_CTX *ctx, int count)
 	return 0;
 }
 
-// Sends the ClientHello of a handshake through a memory BIO, waits for the first bytes of the answer, and leaves.
+// Sends the ClientHello of a handshake through a memory BIO, waits for the first bytes of the
+// answer, and leaves.
 static int incomplete(SSL_CTX *ctx, int count)
 {
 	for (int n = 1; n <= count; n++) {
@@ -289,7 +147,10 @@ static int incomplete(SSL_CTX *ctx, int count)
 			if (length > 0 && write(peer.fd, bytes, (size_t)length) == length)
 				got = read(peer.fd, bytes, sizeof(bytes));
 		}
-		printf("n=%d result=%s\n", n, got > 0 && bytes[0] == SSL3_RT_ALERT ? "alert" : got > 0 ? "left" : "refused");
+		printf("n=%d result=%s\n", n,
+		       got > 0 && bytes[0] == SSL3_RT_ALERT ? "alert"
+		       : got > 0			    ? "left"
+							    : "refused");
 		peer_close(&peer);
 	}
 	return 0;
@@ -316,10 +177,11 @@ static int hold(SSL_CTX *ctx, int count)
 static SSL_CTX *parse(int argc, char **argv)
 {
 	static const struct option names[] = {
-	    {"from", 1, 0, 'f'},    {"tls", 1, 0, 't'},	     {"sni", 1, 0, 's'},	  {"path", 1, 0, 'p'},
-	    {"line", 0, 0, 'l'},    {"none", 0, 0, 'n'},	     {"how", 1, 0, 'h'},	  {"groups", 1, 0, 'g'},
-	    {"ciphers", 1, 0, 'c'}, {"cert", 1, 0, 'e'},	     {"tickets-kept", 0, 0, 'k'}, {"pause-ms", 1, 0, 'w'},
-	    {"timeout-ms", 1, 0, 'm'}, {"help", 0, 0, '?'},   {0, 0, 0, 0}};
+	    {"from", 1, 0, 'f'},       {"tls", 1, 0, 't'},	    {"sni", 1, 0, 's'},
+	    {"path", 1, 0, 'p'},       {"line", 0, 0, 'l'},	    {"none", 0, 0, 'n'},
+	    {"how", 1, 0, 'h'},	       {"groups", 1, 0, 'g'},	    {"ciphers", 1, 0, 'c'},
+	    {"cert", 1, 0, 'e'},       {"tickets-kept", 0, 0, 'k'}, {"pause-ms", 1, 0, 'w'},
+	    {"timeout-ms", 1, 0, 'm'}, {"help", 0, 0, '?'},	    {0, 0, 0, 0}};
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	int o;
 
@@ -333,30 +195,52 @@ static SSL_CTX *parse(int argc, char **argv)
 		int good = 1, version;
 
 		switch (o) {
-		case 'f': opt.from = optarg; break;
+		case 'f':
+			opt.from = optarg;
+			break;
 		case 't':
 			version = strcmp(optarg, "1.3") ? TLS1_2_VERSION : TLS1_3_VERSION;
-			good = SSL_CTX_set_min_proto_version(ctx, version) && SSL_CTX_set_max_proto_version(ctx, version);
+			good = SSL_CTX_set_min_proto_version(ctx, version) &&
+			       SSL_CTX_set_max_proto_version(ctx, version);
 			break;
-		case 's': opt.sni = optarg; break;
-		case 'p': opt.path = optarg; break;
-		case 'l': opt.exchange = LINE; break;
-		case 'n': opt.exchange = NONE; break;
+		case 's':
+			opt.sni = optarg;
+			break;
+		case 'p':
+			opt.path = optarg;
+			break;
+		case 'l':
+			opt.exchange = LINE;
+			break;
+		case 'n':
+			opt.exchange = NONE;
+			break;
 		case 'h':
 			if (strcmp(optarg, "id") == 0)
 				SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
 			break;
-		case 'g': good = SSL_CTX_set1_groups_list(ctx, optarg); break;
-		case 'c': good = SSL_CTX_set_cipher_list(ctx, optarg); break;
+		case 'g':
+			good = SSL_CTX_set1_groups_list(ctx, optarg);
+			break;
+		case 'c':
+			good = SSL_CTX_set_cipher_list(ctx, optarg);
+			break;
 		case 'e':
 			good = SSL_CTX_use_certificate_chain_file(ctx, optarg) == 1 &&
 			       SSL_CTX_use_PrivateKey_file(ctx, optarg, SSL_FILETYPE_PEM) == 1;
 			SSL_CTX_set_post_handshake_auth(ctx, 1);
 			break;
-		case 'k': opt.same_session = true; break;
-		case 'w': opt.pause_ms = atoi(optarg); break;
-		case 'm': opt.timeout_ms = atoi(optarg); break;
-		default: good = 0;
+		case 'k':
+			opt.same_session = true;
+			break;
+		case 'w':
+			opt.pause_ms = atoi(optarg);
+			break;
+		case 'm':
+			opt.timeout_ms = atoi(optarg);
+			break;
+		default:
+			good = 0;
 		}
 		if (!good) {
 			fputs(usage, stderr);

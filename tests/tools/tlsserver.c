@@ -1,7 +1,8 @@
-// tlsserver: a small TLS server, the "unmodified program" of the hook tests. `tlsserver --help` tells the usage.
-// It is built as a program and as a shared object, which plughost opens with RTLD_LOCAL, or the loader preloads
-// (TLSSERVER_IN_CONSTRUCTOR=1: it then serves from a constructor, before our own may have run).
-// It answers every line that ends a request with a small HTTP response, and prints per connection one line of key=value.
+// tlsserver: a small TLS server, the "unmodified program" of the hook tests. `tlsserver --help`
+// tells the usage. It is built as a program and as a shared object, which plughost opens with
+// RTLD_LOCAL, or the loader preloads (TLSSERVER_IN_CONSTRUCTOR=1: it then serves from a
+// constructor, before our own may have run). It answers every line that ends a request with a small
+// HTTP response, and prints per connection one line of key=value.
 #include "tlsserver.h"
 #include <pthread.h>
 #include <signal.h>
@@ -10,9 +11,12 @@
 static struct options opt = {.host = "127.0.0.1", .connections = 1, .entry = "accept"};
 
 static const char *const usage =
-    "usage: tlsserver --cert PEM [--host H] [--port P] [--connections N] [--io blocking|nonblocking|membio]\n"
-    "  [--entry accept|read|read_ex|peek|do_handshake|early|bio|write] [--where main|thread|fork] [--allow]\n"
-    "  [--change-options] [--reuse] [--callbacks none|ssl|ctx] [--renegotiate-self] [--ask-later] [--quiet]\n"
+    "usage: tlsserver --cert PEM [--host H] [--port P] [--connections N] [--io "
+    "blocking|nonblocking|membio]\n"
+    "  [--entry accept|read|read_ex|peek|do_handshake|early|bio|write] [--where main|thread|fork] "
+    "[--allow]\n"
+    "  [--change-options] [--reuse] [--callbacks none|ssl|ctx] [--renegotiate-self] [--ask-later] "
+    "[--quiet]\n"
     "  [--churn-fds FILE] [--jail DIRECTORY]\n";
 
 static int on_client_certificate(int ok, X509_STORE_CTX *store)
@@ -59,18 +63,21 @@ static SSL *new_ssl(SSL_CTX *ctx)
 	return ssl;
 }
 
-// What a daemon's own renegotiation for a client certificate is (Apache httpd), and its TLS 1.3 counterpart.
+// What a daemon's own renegotiation for a client certificate is (Apache httpd), and its TLS 1.3
+// counterpart.
 static int own_handshake(struct connection *c)
 {
 	char nothing;
 	int ret;
 
-	SSL_set_verify(c->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_client_certificate);
+	SSL_set_verify(c->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+		       on_client_certificate);
 	if (opt.ask_later) {
 		if (SSL_verify_client_post_handshake(c->ssl) != 1)
 			return -1;
 	} else {
-		// Another context, as mod_ssl does it, or the session is resumed and no certificate asked for.
+		// Another context, as mod_ssl does it, or the session is resumed and no certificate
+		// asked for.
 		SSL_set_session_id_context(c->ssl, (const unsigned char *)"again", 5);
 		if (SSL_renegotiate(c->ssl) != 1)
 			return -1;
@@ -218,16 +225,16 @@ static void parse(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
 
-#define FLAG(text, field)                                                                                               \
-	if (strcmp(name, "--" text) == 0) {                                                                             \
-		opt.field = true;                                                                                       \
-		continue;                                                                                               \
+#define FLAG(text, field)                                                                          \
+	if (strcmp(name, "--" text) == 0) {                                                        \
+		opt.field = true;                                                                  \
+		continue;                                                                          \
 	}
-#define VALUE(text, field, parsed)                                                                                      \
-	if (strcmp(name, "--" text) == 0) {                                                                             \
-		opt.field = parsed;                                                                                     \
-		i++;                                                                                                    \
-		continue;                                                                                               \
+#define VALUE(text, field, parsed)                                                                 \
+	if (strcmp(name, "--" text) == 0) {                                                        \
+		opt.field = parsed;                                                                \
+		i++;                                                                               \
+		continue;                                                                          \
 	}
 		FLAG("allow", allow)
 		FLAG("change-options", change_options)
@@ -244,7 +251,10 @@ static void parse(int argc, char **argv)
 		VALUE("entry", entry, value)
 		VALUE("where", where, value)
 		VALUE("callbacks", callbacks, value)
-		VALUE("io", io, strcmp(value, "membio") == 0 ? MEMBIO : *value == 'n' ? NONBLOCKING : BLOCKING)
+		VALUE("io", io,
+		      strcmp(value, "membio") == 0 ? MEMBIO
+		      : *value == 'n'		   ? NONBLOCKING
+						   : BLOCKING)
 		fputs(usage, stderr);
 		exit(2);
 	}

@@ -1,8 +1,11 @@
-// tlsstorm [OPTION]... HOST PORT N: a client that does not take no for an answer. libssl's own client gives up at the
-// no_renegotiation warning; this one shakes hands with it (TLS 1.2, AES-128-GCM), then seals its records itself and sends N
-// renegotiation ClientHellos down the same connection, asks for service, and prints one line:
-//   sent= warnings= hellos= served= end=      (hellos: ServerHellos that came back; the storm stops at the first)
-// --pipeline: without waiting for answers   --fragment BYTES: each ClientHello cut into records of so many bytes
+// tlsstorm [OPTION]... HOST PORT N: a client that does not take no for an answer. libssl's own
+// client gives up at the no_renegotiation warning; this one shakes hands with it (TLS 1.2,
+// AES-128-GCM), then seals its records itself and sends N renegotiation ClientHellos down the same
+// connection, asks for service, and prints one line:
+//   sent= warnings= hellos= served= end=      (hellos: ServerHellos that came back; the storm stops
+//   at the first)
+// --pipeline: without waiting for answers   --fragment BYTES: each ClientHello cut into records of
+// so many bytes
 // --from ADDR: source address               --line: a line, not an HTTP request, asks for service
 #include "netutil.h"
 #include <errno.h>
@@ -15,7 +18,15 @@
 #include <signal.h>
 #include <stdbool.h>
 
-enum { TIMEOUT_MS = 5000, RECORD_BYTES = 16384 + 256, HEADER = 5, NONCE = 8, TAG = 16, KEY = 16, SALT = 4 };
+enum {
+	TIMEOUT_MS = 5000,
+	RECORD_BYTES = 16384 + 256,
+	HEADER = 5,
+	NONCE = 8,
+	TAG = 16,
+	KEY = 16,
+	SALT = 4
+};
 
 // One direction of a TLS 1.2 AES-128-GCM connection.
 struct half {
@@ -46,7 +57,8 @@ static void derive(SSL *ssl)
 	SSL_get_server_random(ssl, seed + 13, 32);
 	SSL_get_client_random(ssl, seed + 45, 32);
 	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0);
-	params[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, master, sizeof(master));
+	params[1] =
+	    OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, master, sizeof(master));
 	params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof(seed));
 	params[3] = OSSL_PARAM_construct_end();
 	if (EVP_KDF_derive(kdf, block, sizeof(block), params) != 1)
@@ -59,9 +71,10 @@ static void derive(SSL *ssl)
 	EVP_KDF_CTX_free(kdf);
 }
 
-// Seals (or opens) one record's payload; the explicit nonce is the sequence number or what was received.
-static bool gcm(struct half *half, bool seal, int type, const unsigned char *nonce, const unsigned char *in, int length,
-		unsigned char *out, unsigned char *tag)
+// Seals (or opens) one record's payload; the explicit nonce is the sequence number or what was
+// received.
+static bool gcm(struct half *half, bool seal, int type, const unsigned char *nonce,
+		const unsigned char *in, int length, unsigned char *out, unsigned char *tag)
 {
 	unsigned char iv[SALT + NONCE], aad[13];
 	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
@@ -74,7 +87,8 @@ static bool gcm(struct half *half, bool seal, int type, const unsigned char *non
 	put(aad + 8, (uint64_t)type << 32 | 0x0303u << 16 | (uint64_t)length, 5);
 	good = EVP_CipherInit_ex(cipher, EVP_aes_128_gcm(), NULL, half->key, iv, seal) &&
 	       (seal || EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, TAG, tag)) &&
-	       EVP_CipherUpdate(cipher, NULL, &n, aad, sizeof(aad)) && EVP_CipherUpdate(cipher, out, &n, in, length) &&
+	       EVP_CipherUpdate(cipher, NULL, &n, aad, sizeof(aad)) &&
+	       EVP_CipherUpdate(cipher, out, &n, in, length) &&
 	       EVP_CipherFinal_ex(cipher, out + n, &n) > 0 &&
 	       (!seal || EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, TAG, tag));
 	EVP_CIPHER_CTX_free(cipher);
@@ -86,7 +100,8 @@ static bool send_record(int type, const void *data, int length)
 	unsigned char record[RECORD_BYTES];
 	int total = HEADER + NONCE + length + TAG;
 
-	put(record, (uint64_t)type << 32 | 0x0303u << 16 | (uint64_t)(NONCE + length + TAG), HEADER);
+	put(record, (uint64_t)type << 32 | 0x0303u << 16 | (uint64_t)(NONCE + length + TAG),
+	    HEADER);
 	put(record + HEADER, ours.sequence, NONCE);
 	return gcm(&ours, true, type, record + HEADER, data, length, record + HEADER + NONCE,
 		   record + HEADER + NONCE + length) &&
@@ -111,19 +126,22 @@ static int read_record(unsigned char *plain, int *length)
 			return -1;
 	}
 	*length = want - HEADER - NONCE - TAG;
-	if (*length < 0 || !gcm(&theirs, false, record[0], record + HEADER, record + HEADER + NONCE, *length, plain,
-				record + want - TAG))
+	if (*length < 0 || !gcm(&theirs, false, record[0], record + HEADER, record + HEADER + NONCE,
+				*length, plain, record + want - TAG))
 		return -1;
 	return record[0];
 }
 
-// A ClientHello that a libssl which allows renegotiation honours: renegotiation_info carries our Finished.
+// A ClientHello that a libssl which allows renegotiation honours: renegotiation_info carries our
+// Finished.
 static int client_hello(SSL *ssl, unsigned char *hello)
 {
-	static const unsigned char fixed[] = {0, 4, 0xc0, 0x2b, 0xc0, 0x2f, 1, 0}; // ciphers, no compression
-	static const unsigned char common[] = {0, 10, 0, 4, 0, 2, 0, 23,		     // groups: P-256
-					       0, 13, 0, 8, 0, 6, 4, 3, 4,  1, 8, 4, // ECDSA and RSA with SHA-256
-					       0, 23, 0, 0};			     // extended master secret
+	static const unsigned char fixed[] = {0,    4,	  0xc0, 0x2b,
+					      0xc0, 0x2f, 1,	0};	 // ciphers, no compression
+	static const unsigned char common[] = {0, 10, 0, 4, 0, 2, 0, 23, // groups: P-256
+					       0, 13, 0, 8, 0, 6, 4, 3,
+					       4, 1,  8, 4,  // ECDSA and RSA with SHA-256
+					       0, 23, 0, 0}; // extended master secret
 	unsigned char *p = hello + 4, *extensions;
 
 	*p++ = 3, *p++ = 3;
@@ -148,7 +166,8 @@ static int client_hello(SSL *ssl, unsigned char *hello)
 static bool send_hello(const unsigned char *hello, int length, int fragment)
 {
 	for (int sent = 0; sent < length; sent += fragment)
-		if (!send_record(SSL3_RT_HANDSHAKE, hello + sent, length - sent < fragment ? length - sent : fragment))
+		if (!send_record(SSL3_RT_HANDSHAKE, hello + sent,
+				 length - sent < fragment ? length - sent : fragment))
 			return false;
 	return true;
 }
@@ -166,14 +185,20 @@ static bool await(int type)
 	for (;;) {
 		int length = 0, got = read_record(plain, &length);
 
-		seen.hellos += got == SSL3_RT_HANDSHAKE && length && plain[0] == SSL3_MT_SERVER_HELLO;
+		seen.hellos +=
+		    got == SSL3_RT_HANDSHAKE && length && plain[0] == SSL3_MT_SERVER_HELLO;
 		seen.data += got == SSL3_RT_APPLICATION_DATA;
-		if (got == SSL3_RT_ALERT && plain[0] == SSL3_AL_WARNING && plain[1] == SSL_AD_NO_RENEGOTIATION)
+		if (got == SSL3_RT_ALERT && plain[0] == SSL3_AL_WARNING &&
+		    plain[1] == SSL_AD_NO_RENEGOTIATION)
 			seen.warnings++;
 		else if (got == SSL3_RT_ALERT)
-			snprintf(seen.end, sizeof(seen.end), "%s:%d", SSL_alert_type_string_long(plain[0] << 8), plain[1]);
+			snprintf(seen.end, sizeof(seen.end), "%s:%d",
+				 SSL_alert_type_string_long(plain[0] << 8), plain[1]);
 		else if (got < 0 && !strcmp(seen.end, "-"))
-			snprintf(seen.end, sizeof(seen.end), "%s", errno == EAGAIN ? "timeout" : errno ? "reset" : "closed");
+			snprintf(seen.end, sizeof(seen.end), "%s",
+				 errno == EAGAIN ? "timeout"
+				 : errno	 ? "reset"
+						 : "closed");
 		if (got < 0 || got == type || (got == SSL3_RT_HANDSHAKE && type == SSL3_RT_ALERT))
 			return got >= 0 && !strcmp(seen.end, "-");
 	}
@@ -183,26 +208,32 @@ static int storm(SSL *ssl, int total, bool pipeline, int fragment, const char *r
 {
 	unsigned char hello[512];
 	int sent = 0;
-	bool alive = send_record(SSL3_RT_APPLICATION_DATA, request, (int)strlen(request)) && await(SSL3_RT_APPLICATION_DATA);
+	bool alive = send_record(SSL3_RT_APPLICATION_DATA, request, (int)strlen(request)) &&
+		     await(SSL3_RT_APPLICATION_DATA);
 
 	while (alive && sent < total && !seen.hellos) {
 		int length = client_hello(ssl, hello);
 
-		alive = send_hello(hello, length, fragment ? fragment : length) && (pipeline || await(SSL3_RT_ALERT));
+		alive = send_hello(hello, length, fragment ? fragment : length) &&
+			(pipeline || await(SSL3_RT_ALERT));
 		sent++;
 	}
 	seen.data = 0;
 	// A write may fail where the reason still waits to be read.
 	alive = send_record(SSL3_RT_APPLICATION_DATA, request, (int)strlen(request)) && alive;
 	alive = !seen.hellos && await(SSL3_RT_APPLICATION_DATA) && alive;
-	printf("sent=%d warnings=%d hellos=%d served=%d end=%s\n", sent, seen.warnings, seen.hellos, alive, seen.end);
+	printf("sent=%d warnings=%d hellos=%d served=%d end=%s\n", sent, seen.warnings, seen.hellos,
+	       alive, seen.end);
 	return alive ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option names[] = {{"pipeline", 0, 0, 'p'}, {"fragment", 1, 0, 'f'}, {"from", 1, 0, 's'},
-					      {"line", 0, 0, 'l'},     {0, 0, 0, 0}};
+	static const struct option names[] = {{"pipeline", 0, 0, 'p'},
+					      {"fragment", 1, 0, 'f'},
+					      {"from", 1, 0, 's'},
+					      {"line", 0, 0, 'l'},
+					      {0, 0, 0, 0}};
 	const char *from = NULL, *request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	int option, fragment = 0;
@@ -211,11 +242,20 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "+", names, NULL)) != -1)
 		switch (option) {
-		case 'p': pipeline = true; break;
-		case 'f': fragment = atoi(optarg); break;
-		case 's': from = optarg; break;
-		case 'l': request = "ping\n"; break;
-		default: return 2;
+		case 'p':
+			pipeline = true;
+			break;
+		case 'f':
+			fragment = atoi(optarg);
+			break;
+		case 's':
+			from = optarg;
+			break;
+		case 'l':
+			request = "ping\n";
+			break;
+		default:
+			return 2;
 		}
 	if (argc - optind < 3)
 		return 2;
