@@ -1,6 +1,7 @@
 /*
- * Records what libssl's message callback hands out in real handshakes, for the corpora beside it: one file with the
- * messages of each scenario (tests/fuzz/tape.h), and one with the body of each kind of ClientHello.
+ * Records what libssl's message callback hands out in real handshakes, for the corpora beside it:
+ * one file with the messages of each scenario (tests/fuzz/tape.h), and one with the body of each
+ * kind of ClientHello.
  *
  *     cc -Iinclude tests/fuzz/record.c -lssl -lcrypto -o record && ./record tests/fuzz/corpus
  *
@@ -18,8 +19,8 @@
 
 #include "record.h"
 
-#define ROUNDS      20
-#define MTU_BYTES   4000
+#define ROUNDS	  20
+#define MTU_BYTES 4000
 
 static const char *corpus;
 static const char *scenario;
@@ -52,16 +53,19 @@ static void save_hello(struct tape *tape, int version, const uint8_t *message, s
 	save("client_hello", suffix, message + header, bytes - header);
 }
 
-static void on_message(int written, int version, int type, const void *message, size_t bytes, SSL *ssl, void *arg)
+static void on_message(int written, int version, int type, const void *message, size_t bytes,
+		       SSL *ssl, void *arg)
 {
 	struct tape *tape = arg;
-	bool pristine = SSL_get_finished(ssl, NULL, 0) == 0 || SSL_get_peer_finished(ssl, NULL, 0) == 0;
+	bool pristine =
+	    SSL_get_finished(ssl, NULL, 0) == 0 || SSL_get_peer_finished(ssl, NULL, 0) == 0;
 
 	if (tape == NULL || !tape_takes(type))
 		return;
 	if (!tape_put(tape, written != 0, version, type, pristine, message, bytes))
 		die("tape is full");
-	if (!written && tape->keep_hellos && type == SSL3_RT_HANDSHAKE && ((const uint8_t *)message)[0] == 1)
+	if (!written && tape->keep_hellos && type == SSL3_RT_HANDSHAKE &&
+	    ((const uint8_t *)message)[0] == 1)
 		save_hello(tape, version, message, bytes);
 }
 
@@ -80,8 +84,8 @@ static X509 *self_signed(EVP_PKEY *key)
 	X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
 	X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
 	X509_set_pubkey(certificate, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const uint8_t *)"test", -1,
-				   -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+				   (const uint8_t *)"test", -1, -1, 0);
 	X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
 	if (X509_sign(certificate, key, EVP_sha256()) == 0)
 		die("certificate");

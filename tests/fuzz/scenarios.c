@@ -10,8 +10,8 @@ struct stage {
 
 static struct stage stage_of(int version)
 {
-	return (struct stage){record_context(TLS_server_method(), version), record_context(TLS_client_method(), version),
-			      NULL};
+	return (struct stage){record_context(TLS_server_method(), version),
+			      record_context(TLS_client_method(), version), NULL};
 }
 
 static struct stage stage_dtls(void)
@@ -21,7 +21,8 @@ static struct stage stage_dtls(void)
 }
 
 /* One connection from start to end; the session it leaves is offered by the next. */
-static struct link connect_recorded(struct stage *stage, struct tape *server, struct tape *client, bool early)
+static struct link connect_recorded(struct stage *stage, struct tape *server, struct tape *client,
+				    bool early)
 {
 	struct link link = record_link(stage->server, stage->client);
 
@@ -31,7 +32,8 @@ static struct link connect_recorded(struct stage *stage, struct tape *server, st
 		SSL_set_session(link.client, stage->session);
 	link.early = early;
 	record_pump(&link);
-	record_must(SSL_is_init_finished(link.server) && SSL_is_init_finished(link.client), "no handshake");
+	record_must(SSL_is_init_finished(link.server) && SSL_is_init_finished(link.client),
+		    "no handshake");
 	SSL_SESSION_free(stage->session);
 	stage->session = SSL_get1_session(link.client);
 	return link;
@@ -177,7 +179,8 @@ static void tls13_post_handshake_auth(struct tape *server, struct tape *client)
 	SSL_CTX_set_post_handshake_auth(stage.client, 1);
 	link = connect_recorded(&stage, server, client, false);
 	SSL_set_verify(link.server, SSL_VERIFY_PEER, SSL_get_verify_callback(link.server));
-	record_must(SSL_verify_client_post_handshake(link.server) == 1, "post-handshake authentication");
+	record_must(SSL_verify_client_post_handshake(link.server) == 1,
+		    "post-handshake authentication");
 	record_pump(&link);
 	record_must(SSL_get0_peer_certificate(link.server) != NULL, "no certificate");
 	end(&stage, &link);
@@ -186,8 +189,8 @@ static void tls13_post_handshake_auth(struct tape *server, struct tape *client)
 /* Both versions spoken by the client, TLS 1.2 by the server: session ids that may be an offer. */
 static struct stage stage_mixed(bool tickets)
 {
-	struct stage stage = {record_context(TLS_server_method(), TLS1_2_VERSION), record_context(TLS_client_method(), 0),
-			      NULL};
+	struct stage stage = {record_context(TLS_server_method(), TLS1_2_VERSION),
+			      record_context(TLS_client_method(), 0), NULL};
 
 	if (!tickets)
 		SSL_CTX_set_options(stage.server, SSL_OP_NO_TICKET);
@@ -276,17 +279,20 @@ static void dtls12_ticket(struct tape *server, struct tape *client)
 	resumed(stage_dtls(), server, client, false);
 }
 
-/* An SSLv2 record with a hello for TLS 1.2 and two cipher suites, one of them the renegotiation signal (RFC 5246 E.2). */
+/* An SSLv2 record with a hello for TLS 1.2 and two cipher suites, one of them the renegotiation
+ * signal (RFC 5246 E.2). */
 static void sslv2_hello(struct tape *server, struct tape *client)
 {
-	static const uint8_t record[] = {0x80, 9 + 6 + 16, 1, 3, 3, 0, 6, 0, 0, 0, 16, 0, 0, 0x34, 0, 0, 0xff,
-					 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+	static const uint8_t record[] = {0x80, 9 + 6 + 16, 1,	 3, 3,	0,    6,  0,  0,  0,  16,
+					 0,    0,	   0x34, 0, 0,	0xff, 1,  2,  3,  4,  5,
+					 6,    7,	   8,	 9, 10, 11,   12, 13, 14, 15, 16};
 	struct stage stage = stage_of(TLS1_2_VERSION);
 	struct link link = record_link(stage.server, stage.client);
 
 	(void)client;
 	record_must(SSL_set_cipher_list(link.server, "ADH-AES128-SHA:@SECLEVEL=0") == 1 &&
-			    SSL_set_dh_auto(link.server, 1) == 1, "ciphers");
+			SSL_set_dh_auto(link.server, 1) == 1,
+		    "ciphers");
 	record_ssl(link.server, server);
 	BIO_write(SSL_get_rbio(link.server), record, sizeof record);
 	(void)SSL_do_handshake(link.server);

@@ -1,7 +1,7 @@
 /*
- * A sequence of messages as bytes, so that recordings of libssl, seeds of the fuzzer and whatever the fuzzer
- * makes of them are one format. A message is one byte of flags, two of length (most significant first), and
- * that many bytes, or as many as are left.
+ * A sequence of messages as bytes, so that recordings of libssl, seeds of the fuzzer and whatever
+ * the fuzzer makes of them are one format. A message is one byte of flags, two of length (most
+ * significant first), and that many bytes, or as many as are left.
  */
 #ifndef TAPE_H
 #define TAPE_H
@@ -11,12 +11,13 @@
 #include <stdint.h>
 #include <string.h>
 
-#define TAPE_WRITTEN     0x01 /* by our side */
-#define TAPE_PRISTINE    0x02
-#define TAPE_DTLS        0x04
-#define TAPE_ALERT       0x08 /* else a handshake message */
-#define TAPE_SSL2        0x10 /* content type 0: an SSLv2 hello, which libssl hands out without handshake header */
-#define TAPE_BYTES       16384
+#define TAPE_WRITTEN  0x01 /* by our side */
+#define TAPE_PRISTINE 0x02
+#define TAPE_DTLS     0x04
+#define TAPE_ALERT    0x08 /* else a handshake message */
+#define TAPE_SSL2                                                                                  \
+	0x10 /* content type 0: an SSLv2 hello, which libssl hands out without handshake header */
+#define TAPE_BYTES	  16384
 #define TAPE_HEADER_BYTES 3
 
 enum { TAPE_TYPE_SSL2 = 0, TAPE_TYPE_ALERT = 21, TAPE_TYPE_HANDSHAKE = 22 };
@@ -40,15 +41,16 @@ static inline bool tape_takes(int type)
 	return type == TAPE_TYPE_SSL2 || type == TAPE_TYPE_ALERT || type == TAPE_TYPE_HANDSHAKE;
 }
 
-static inline bool tape_put(struct tape *tape, bool written, int version, int type, bool pristine, const void *message,
-			    size_t bytes)
+static inline bool tape_put(struct tape *tape, bool written, int version, int type, bool pristine,
+			    const void *message, size_t bytes)
 {
 	uint8_t *at = tape->bytes + tape->used;
 
 	if (bytes > UINT16_MAX || tape->used + TAPE_HEADER_BYTES + bytes > sizeof tape->bytes)
 		return false;
 	at[0] = (uint8_t)((written ? TAPE_WRITTEN : 0) | (pristine ? TAPE_PRISTINE : 0) |
-			  (version >> 8 == 0xfe ? TAPE_DTLS : 0) | (type == TAPE_TYPE_ALERT ? TAPE_ALERT : 0) |
+			  (version >> 8 == 0xfe ? TAPE_DTLS : 0) |
+			  (type == TAPE_TYPE_ALERT ? TAPE_ALERT : 0) |
 			  (type == TAPE_TYPE_SSL2 ? TAPE_SSL2 : 0));
 	at[1] = (uint8_t)(bytes >> 8);
 	at[2] = (uint8_t)bytes;

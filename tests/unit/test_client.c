@@ -1,4 +1,5 @@
-/* Who one client is: addresses, prefixes, networks; and the keyed hash that finds a client's place. */
+/* Who one client is: addresses, prefixes, networks; and the keyed hash that finds a client's place.
+ */
 #include "rg_client.h"
 
 #include "../../shim/core/siphash.h"
@@ -49,7 +50,8 @@ START_TEST(test_network_bad)
 
 	memset(&network, 0x5a, sizeof network);
 	before = network;
-	ck_assert_msg(rg_network_parse(&network, copy, strlen(text)) == -1, "accepted: \"%s\"", text);
+	ck_assert_msg(rg_network_parse(&network, copy, strlen(text)) == -1, "accepted: \"%s\"",
+		      text);
 	ck_assert_mem_eq(&network, &before, sizeof network);
 	free(copy);
 }
@@ -156,13 +158,15 @@ START_TEST(test_masked_every_prefix)
 	unsigned bits = _i == 0 ? 32 : 128;
 
 	for (unsigned prefix = 0; prefix <= bits; prefix++) {
-		struct rg_client client = {.family = _i == 0 ? RG_IPV4 : RG_IPV6}, want = client, got;
+		struct rg_client client = {.family = _i == 0 ? RG_IPV4 : RG_IPV6}, want = client,
+				 got;
 
 		memset(client.address, 0xff, bits / 8);
 		for (unsigned bit = 0; bit < prefix; bit++)
 			want.address[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
 		got = rg_client_masked(client, prefix);
-		ck_assert_msg(memcmp(&got, &want, sizeof want) == 0, "/%u of %u bits", prefix, bits);
+		ck_assert_msg(memcmp(&got, &want, sizeof want) == 0, "/%u of %u bits", prefix,
+			      bits);
 		got = rg_client_masked(got, bits);
 		ck_assert_mem_eq(&got, &want, sizeof want);
 	}
@@ -180,14 +184,16 @@ START_TEST(test_longest_text)
 }
 END_TEST
 
-/* The reference implementation's vectors (Aumasson and Bernstein, 2012): key 00 to 0f, data 00, 01, 02, … */
+/* The reference implementation's vectors (Aumasson and Bernstein, 2012): key 00 to 0f, data 00, 01,
+ * 02, … */
 static const struct {
 	size_t bytes;
 	uint64_t hash;
 } vectors[] = {
-    {0, 0x726fdb47dd0e0e31},  {1, 0x74f839c593dc67fd},  {2, 0x0d6c8009d9a94f5a},  {3, 0x85676696d7fb7e2d},
-    {4, 0xcf2794e0277187b7},  {5, 0x18765564cd99a68d},  {6, 0xcbc9466e58fee3ce},  {7, 0xab0200f58b01d137},
-    {8, 0x93f5f5799a932462},  {15, 0xa129ca6149be45e5},
+    {0, 0x726fdb47dd0e0e31},  {1, 0x74f839c593dc67fd}, {2, 0x0d6c8009d9a94f5a},
+    {3, 0x85676696d7fb7e2d},  {4, 0xcf2794e0277187b7}, {5, 0x18765564cd99a68d},
+    {6, 0xcbc9466e58fee3ce},  {7, 0xab0200f58b01d137}, {8, 0x93f5f5799a932462},
+    {15, 0xa129ca6149be45e5},
 };
 
 START_TEST(test_siphash_vector)

@@ -1,14 +1,14 @@
 /*
- * The ClientHello reader: hellos of real clients (tests/fuzz/corpus/client_hello), cut at every byte, lying about
- * every length; and hellos made here for what no client sends.
+ * The ClientHello reader: hellos of real clients (tests/fuzz/corpus/client_hello), cut at every
+ * byte, lying about every length; and hellos made here for what no client sends.
  */
 #include "rg_client_hello.h"
 
 #include "unit.h"
 
-#define RANDOM_END   34 /* legacy_version, random */
-#define HELLO_MAX    2048
-#define TLS12        0x0303
+#define RANDOM_END 34 /* legacy_version, random */
+#define HELLO_MAX  2048
+#define TLS12	   0x0303
 
 static bool is_dtls(const char *name)
 {
@@ -38,10 +38,13 @@ static size_t number_at(const uint8_t *at, size_t width)
 	return width == 1 ? at[0] : (size_t)at[0] << 8 | at[1];
 }
 
-/* The length fields of BODY into FIELDS; *PLAIN_END is where a hello without extensions would end. */
-static size_t length_fields(const uint8_t *body, size_t bytes, bool dtls, struct field fields[], size_t *plain_end)
+/* The length fields of BODY into FIELDS; *PLAIN_END is where a hello without extensions would end.
+ */
+static size_t length_fields(const uint8_t *body, size_t bytes, bool dtls, struct field fields[],
+			    size_t *plain_end)
 {
-	static const size_t widths[] = {1, 1, 2, 1}; /* session id, cookie, ciphers, compression methods */
+	static const size_t widths[] = {1, 1, 2,
+					1}; /* session id, cookie, ciphers, compression methods */
 	size_t count = 0, at = RANDOM_END;
 
 	for (size_t i = 0; i < 4; i++) {
@@ -125,7 +128,8 @@ static void cut_everywhere(const char *name, const uint8_t *body, size_t bytes)
 
 		if (cut == plain_end) {
 			ck_assert_int_eq(result, 0);
-			ck_assert(hello.offer == (hello.session_id_bytes != 0 ? RG_OFFER_SESSION_ID : RG_OFFER_NONE));
+			ck_assert(hello.offer == (hello.session_id_bytes != 0 ? RG_OFFER_SESSION_ID
+									      : RG_OFFER_NONE));
 			continue;
 		}
 		ck_assert_msg(result == -1, "%s cut to %zu bytes is accepted", name, cut);
@@ -147,7 +151,8 @@ static void append_byte(const char *name, const uint8_t *body, size_t bytes)
 
 	memcpy(longer, body, bytes);
 	longer[bytes] = 0;
-	ck_assert_msg(read_exactly(&hello, longer, bytes + 1, is_dtls(name)) == -1, "%s with a byte more is accepted", name);
+	ck_assert_msg(read_exactly(&hello, longer, bytes + 1, is_dtls(name)) == -1,
+		      "%s with a byte more is accepted", name);
 }
 
 START_TEST(test_trailing_byte)
@@ -165,7 +170,8 @@ static void add_to_field(uint8_t *body, const struct field *field, int change)
 		body[field->at] = (uint8_t)(value >> 8);
 }
 
-/* A length that lies inside the extensions is always found out; before them it may give another good hello by chance. */
+/* A length that lies inside the extensions is always found out; before them it may give another
+ * good hello by chance. */
 static void lie_about_lengths(const char *name, const uint8_t *body, size_t bytes)
 {
 	struct field fields[HELLO_MAX];
@@ -179,8 +185,8 @@ static void lie_about_lengths(const char *name, const uint8_t *body, size_t byte
 
 		add_to_field(lie, &fields[i / 2], i % 2 == 0 ? 1 : -1);
 		result = read_exactly(&hello, lie, bytes, is_dtls(name));
-		ck_assert_msg(result == -1 || !fields[i / 2].in_extensions, "%s: length at %zu is wrong and accepted", name,
-			      fields[i / 2].at);
+		ck_assert_msg(result == -1 || !fields[i / 2].in_extensions,
+			      "%s: length at %zu is wrong and accepted", name, fields[i / 2].at);
 		ck_assert(result == 0 || hello.offer == RG_OFFER_NONE);
 		free(lie);
 	}
@@ -192,7 +198,8 @@ START_TEST(test_lying_lengths)
 }
 END_TEST
 
-/* Only AddressSanitizer and the assertions inside look here: nothing of a changed hello is to be relied upon. */
+/* Only AddressSanitizer and the assertions inside look here: nothing of a changed hello is to be
+ * relied upon. */
 static void scribble(const char *name, const uint8_t *body, size_t bytes)
 {
 	uint64_t state = bytes;
@@ -203,7 +210,8 @@ static void scribble(const char *name, const uint8_t *body, size_t bytes)
 
 		for (unsigned i = 0; i < 4; i++)
 			changed[unit_random(&state) % bytes] = (uint8_t)unit_random(&state);
-		if (read_exactly(&hello, changed, bytes, round % 2 == 0 ? is_dtls(name) : !is_dtls(name)) != 0)
+		if (read_exactly(&hello, changed, bytes,
+				 round % 2 == 0 ? is_dtls(name) : !is_dtls(name)) != 0)
 			ck_assert_int_eq(hello.offer, RG_OFFER_NONE);
 		ck_assert_uint_le(hello.session_id_bytes, RG_SESSION_ID_MAX);
 		free(changed);
@@ -218,14 +226,14 @@ END_TEST
 
 /* --- hellos made here: what stands behind the random, in hex --- */
 
-#define CIPHERS "0002c02b0100"
-#define ID32    "20000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-#define ID33    "21000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"
-#define SPEAKS13 "002b0003020304"
-#define SPEAKS12 "002b0003020303"
-#define TICKET   "0023000101"
+#define CIPHERS	  "0002c02b0100"
+#define ID32	  "20000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define ID33	  "21000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"
+#define SPEAKS13  "002b0003020304"
+#define SPEAKS12  "002b0003020303"
+#define TICKET	  "0023000101"
 #define NO_TICKET "00230000"
-#define PSK      "0029000100"
+#define PSK	  "0029000100"
 
 static const struct {
 	const char *name, *hex;
@@ -241,7 +249,8 @@ static const struct {
     {"extensions longer than the hello", "00" CIPHERS "ffff" NO_TICKET, -1, RG_OFFER_NONE},
     {"cipher suites longer than the hello", "00ffff00", -1, RG_OFFER_NONE},
     {"an odd list of versions", "00" CIPHERS "0008002b000403030403", -1, RG_OFFER_NONE},
-    {"a list of versions longer than its extension", "00" CIPHERS "0007002b0003040304", -1, RG_OFFER_NONE},
+    {"a list of versions longer than its extension", "00" CIPHERS "0007002b0003040304", -1,
+     RG_OFFER_NONE},
     {"versions without list", "00" CIPHERS "0004002b0000", -1, RG_OFFER_NONE},
     {"no extensions, no id", "00" CIPHERS, 0, RG_OFFER_NONE},
     {"no extensions, id", ID32 CIPHERS, 0, RG_OFFER_SESSION_ID},
@@ -281,8 +290,10 @@ START_TEST(test_made)
 	size_t bytes = RANDOM_END + from_hex(body + RANDOM_END, made[_i].hex);
 	struct rg_client_hello hello;
 
-	ck_assert_msg(read_exactly(&hello, body, bytes, false) == made[_i].result, "%s", made[_i].name);
-	ck_assert_msg(hello.offer == made[_i].offer, "%s: offer %d", made[_i].name, (int)hello.offer);
+	ck_assert_msg(read_exactly(&hello, body, bytes, false) == made[_i].result, "%s",
+		      made[_i].name);
+	ck_assert_msg(hello.offer == made[_i].offer, "%s: offer %d", made[_i].name,
+		      (int)hello.offer);
 }
 END_TEST
 

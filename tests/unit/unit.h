@@ -1,6 +1,7 @@
 /*
- * What the unit tests share: running a suite, exact-size copies (so that AddressSanitizer sees every byte read too many),
- * files of the corpora, and random numbers that are the same in every run. Tests run in the root of the tree.
+ * What the unit tests share: running a suite, exact-size copies (so that AddressSanitizer sees
+ * every byte read too many), files of the corpora, and random numbers that are the same in every
+ * run. Tests run in the root of the tree.
  */
 #ifndef UNIT_H
 #define UNIT_H
@@ -15,8 +16,16 @@
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 #define NS_PER_S    UINT64_C(1000000000)
 
+/* ck_assert_msg for loops that run a million times: ck_assert leaves a mark, by a system call, each
+ * time it holds. */
+#define UNIT_MUST(holds, ...)                                                                      \
+	do {                                                                                       \
+		if (!(holds))                                                                      \
+			ck_abort_msg(__VA_ARGS__);                                                 \
+	} while (0)
+
 /* A case of its own for each test function: one that hangs or crashes takes no other along. */
-#define UNIT_ADD(suite, test)        unit_add(suite, #test, test, 0, 1)
+#define UNIT_ADD(suite, test)		  unit_add(suite, #test, test, 0, 1)
 #define UNIT_ADD_ROWS(suite, test, table) unit_add(suite, #test, test, 0, ROWS(table))
 
 static inline void unit_add(Suite *suite, const char *name, const TTest *test, int first, int end)

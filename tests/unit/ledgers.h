@@ -1,0 +1,68 @@
+/* Ledgers for the tests: in memory that ends at a page nobody may touch, shared with forked
+ * processes. */
+#ifndef LEDGERS_H
+#define LEDGERS_H
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "rg_ledger.h"
+#include "unit.h"
+
+/* A ledger for CLIENTS clients. Never freed: each test is a process of its own. */
+static inline struct rg_ledger *ledger_for(uint32_t clients)
+{
+	static const uint8_t seed[16] = "a seed of 16 byt";
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = rg_ledger_bytes(clients);
+	size_t pages = (bytes + page - 1) / page * page;
+	uint8_t *memory =
+	    mmap(NULL, pages + 2 * page, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert(memory != MAP_FAILED);
+	ck_assert_int_eq(mprotect(memory + page, pages, PROT_READ | PROT_WRITE), 0);
+	return rg_ledger_make(memory + page + pages - bytes, clients, seed);
+}
+
+/* 10.x.x.x */
+static inline struct rg_client client_number(uint32_t number)
+{
+	uint8_t address[4] = {10, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
+
+	return rg_client_ipv4(address);
+}
+
+static inline struct rg_key key_number(const struct rg_ledger *ledger, uint32_t number)
+{
+	struct rg_client client = client_number(number);
+
+	return rg_ledger_key(ledger, &client);
+}
+
+/* How many places CLIENT has; the account in the last of them into ACCOUNT. */
+static inline unsigned places_of(const struct rg_ledger *ledger, struct rg_client client,
+				 struct rg_account *account)
+{
+	struct rg_account found;
+	unsigned count = 0;
+
+	for (uint32_t place = 0; place < rg_ledger_places(ledger); place++)
+		if (rg_ledger_account(ledger, place, &found) &&
+		    memcmp(&found.client, &client, sizeof client) == 0) {
+			if (account != NULL)
+				*account = found;
+			count++;
+		}
+	return count;
+}
+
+static inline unsigned places_taken(const struct rg_ledger *ledger)
+{
+	struct rg_account account;
+	unsigned count = 0;
+
+	for (uint32_t place = 0; place < rg_ledger_places(ledger); place++)
+		count += rg_ledger_account(ledger, place, &account);
+	return count;
+}
+
+#endif

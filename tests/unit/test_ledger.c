@@ -1,0 +1,284 @@
+/* The ledger as one thread sees it: exact counts, who has to make room, and what is said how often.
+ */
+#include "ledgers.h"
+
+#define START_NS (1000 * NS_PER_S)
+
+static const struct rg_limit three = {3, 60};
+static const struct rg_limit none = {0, 0};
+
+static struct rg_tally enter(struct rg_ledger *ledger, struct rg_key *key,
+			     const struct rg_limit *limit, uint64_t now_ns)
+{
+	return rg_ledger_enter(ledger, key, RG_RESUMPTION, limit, false, now_ns);
+}
+
+/* --- clients it does not know --- */
+
+START_TEST(test_unknown_key_changes_nothing)
+{
+	struct rg_ledger *ledger = ledger_for(64);
+	struct rg_key key = key_number(ledger, 1);
+
+	rg_ledger_outcome(ledger, &key, RG_OUTCOME_ACCEPTED);
+	rg_ledger_acted(ledger, &key, RG_RESUMPTION);
+	ck_assert(!rg_ledger_is_over(ledger, &key, RG_RESUMPTION, &three, START_NS));
+	ck_assert(!rg_ledger_is_full(ledger, &key, RG_RESUMPTION, &three, START_NS));
+	ck_assert_uint_eq(places_taken(ledger), 0);
+}
+END_TEST
+
+/* `unknown`, 0.0.0.0 and :: have all the same bytes and are three clients. */
+START_TEST(test_families_apart)
+{
+	struct rg_ledger *ledger = ledger_for(64);
+
+	for (unsigned i = 0; i < 3; i++) {
+		static const uint8_t families[] = {RG_UNKNOWN, RG_IPV4, RG_IPV6};
+		struct rg_client client = {.family = families[i]};
+		struct rg_key key = rg_ledger_key(ledger, &client);
+
+		ck_assert_uint_eq(enter(ledger, &key, &three, START_NS).count, 1);
+		ck_assert_uint_eq(places_of(ledger, client, NULL), 1);
+	}
+	ck_assert_uint_eq(places_taken(ledger), 3);
+}
+END_TEST
+
+START_TEST(test_wrong_hint)
+{
+	static const uint32_t hints[] = {0, 1, 7, 8, 63, 64, 65535, UINT32_MAX - 7, UINT32_MAX};
+	struct rg_ledger *ledger = ledger_for(64);
+
+	for (uint32_t i = 0; i < (uint32_t)ROWS(hints); i++) {
+		struct rg_key key = key_number(ledger, 1);
+
+		key.place_hint = hints[i];
+		ck_assert_uint_eq(enter(ledger, &key, NULL, START_NS).count, i + 1);
+	}
+	ck_assert_uint_eq(places_taken(ledger), 1);
+}
+END_TEST
+
+/* --- counting --- */
+
+START_TEST(test_exact_for_many)
+{
+	static const struct rg_limit limit = {25, 600};
+	struct rg_ledger *ledger = ledger_for(65536);
+	struct rg_account account;
+
+	for (uint32_t round = 1; round <= 30; round++)
+		for (uint32_t i = 0; i < 1000; i++) {
+			struct rg_key key = key_number(ledger, i);
+			struct rg_tally tally = enter(ledger, &key, &limit, START_NS + round);
+
+			UNIT_MUST(tally.over == (round > limit.count), "client %u, event %u", i,
+				  round);
+			UNIT_MUST(tally.count == round, "client %u, event %u is called %u", i,
+				  round, tally.count);
+			UNIT_MUST(tally.log_due == (round == limit.count + 1), "line at event %u",
+				  round);
+		}
+	ck_assert_uint_eq(rg_ledger_evictions(ledger), 0);
+	ck_assert_uint_eq(places_taken(ledger), 1000);
+	ck_assert_uint_eq(places_of(ledger, client_number(7), &account), 1);
+	ck_assert_uint_eq(account.events[RG_RESUMPTION], 30);
+	ck_assert_uint_eq(account.first_ns, START_NS + 1);
+	ck_assert_uint_eq(account.last_ns, START_NS + 30);
+}
+END_TEST
+
+START_TEST(test_events_apart)
+{
+	struct rg_ledger *ledger = ledger_for(64);
+	struct rg_key key = key_number(ledger, 1);
+	struct rg_account account;
+
+	for (int event = 0; event < RG_EVENT_COUNT; event++)
+		for (int i = 0; i <= event; i++)
+			ck_assert_int_eq(rg_ledger_enter(ledger, &key, (enum rg_event)event, &three,
+							 false, START_NS)
+					     .over,
+					 i >= 3);
+	rg_ledger_acted(ledger, &key, RG_INCOMPLETE);
+	rg_ledger_outcome(ledger, &key, RG_OUTCOME_NOT_ACCEPTED);
+	rg_ledger_outcome(ledger, &key, RG_OUTCOME_NOT_ACCEPTED);
+	ck_assert_uint_eq(places_of(ledger, client_number(1), &account), 1);
+	for (uint32_t event = 0; event < RG_EVENT_COUNT; event++) {
+		ck_assert_uint_eq(account.events[event], event + 1);
+		ck_assert_uint_eq(account.acted[event], event == RG_INCOMPLETE);
+	}
+	ck_assert_uint_eq(account.outcomes[RG_OUTCOME_ACCEPTED], 0);
+	ck_assert_uint_eq(account.outcomes[RG_OUTCOME_NOT_ACCEPTED], 2);
+}
+END_TEST
+
+START_TEST(test_count_only)
+{
+	struct rg_ledger *ledger = ledger_for(64);
+	struct rg_key key = key_number(ledger, 1);
+
+	for (uint32_t i = 1; i <= 1000; i++) {
+		struct rg_tally tally = enter(ledger, &key, NULL, START_NS + i);
+
+		UNIT_MUST(!tally.over && !tally.log_due && tally.count == i, "event %u", i);
+	}
+}
+END_TEST
+
+START_TEST(test_without_limit)
+{
+	struct rg_ledger *ledger = ledger_for(64);
+	struct rg_key key = key_number(ledger, 1);
+
+	for (uint32_t i = 1; i <= 5; i++) {
+		struct rg_tally tally = enter(ledger, &key, &none, START_NS + i);
+
+		ck_assert(tally.over);
+		ck_assert_uint_eq(tally.count, i);
+	}
+	ck_assert(rg_ledger_is_full(ledger, &key, RG_RESUMPTION, &none, START_NS));
+}
+END_TEST
+
+/* The count is of events since the client was last quiet. */
+START_TEST(test_count_begins_anew)
+{
+	struct rg_ledger *ledger = ledger_for(64);
+	struct rg_key key = key_number(ledger, 1);
+
+	for (uint32_t i = 1; i <= 10; i++)
+		ck_assert_uint_eq(enter(ledger, &key, &three, START_NS).count, i);
+	ck_assert_uint_eq(enter(ledger, &key, &three, START_NS + 59 * NS_PER_S).count, 11);
+	ck_assert_uint_eq(enter(ledger, &key, &three, START_NS + 200 * NS_PER_S).count, 1);
+}
+END_TEST
+
+START_TEST(test_is_over_and_full)
+{
+	struct rg_ledger *ledger = ledger_for(64);
+	struct rg_key key = key_number(ledger, 1);
+
+	for (unsigned i = 0; i < 5; i++) {
+		ck_assert_int_eq(
+		    rg_ledger_is_full(ledger, &key, RG_RENEGOTIATION, &three, START_NS), i >= 3);
+		ck_assert_int_eq(
+		    rg_ledger_is_over(ledger, &key, RG_RENEGOTIATION, &three, START_NS), i >= 4);
+		(void)rg_ledger_enter(ledger, &key, RG_RENEGOTIATION, &three, true, START_NS);
+	}
+	ck_assert(
+	    !rg_ledger_is_over(ledger, &key, RG_RENEGOTIATION, &three, START_NS + 20 * NS_PER_S));
+	ck_assert(
+	    !rg_ledger_is_full(ledger, &key, RG_RENEGOTIATION, &three, START_NS + 40 * NS_PER_S));
+}
+END_TEST
+
+/* --- making room: a ledger of eight places has one set of ways --- */
+
+static const struct {
+	const char *what;
+	int quiet;  /* which of the eight clients is quiet; -1: none, 8: all */
+	int silent; /* which was heard of longest ago */
+	int leaves;
+	unsigned unquiet; /* evictions of clients that were not quiet */
+} evictions[] = {
+    {"none is quiet: the one heard of longest ago", -1, 5, 5, 1},
+    {"one is quiet, another was heard of longest ago", 2, 5, 2, 0},
+    {"one is quiet, and heard of last", 7, 0, 7, 0},
+    {"all are quiet: the one heard of longest ago", 8, 3, 3, 0},
+};
+
+START_TEST(test_eviction)
+{
+	struct rg_ledger *ledger = ledger_for(8);
+	struct rg_key newcomer = key_number(ledger, 99);
+
+	ck_assert_uint_eq(rg_ledger_places(ledger), 8);
+	for (int i = 0; i < 8; i++) {
+		bool quiet = evictions[_i].quiet == i || evictions[_i].quiet == 8;
+		struct rg_key key = key_number(ledger, (uint32_t)i);
+		uint64_t now =
+		    START_NS + (i == evictions[_i].silent ? 0 : (uint64_t)(i + 1) * NS_PER_S);
+
+		(void)enter(ledger, &key, quiet ? NULL : &three, now);
+	}
+	ck_assert_uint_eq(rg_ledger_evictions(ledger), 0);
+	ck_assert_uint_eq(enter(ledger, &newcomer, &three, START_NS + 10 * NS_PER_S).count, 1);
+	for (int i = 0; i < 8; i++)
+		ck_assert_msg((places_of(ledger, client_number((uint32_t)i), NULL) == 0) ==
+				  (i == evictions[_i].leaves),
+			      "%s: client %d", evictions[_i].what, i);
+	ck_assert_uint_eq(rg_ledger_evictions(ledger), 1);
+	ck_assert_uint_eq(rg_ledger_evictions_unquiet(ledger), evictions[_i].unquiet);
+}
+END_TEST
+
+/* What is left of a client that had to go is not taken for the newcomer's. */
+START_TEST(test_newcomer_starts_at_zero)
+{
+	struct rg_ledger *ledger = ledger_for(8);
+	struct rg_account account;
+
+	for (uint32_t client = 0; client < 1000; client++) {
+		struct rg_key key = key_number(ledger, client);
+
+		for (uint32_t i = 1; i <= 4; i++) {
+			struct rg_tally tally = enter(ledger, &key, &three, START_NS + client);
+
+			UNIT_MUST(tally.over == (i > 3) && tally.count == i, "client %u, event %u",
+				  client, i);
+		}
+		rg_ledger_acted(ledger, &key, RG_RESUMPTION);
+		rg_ledger_outcome(ledger, &key, RG_OUTCOME_ACCEPTED);
+		UNIT_MUST(places_of(ledger, client_number(client), &account) == 1, "client %u",
+			  client);
+		UNIT_MUST(account.events[RG_RESUMPTION] == 4 && account.acted[RG_RESUMPTION] == 1 &&
+			      account.outcomes[RG_OUTCOME_ACCEPTED] == 1 &&
+			      account.first_ns == START_NS + client,
+			  "client %u has another's account", client);
+	}
+	ck_assert_uint_eq(rg_ledger_evictions(ledger), 992);
+}
+END_TEST
+
+/* Guard pages stand at both ends: a place outside is a crash. */
+START_TEST(test_stays_in_memory)
+{
+	static const uint32_t sizes[] = {1, 8, 64, 65, 1000, 65536};
+
+	for (int i = 0; i < ROWS(sizes); i++) {
+		struct rg_ledger *ledger = ledger_for(sizes[i]);
+
+		ck_assert_uint_ge(rg_ledger_places(ledger), sizes[i]);
+		ck_assert_uint_le(rg_ledger_bytes(sizes[i]),
+				  192 * (size_t)rg_ledger_places(ledger) + 4096);
+		for (uint32_t client = 0; client < 20000; client++) {
+			struct rg_key key = key_number(ledger, client);
+
+			key.place_hint = client * 2654435761U;
+			(void)enter(ledger, &key, &three, START_NS + client);
+		}
+		ck_assert_uint_le(places_taken(ledger), rg_ledger_places(ledger));
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("ledger");
+
+	UNIT_ADD(suite, test_unknown_key_changes_nothing);
+	UNIT_ADD(suite, test_families_apart);
+	UNIT_ADD(suite, test_wrong_hint);
+	UNIT_ADD(suite, test_exact_for_many);
+	UNIT_ADD(suite, test_events_apart);
+	UNIT_ADD(suite, test_count_only);
+	UNIT_ADD(suite, test_without_limit);
+	UNIT_ADD(suite, test_count_begins_anew);
+	UNIT_ADD(suite, test_is_over_and_full);
+	UNIT_ADD_ROWS(suite, test_eviction, evictions);
+	UNIT_ADD(suite, test_newcomer_starts_at_zero);
+	UNIT_ADD(suite, test_stays_in_memory);
+	return unit_run(suite);
+}

@@ -1,0 +1,311 @@
+/*
+ * The limit against a sliding window that remembers every event: who never exceeds COUNT in a
+ * PERIOD is never over; who exceeds twice COUNT always is.
+ */
+#include "rg_limit.h"
+
+#include "unit.h"
+
+#define TAG	 0x5a5
+#define WRAP_NS	 ((UINT64_C(1) << 52) * RG_TICK_NS)
+#define DAY_S	 86400
+#define ARRIVALS 6000
+
+static const struct rg_limit limits[] = {
+    {1, 1},  {1, 60},  {2, 1},	  {3, 600}, {5, 60},	{7, 3},
+    {20, 1}, {64, 60}, {120, 60}, {997, 1}, {1, DAY_S}, {1000, DAY_S},
+};
+
+static const uint64_t starts_ns[] = {
+    0, 1, 15, NS_PER_S, UINT64_C(123456789012345678), WRAP_NS - 2 * NS_PER_S, WRAP_NS - 1, WRAP_NS};
+
+/* --- arrivals --- */
+
+enum pattern { STEADY, AT_EDGES, BURSTS, RANDOM, JUMPS, PATTERNS };
+
+/* Nanoseconds until the next arrival, after NUMBER of them. */
+static uint64_t gap_ns(enum pattern pattern, const struct rg_limit *limit, unsigned number,
+		       uint64_t *state)
+{
+	uint64_t period = limit->period_s * NS_PER_S,
+		 each = (period + limit->count - 1) / limit->count;
+	uint64_t random = unit_random(state);
+
+	switch (pattern) {
+	case STEADY: /* exactly the rate, later slightly above it */
+		return number < ARRIVALS / 2 ? each : each - each / 100 - 1;
+	case AT_EDGES: /* COUNT in the last and COUNT in the first nanosecond of a period, then
+			  COUNT + 1 */
+		return number % limit->count != 0	? 0
+		       : number / limit->count % 2 == 0 ? period - 1
+							: 1;
+	case BURSTS:
+		return random % limit->count != 0 ? random >> 32 & 63
+						  : period * (random >> 40 & 3) / 2;
+	case RANDOM: /* from a quarter of the rate to four times it */
+		return (random >> 8) % (number / 500 % 2 == 0 ? each / 2 + 1 : 2 * each + 1);
+	default:
+		return random % 50 == 0 ? (random >> 8) % (400 * DAY_S * NS_PER_S)
+					: (random >> 8) % (each + 1);
+	}
+}
+
+/* --- the sliding window --- */
+
+struct window {
+	uint64_t at_ns[ARRIVALS];
+	bool over[ARRIVALS];
+	unsigned begin, end;
+	unsigned most; /* ever in one period */
+};
+
+/* One more arrival; what was a period ago is no longer in it. */
+static unsigned window_add(struct window *window, uint64_t now_ns, uint64_t period_ns, bool over)
+{
+	while (window->begin < window->end && now_ns - window->at_ns[window->begin] >= period_ns)
+		window->begin++;
+	window->at_ns[window->end] = now_ns;
+	window->over[window->end++] = over;
+	if (window->end - window->begin > window->most)
+		window->most = window->end - window->begin;
+	return window->end - window->begin;
+}
+
+static bool window_has_over(const struct window *window)
+{
+	for (unsigned i = window->begin; i < window->end; i++)
+		if (window->over[i])
+			return true;
+	return false;
+}
+
+static void compare(const struct rg_limit *limit, enum pattern pattern, uint64_t now_ns,
+		    bool keep_over)
+{
+	static struct window window;
+	uint64_t word = 0, state = limit->count * 31 + pattern;
+
+	memset(&window, 0, sizeof window);
+	for (unsigned i = 0; i < ARRIVALS; i++) {
+		struct rg_limit_step step = rg_limit_event(word, TAG, now_ns, limit, keep_over);
+		unsigned now_in =
+		    window_add(&window, now_ns, limit->period_s * NS_PER_S, step.over);
+
+		word = step.word;
+		UNIT_MUST(!step.over || window.most > limit->count,
+			  "%u/%us, pattern %d: over at arrival %u, %u in a period", limit->count,
+			  limit->period_s, (int)pattern, i, window.most);
+		UNIT_MUST(now_in <= 2 * limit->count || window_has_over(&window),
+			  "%u/%us, pattern %d: %u in a period and none is over", limit->count,
+			  limit->period_s, (int)pattern, now_in);
+		now_ns += gap_ns(pattern, limit, i + 1, &state);
+	}
+}
+
+START_TEST(test_promises)
+{
+	for (int pattern = STEADY; pattern < PATTERNS; pattern++)
+		for (int start = 0; start < ROWS(starts_ns); start++) {
+			compare(&limits[_i], (enum pattern)pattern, starts_ns[start], false);
+			compare(&limits[_i], (enum pattern)pattern, starts_ns[start], true);
+		}
+}
+END_TEST
+
+/* --- exact results --- */
+
+static const struct rg_limit edges[] = {
+    {1, 1},	 {1, DAY_S},   {2, 1},	      {3, 600},	       {7900, 1},
+    {61000, 60}, {1000000, 1}, {1000000, 60}, {999999, DAY_S}, {1000000, DAY_S},
+};
+
+/* The word after COUNT events at once, all of them allowed. */
+static uint64_t fill(const struct rg_limit *limit, uint64_t now_ns)
+{
+	uint64_t word = 0;
+
+	for (uint32_t i = 0; i < limit->count; i++) {
+		struct rg_limit_step step = rg_limit_event(word, TAG, now_ns, limit, false);
+
+		UNIT_MUST(!step.over, "%u/%us: over at event %u", limit->count, limit->period_s,
+			  i + 1);
+		UNIT_MUST(step.quiet == (i == 0), "%u/%us: quiet at event %u", limit->count,
+			  limit->period_s, i + 1);
+		word = step.word;
+	}
+	return word;
+}
+
+START_TEST(test_count_at_once)
+{
+	const struct rg_limit *limit = &edges[_i];
+
+	for (int i = 0; i < ROWS(starts_ns); i++) {
+		uint64_t now = starts_ns[i];
+		uint64_t word = fill(limit, now);
+		struct rg_limit_step step = rg_limit_event(word, TAG, now, limit, false);
+		uint64_t each_ns = limit->period_s * NS_PER_S / limit->count;
+
+		ck_assert(step.over);
+		ck_assert_uint_eq(step.word, word);
+		ck_assert(rg_limit_is_full(word, TAG, now, limit));
+		ck_assert(!rg_limit_is_over(word, TAG, now, limit));
+		/* One more for each PERIOD / COUNT that passes, and no more than that. */
+		now += each_ns + RG_TICK_NS;
+		step = rg_limit_event(word, TAG, now, limit, false);
+		ck_assert(!step.over);
+		ck_assert(rg_limit_event(step.word, TAG, now, limit, false).over);
+		/* After a whole period without events nothing is left. */
+		ck_assert(rg_limit_is_quiet(word, TAG, starts_ns[i] + limit->period_s * NS_PER_S));
+	}
+}
+END_TEST
+
+/* Rounding to ticks may make a big COUNT laxer, never stricter. */
+START_TEST(test_big_count_steady)
+{
+	static const struct rg_limit limit = {1000000, 1};
+	uint64_t word = 0;
+
+	for (uint64_t i = 0; i < 3000000; i++) {
+		struct rg_limit_step step = rg_limit_event(word, TAG, 77 + 1000 * i, &limit, false);
+
+		UNIT_MUST(!step.over, "over at event %llu", (unsigned long long)i);
+		word = step.word;
+	}
+}
+END_TEST
+
+START_TEST(test_no_limit)
+{
+	static const struct rg_limit none = {0, 0};
+	struct rg_limit_step step = {.word = 0};
+
+	for (unsigned i = 0; i < 3; i++) {
+		step = rg_limit_event(step.word, TAG, NS_PER_S + i, &none, false);
+		ck_assert(step.over);
+		ck_assert(!rg_limit_is_over(step.word, TAG, NS_PER_S + i, &none));
+	}
+	ck_assert(rg_limit_is_full(0, TAG, NS_PER_S, &none));
+	step = rg_limit_event(0, TAG, NS_PER_S, &none, true);
+	ck_assert(step.over);
+	ck_assert(rg_limit_is_over(step.word, TAG, NS_PER_S, &none));
+	ck_assert(!rg_limit_is_over(step.word, TAG, (DAY_S + 1) * NS_PER_S, &none));
+}
+END_TEST
+
+/* A kept event takes the client over until it has drained; a thousand of them no longer than one.
+ */
+START_TEST(test_keep_over)
+{
+	const struct rg_limit *limit = &limits[_i];
+	uint64_t now = 5 * NS_PER_S, each_ns = limit->period_s * NS_PER_S / limit->count;
+	uint64_t word = fill(limit, now);
+
+	for (unsigned i = 0; i < 1000; i++) {
+		struct rg_limit_step step = rg_limit_event(word, TAG, now, limit, true);
+
+		ck_assert(step.over);
+		word = step.word;
+	}
+	ck_assert(rg_limit_is_over(word, TAG, now, limit));
+	ck_assert(rg_limit_is_over(word, TAG, now + each_ns - 2 * RG_TICK_NS, limit));
+	ck_assert(!rg_limit_is_over(word, TAG, now + each_ns, limit));
+	ck_assert(rg_limit_is_full(word, TAG, now + each_ns, limit));
+	ck_assert(!rg_limit_is_full(word, TAG, now + 2 * each_ns, limit));
+}
+END_TEST
+
+/* What rg_limit_is_full, _over and _quiet foretell is what an event finds; on words nobody ever
+ * wrote, too. */
+START_TEST(test_foretelling)
+{
+	uint64_t state = (uint64_t)_i;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		const struct rg_limit *limit = &limits[_i];
+		uint64_t now = unit_random(&state) >> (unit_random(&state) & 31);
+		uint64_t near =
+		    now / RG_TICK_NS + unit_random(&state) % (limit->period_s * 62500000 + 1);
+		uint64_t word = i % 4 == 0
+				    ? unit_random(&state)
+				    : (near & (WRAP_NS / RG_TICK_NS - 1)) | (uint64_t)TAG << 52;
+		struct rg_limit_step step = rg_limit_event(word, TAG, now, limit, i % 2 == 0);
+		bool over = rg_limit_is_over(word, TAG, now, limit);
+
+		UNIT_MUST(step.over == rg_limit_is_full(word, TAG, now, limit), "full, word %#llx",
+			  (unsigned long long)word);
+		UNIT_MUST(step.quiet == rg_limit_is_quiet(word, TAG, now), "quiet, word %#llx",
+			  (unsigned long long)word);
+		UNIT_MUST(!over || step.over, "over, word %#llx", (unsigned long long)word);
+		UNIT_MUST(step.word >> 52 == TAG, "tag, word %#llx", (unsigned long long)word);
+	}
+}
+END_TEST
+
+/* --- words that do not count --- */
+
+START_TEST(test_other_tag)
+{
+	static const struct rg_limit limit = {3, 60};
+	uint64_t word = fill(&limit, NS_PER_S);
+
+	for (unsigned tag = 0; tag < 0x1000; tag++) {
+		bool own = tag == TAG;
+
+		ck_assert_int_eq(rg_limit_is_quiet(word, (uint16_t)tag, NS_PER_S), !own);
+		ck_assert_int_eq(rg_limit_is_full(word, (uint16_t)tag, NS_PER_S, &limit), own);
+		ck_assert_int_eq(rg_limit_event(word, (uint16_t)tag, NS_PER_S, &limit, true).over,
+				 own);
+		/* Twelve bits of a tag count. */
+		ck_assert_int_eq(rg_limit_is_full(word, (uint16_t)(tag | 0xf000), NS_PER_S, &limit),
+				 own);
+	}
+}
+END_TEST
+
+START_TEST(test_stale)
+{
+	static const struct rg_limit limit = {1000000, DAY_S};
+	uint64_t then = WRAP_NS / 2;
+	uint64_t word = fill(&limit, then);
+
+	/* From earlier, by anything up to the wrap; and from further ahead than an event can have
+	 * set it. */
+	for (uint64_t days = 1; days < 830; days++)
+		ck_assert_msg(rg_limit_is_quiet(word, TAG, then + days * DAY_S * NS_PER_S),
+			      "%d days later", (int)days);
+	for (uint64_t days = 2; days < 410; days++)
+		ck_assert_msg(rg_limit_is_quiet(word, TAG, then - days * DAY_S * NS_PER_S),
+			      "%d days before", (int)days);
+}
+END_TEST
+
+/* Threads read the clock before they come: a little back in time costs a little, not everything. */
+START_TEST(test_back_in_time)
+{
+	static const struct rg_limit limit = {3, 60};
+	struct rg_limit_step step = rg_limit_event(0, TAG, 100 * NS_PER_S, &limit, false);
+
+	step = rg_limit_event(step.word, TAG, 100 * NS_PER_S - 1000000, &limit, false);
+	ck_assert(!step.over);
+	ck_assert(!step.quiet);
+	ck_assert(!rg_limit_event(step.word, TAG, 100 * NS_PER_S, &limit, false).over);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("limit");
+
+	UNIT_ADD_ROWS(suite, test_promises, limits);
+	UNIT_ADD_ROWS(suite, test_count_at_once, edges);
+	UNIT_ADD(suite, test_big_count_steady);
+	UNIT_ADD(suite, test_no_limit);
+	UNIT_ADD_ROWS(suite, test_keep_over, limits);
+	UNIT_ADD_ROWS(suite, test_foretelling, limits);
+	UNIT_ADD(suite, test_other_tag);
+	UNIT_ADD(suite, test_stale);
+	UNIT_ADD(suite, test_back_in_time);
+	return unit_run(suite);
+}

@@ -1,0 +1,101 @@
+/* What is to be done about an event: every rule, account and kind of client there is. */
+#include "rg_verdict.h"
+
+#include "unit.h"
+
+#define LIMITED 2 /* bits of a row's number, above them the action */
+#define OVER	4
+#define LOG_DUE 8
+#define KNOWN	16
+#define EXEMPT	32
+#define CASES	64
+
+/* The contract, said another way than the code says it. */
+static struct rg_verdict expected(enum rg_action action, int bits)
+{
+	bool limited = bits & LIMITED;
+	bool acts = action != RG_OFF && action != RG_COUNT;
+
+	if (acts && (bits & OVER) && !(bits & EXEMPT) && ((bits & KNOWN) || !limited))
+		return (struct rg_verdict){action, !limited || (bits & LOG_DUE)};
+	return (struct rg_verdict){RG_COUNT, false};
+}
+
+START_TEST(test_every_case)
+{
+	for (int bits = 0; bits < CASES; bits += 2) {
+		struct rg_rule rule = {.action = (enum rg_action)_i};
+		struct rg_tally tally = {
+		    .over = bits & OVER, .log_due = bits & LOG_DUE, .count = 1};
+		struct rg_verdict want = expected(rule.action, bits), got;
+
+		if (bits & LIMITED)
+			rule.limit = (struct rg_limit){3, 600};
+		got = rg_verdict(&rule, &tally, bits & KNOWN, bits & EXEMPT);
+		ck_assert_msg(got.action == want.action && got.log == want.log,
+			      "%s, bits %d: %s, log %d", rg_action_name(rule.action), bits,
+			      rg_action_name(got.action), got.log);
+	}
+}
+END_TEST
+
+/* The table's corners, spelt out. */
+static const struct {
+	const char *what;
+	enum rg_action action;
+	struct rg_limit limit;
+	bool over, log_due, known, exempt;
+	enum rg_action verdict;
+	bool log;
+} corners[] = {
+    {"exempt, without limit", RG_CLOSE, {0, 0}, true, true, true, true, RG_COUNT, false},
+    {"exempt, over", RG_BLOCK, {3, 600}, true, true, true, true, RG_COUNT, false},
+    {"unknown, over a limit", RG_CLOSE, {3, 600}, true, true, false, false, RG_COUNT, false},
+    {"below the limit", RG_CLOSE, {3, 600}, false, false, true, false, RG_COUNT, false},
+    {"count, over", RG_COUNT, {3, 600}, true, true, true, false, RG_COUNT, false},
+    {"off", RG_OFF, {0, 0}, true, true, true, false, RG_COUNT, false},
+    {"unknown, without limit", RG_CLOSE, {0, 0}, true, false, false, false, RG_CLOSE, true},
+    {"over, said a moment ago", RG_CLOSE, {3, 600}, true, false, true, false, RG_CLOSE, false},
+    {"over", RG_DECLINE, {3, 600}, true, true, true, false, RG_DECLINE, true},
+};
+
+START_TEST(test_corner)
+{
+	struct rg_rule rule = {corners[_i].action, corners[_i].limit};
+	struct rg_tally tally = {corners[_i].over, corners[_i].log_due, 4};
+	struct rg_verdict got = rg_verdict(&rule, &tally, corners[_i].known, corners[_i].exempt);
+
+	ck_assert_msg(got.action == corners[_i].verdict, "%s: %s", corners[_i].what,
+		      rg_action_name(got.action));
+	ck_assert_msg(got.log == corners[_i].log, "%s: log %d", corners[_i].what, got.log);
+}
+END_TEST
+
+/* ERR_TLS_RENEGOTIATION_DISABLED: refused where none is allowed. ERR_TLS_SESSION_ATTACK: any event
+ * over its limit. */
+START_TEST(test_codes)
+{
+	for (int action = 0; action < RG_ACTION_COUNT; action++) {
+		struct rg_rule unlimited = {.action = (enum rg_action)action},
+			       limited = {(enum rg_action)action, {3, 600}};
+		bool disabled =
+		    _i == RG_RENEGOTIATION && (action == RG_CLOSE || action == RG_BLOCK);
+
+		ck_assert_str_eq(rg_verdict_code((enum rg_event)_i, &limited),
+				 "ERR_TLS_SESSION_ATTACK");
+		ck_assert_str_eq(rg_verdict_code((enum rg_event)_i, &unlimited),
+				 disabled ? "ERR_TLS_RENEGOTIATION_DISABLED"
+					  : "ERR_TLS_SESSION_ATTACK");
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("verdict");
+
+	UNIT_ADD_ROWS(suite, test_corner, corners);
+	unit_add(suite, "test_every_case", test_every_case, 0, RG_ACTION_COUNT);
+	unit_add(suite, "test_codes", test_codes, 0, RG_EVENT_COUNT);
+	return unit_run(suite);
+}
