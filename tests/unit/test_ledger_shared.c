@@ -1,0 +1,258 @@
+/* The ledger as threads, forked processes and processes that are killed share it. */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "ledgers.h"
+
+#define WORKERS	    8
+#define EVENTS_EACH 4000
+#define NOW_NS	    (1000 * NS_PER_S)
+
+static const struct rg_limit thousand = {1000, 86400};
+static const struct rg_limit four = {4, 60};
+
+static struct rg_ledger *ledger;
+
+static unsigned allowed_of(uint32_t client, unsigned events, const struct rg_limit *limit,
+			   uint64_t now_ns)
+{
+	struct rg_key key = key_number(ledger, client);
+	unsigned allowed = 0;
+
+	while (events-- != 0)
+		allowed += !rg_ledger_enter(ledger, &key, RG_RESUMPTION, limit, false, now_ns).over;
+	return allowed;
+}
+
+static void check_hammered(unsigned allowed)
+{
+	struct rg_account account;
+
+	ck_assert_uint_eq(allowed, thousand.count);
+	ck_assert_uint_eq(places_of(ledger, client_number(1), &account), 1);
+	ck_assert_uint_eq(account.events[RG_RESUMPTION], WORKERS * EVENTS_EACH);
+}
+
+/* --- one client on all threads, on all processes --- */
+
+static void *hammer(void *result)
+{
+	*(unsigned *)result = allowed_of(1, EVENTS_EACH, &thousand, NOW_NS);
+	return NULL;
+}
+
+START_TEST(test_threads_are_exact)
+{
+	pthread_t threads[WORKERS];
+	unsigned results[WORKERS], allowed = 0;
+
+	ledger = ledger_for(64);
+	for (unsigned i = 0; i < WORKERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, hammer, &results[i]), 0);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+		allowed += results[i];
+	}
+	check_hammered(allowed);
+}
+END_TEST
+
+static void *shared_words(size_t bytes)
+{
+	void *words = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert(words != MAP_FAILED);
+	return words;
+}
+
+START_TEST(test_processes_are_exact)
+{
+	_Atomic unsigned *allowed = shared_words(sizeof *allowed);
+	int status;
+
+	ledger = ledger_for(64);
+	for (unsigned i = 0; i < WORKERS; i++)
+		if (fork() == 0) {
+			atomic_fetch_add(allowed, allowed_of(1, EVENTS_EACH, &thousand, NOW_NS));
+			_exit(0);
+		}
+	for (unsigned i = 0; i < WORKERS; i++) {
+		ck_assert_int_gt(wait(&status), 0);
+		ck_assert_int_eq(status, 0);
+	}
+	check_hammered(atomic_load(allowed));
+}
+END_TEST
+
+/* --- a new client that comes on all threads at once --- */
+
+#define ROUNDS	4000
+#define CLIENTS 3 /* new in each round */
+
+static _Atomic uint64_t arrived;
+static _Atomic unsigned round_allowed[CLIENTS];
+
+/* All threads leave here at about the same moment. */
+static void meet(uint64_t meeting)
+{
+	atomic_fetch_add(&arrived, 1);
+	while (atomic_load(&arrived) < meeting * WORKERS)
+		sched_yield();
+}
+
+static void check_round(unsigned round)
+{
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		unsigned places = places_of(ledger, client_number(CLIENTS * round + i), NULL);
+
+		UNIT_MUST(places == 1, "round %u: client has %u places", round, places);
+		UNIT_MUST(atomic_load(&round_allowed[i]) == four.count,
+			  "round %u: %u events allowed", round, atomic_load(&round_allowed[i]));
+		atomic_store(&round_allowed[i], 0);
+	}
+}
+
+static void *arrive(void *number)
+{
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		uint64_t now_ns = NOW_NS + round * 3600 * NS_PER_S;
+
+		meet(2 * round + 1);
+		for (uint32_t i = 0; i < CLIENTS; i++)
+			atomic_fetch_add(&round_allowed[i],
+					 allowed_of(CLIENTS * round + i, 1, &four, now_ns));
+		meet(2 * round + 2);
+		if (number == NULL)
+			check_round(round);
+	}
+	return NULL;
+}
+
+/* In an empty ledger, and in one of eight places where somebody always has to make room. */
+static const uint32_t first_sizes[] = {65536, 8};
+
+START_TEST(test_first_insertion)
+{
+	pthread_t threads[WORKERS];
+
+	ledger = ledger_for(first_sizes[_i]);
+	for (uintptr_t i = 0; i < WORKERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, arrive, (void *)i), 0);
+	for (unsigned i = 0; i < WORKERS; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+}
+END_TEST
+
+/* --- announcing, and a line that is due: one of all threads --- */
+
+static _Atomic unsigned announced, lines;
+
+static void *announce(void *unused)
+{
+	struct rg_key key = key_number(ledger, 1);
+	static const struct rg_limit none = {0, 0};
+
+	meet(1);
+	if (rg_ledger_announce(ledger))
+		atomic_fetch_add(&announced, 1);
+	if (rg_ledger_enter(ledger, &key, RG_RESUMPTION, &none, false, NOW_NS).log_due)
+		atomic_fetch_add(&lines, 1);
+	return unused;
+}
+
+START_TEST(test_one_of_all_threads)
+{
+	pthread_t threads[WORKERS];
+
+	ledger = ledger_for(64);
+	for (unsigned i = 0; i < WORKERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, announce, NULL), 0);
+	for (unsigned i = 0; i < WORKERS; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	ck_assert_uint_eq(atomic_load(&announced), 1);
+	ck_assert_uint_eq(atomic_load(&lines), 1);
+}
+END_TEST
+
+/* --- processes that are killed --- */
+
+#define KILLING_S 3
+#define VICTIMS	  4
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static pid_t start_victim(uint64_t seed)
+{
+	pid_t pid = fork();
+
+	for (uint64_t state = seed; pid == 0;)
+		(void)allowed_of((uint32_t)unit_random(&state) & 0xff, 1, &four, clock_ns());
+	ck_assert_int_gt(pid, 0);
+	return pid;
+}
+
+static unsigned kill_for(unsigned seconds)
+{
+	uint64_t end_ns = clock_ns() + seconds * NS_PER_S, state = 7;
+	pid_t victims[VICTIMS];
+	unsigned killed = 0;
+
+	for (unsigned i = 0; i < VICTIMS; i++)
+		victims[i] = start_victim(i);
+	while (clock_ns() < end_ns) {
+		pid_t *victim = &victims[killed % VICTIMS];
+
+		usleep((useconds_t)(unit_random(&state) % 5000));
+		kill(*victim, SIGKILL);
+		waitpid(*victim, NULL, 0);
+		*victim = start_victim(++killed + VICTIMS);
+	}
+	for (unsigned i = 0; i < VICTIMS; i++) {
+		kill(victims[i], SIGKILL);
+		waitpid(victims[i], NULL, 0);
+	}
+	return killed;
+}
+
+/* Sixteen places for 256 clients: they are claimed all the time. */
+START_TEST(test_killed_processes)
+{
+	uint64_t later_ns;
+
+	ledger = ledger_for(16);
+	ck_assert_uint_gt(kill_for(KILLING_S), 50);
+	/* What the dead had claimed is anyone's after a while; nothing else was lost. */
+	later_ns = clock_ns() + 3600 * NS_PER_S;
+	for (uint32_t client = 0; client < 300; client++) {
+		unsigned allowed = allowed_of(client, 10, &four, later_ns + client);
+
+		UNIT_MUST(allowed == four.count, "client %u: %u events allowed", client, allowed);
+		UNIT_MUST(places_of(ledger, client_number(client), NULL) == 1,
+			  "client %u has %u places", client,
+			  places_of(ledger, client_number(client), NULL));
+	}
+	ck_assert_uint_eq(places_taken(ledger), 16);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("ledger_shared");
+
+	UNIT_ADD(suite, test_threads_are_exact);
+	UNIT_ADD(suite, test_processes_are_exact);
+	UNIT_ADD_ROWS(suite, test_first_insertion, first_sizes);
+	UNIT_ADD(suite, test_one_of_all_threads);
+	UNIT_ADD(suite, test_killed_processes);
+	return unit_run(suite);
+}
