@@ -1,11 +1,9 @@
 /*
- * Watches every connection through libssl's message callback, enters what it sees in the ledger,
- * and carries out the verdict. One small state for each SSL, kept in its ex_data and freed with it.
- * A connection is driven by one thread at a time, as libssl itself demands; nothing here is locked.
+ * Stands around every call into libssl: finds the library that is meant, watches each connection
+ * through libssl's message callback, and fails the calls on a connection that was refused. A
+ * connection is driven by one thread at a time, as libssl itself demands; nothing here is locked.
  *
- * A connection that was refused is dead: rg_guard_enter and rg_guard_leave, which stand around
- * every call into libssl, fail it from then on. Where nothing was ever refused they cost one
- * comparison.
+ * While exactly one libssl is in use and nothing is refused, a call costs two comparisons.
  */
 #ifndef RG_GUARD_H
 #define RG_GUARD_H
@@ -15,47 +13,54 @@
 
 #include "rg_libssl.h"
 
-/* Where the caller of a hook is: decides which libssl is meant. */
+/* Where the caller of a hook is: decides which libssl is meant where more than one is in use. */
 #define RG_CALLER __builtin_return_address(0)
 
+#pragma GCC visibility push(hidden) /* so that the two below are reached without a detour */
+
 /*
- * 0: exactly one libssl is in use, `rg_guard_library`, and no connection of this process is
- * refused. Read without ordering: a thread's own refusal is its own store, and another thread's is
- * none of its business.
+ * 0: rg_guard_library is the one libssl in use, no connection of this process is refused, and the
+ * policy never blocks. Read without ordering: a thread's own refusal is its own store, and another
+ * thread's is none of its business.
  */
 extern _Atomic unsigned rg_guard_slow;
 extern struct rg_libssl *rg_guard_library;
 
-struct rg_libssl *rg_guard_enter_slowly(struct ssl_st *ssl, const void *caller, bool may_accept);
-bool rg_guard_leave_slowly(struct ssl_st *ssl, const void *caller);
+/* A part of rg_guard_slow: rg_guard_library is not, or not yet, the one libssl in use. */
+#define RG_GUARD_SLOW_LIBRARY 0x80000000U
+
+#pragma GCC visibility pop
+
+static inline bool rg_guard_is_slow(void)
+{
+	return __builtin_expect(atomic_load_explicit(&rg_guard_slow, memory_order_relaxed) != 0, 0);
+}
+
+/* The library that CALLER is bound to, ready to be guarded; NULL where there is none. */
+struct rg_libssl *rg_guard_library_of(const void *caller);
+
+/* The library that SSL belongs to: the one in use; where there are several, the one it was made by;
+ * else the caller's. */
+struct rg_libssl *rg_guard_library_for(const struct ssl_st *ssl, const void *caller);
+
+static inline struct rg_libssl *rg_guard_library_quickly(const struct ssl_st *ssl,
+							 const void *caller)
+{
+	unsigned slow = atomic_load_explicit(&rg_guard_slow, memory_order_relaxed);
+
+	return (slow & RG_GUARD_SLOW_LIBRARY) == 0 ? rg_guard_library
+						   : rg_guard_library_for(ssl, caller);
+}
 
 /*
  * Before a call: the library it is meant for, or NULL where the call must fail (the error is on the
  * queue). MAY_ACCEPT: the call may begin a handshake as a server.
  */
-static inline struct rg_libssl *rg_guard_enter(struct ssl_st *ssl, const void *caller,
-					       bool may_accept)
-{
-	struct rg_libssl *lib = rg_guard_library;
-
-	if (__builtin_expect(atomic_load_explicit(&rg_guard_slow, memory_order_relaxed) != 0, 0))
-		return rg_guard_enter_slowly(ssl, caller, may_accept);
-	if (lib == NULL)
-		__builtin_unreachable();
-	return lib;
-}
+struct rg_libssl *rg_guard_enter(struct ssl_st *ssl, const void *caller, bool may_accept);
 
 /* After a call: did it stand? False where the connection was refused meanwhile (the error is on the
  * queue). */
-static inline bool rg_guard_leave(struct ssl_st *ssl, const void *caller)
-{
-	return __builtin_expect(atomic_load_explicit(&rg_guard_slow, memory_order_relaxed) == 0,
-				1) ||
-	       rg_guard_leave_slowly(ssl, caller);
-}
-
-/* The library that CALLER is bound to, ready to be guarded; NULL where there is none. */
-struct rg_libssl *rg_guard_library_of(const void *caller);
+bool rg_guard_leave(struct ssl_st *ssl);
 
 /* A context was made with METHOD (NULL: not known): the time to get ready. */
 void rg_guard_context(struct rg_libssl *lib, const struct ssl_method_st *method);
@@ -63,15 +68,17 @@ void rg_guard_context(struct rg_libssl *lib, const struct ssl_method_st *method)
 /* SSL was just made: watch it. */
 void rg_guard_connection(const struct rg_libssl *lib, struct ssl_st *ssl);
 
+/* COPY was made of ORIGINAL by SSL_dup, and has its callbacks. */
+void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struct ssl_st *original);
+
 /* The program begins anew on SSL (SSL_clear, SSL_set_accept_state, SSL_set_connect_state). */
-void rg_guard_restart(const struct rg_libssl *lib, struct ssl_st *ssl);
+void rg_guard_restart(struct ssl_st *ssl);
 
 /*
  * The program sets its own message callback on SSL or CTX: true where we keep it, and call it from
  * ours; false where libssl is to get it.
  */
-bool rg_guard_keeps_callback(const struct rg_libssl *lib, struct ssl_st *ssl,
-			     rg_msg_callback *callback);
+bool rg_guard_keeps_callback(struct ssl_st *ssl, rg_msg_callback *callback);
 void rg_guard_note_callback(const struct rg_libssl *lib, struct ssl_ctx_st *ctx,
 			    rg_msg_callback *callback);
 

@@ -32,6 +32,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(int, SSL_connect, (struct ssl_st *))                                                     \
 	X(struct ssl_st *, SSL_new, (struct ssl_ctx_st *))                                         \
 	X(struct ssl_ctx_st *, SSL_CTX_new, (const struct ssl_method_st *))                        \
+	X(struct ssl_st *, SSL_dup, (struct ssl_st *))                                             \
 	X(int, SSL_clear, (struct ssl_st *))                                                       \
 	X(void, SSL_set_accept_state, (struct ssl_st *))                                           \
 	X(void, SSL_set_connect_state, (struct ssl_st *))                                          \
@@ -57,8 +58,6 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 #define RG_LIBSSL_CALLED_REQUIRED(X)                                                               \
 	X(long, SSL_ctrl, (struct ssl_st *, int, long, void *))                                    \
 	X(struct ssl_ctx_st *, SSL_get_SSL_CTX, (const struct ssl_st *))                           \
-	X(int, SSL_set_ex_data, (struct ssl_st *, int, void *))                                    \
-	X(void *, SSL_get_ex_data, (const struct ssl_st *, int))                                   \
 	X(int, SSL_CTX_set_ex_data, (struct ssl_ctx_st *, int, void *))                            \
 	X(void *, SSL_CTX_get_ex_data, (const struct ssl_ctx_st *, int))                           \
 	X(struct bio_st *, SSL_get_rbio, (const struct ssl_st *))                                  \
@@ -113,9 +112,8 @@ struct rg_libssl {
 	unsigned slot;	      /* 0 to RG_LIBSSL_MAX - 1 */
 	unsigned long number; /* as in OPENSSL_VERSION_NUMBER: 0x30000130 is 3.0.19 */
 	char version[RG_LIBSSL_VERSION_BYTES];
-	bool guardable;	      /* everything required is there, and our two indices */
-	int connection_index; /* our ex_data of each SSL */
-	int callback_index;   /* our ex_data of each SSL_CTX: the program's own message callback */
+	bool guardable;	    /* everything required is there, and our two indices */
+	int callback_index; /* our ex_data of each SSL_CTX: the program's own message callback */
 };
 
 /*
@@ -127,15 +125,13 @@ struct rg_libssl *rg_libssl_of(const void *caller);
 /* Is a libssl among what the program has loaded by now? Makes no system call. */
 bool rg_libssl_is_loaded(void);
 
-/* Functions of ours that libssl calls about the ex_data of an SSL: see CRYPTO_get_ex_new_index(3).
- */
+/* A function of ours that libssl calls when an SSL is freed: CRYPTO_get_ex_new_index(3). */
 typedef void rg_ex_free(void *parent, void *data, struct crypto_ex_data_st *ad, int index,
 			long argl, void *argp);
-typedef int rg_ex_dup(struct crypto_ex_data_st *to, const struct crypto_ex_data_st *from,
-		      void **data, int index, long argl, void *argp);
 
-/* Take our two indices. 0, or -1: the library is not guardable. */
-int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_dup *dup, rg_ex_free *release);
+/* Take our index of contexts, and one of connections for RELEASE. 0, or -1: the library is not
+ * guardable. */
+int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_free *release);
 
 /* --- what differs between versions --- */
 

@@ -11,6 +11,7 @@
 #include "rg_guard.h"
 
 #define EXPORT		      __attribute__((visibility("default")))
+#define COLD		      __attribute__((noinline, cold))
 #define CTRL_SET_MSG_CALLBACK 15 /* SSL_CTRL_SET_MSG_CALLBACK */
 
 #define X(returns, name, arguments) EXPORT returns name arguments;
@@ -20,37 +21,143 @@ RG_LIBSSL_HOOKS(X)
 /* --- calls that may read from the peer: -1 or 0, as each documents its errors, once the connection
  * is refused --- */
 
-int SSL_read(struct ssl_st *ssl, void *buffer, int bytes)
+/*
+ * The six that programs call all the time have their slow way in a function of its own, so that the
+ * fast one saves no registers for it: eleven instructions beside libssl's.
+ */
+static COLD int refused_now(struct ssl_st *ssl, int result, int failure)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
+	return rg_guard_leave(ssl) ? result : failure;
+}
+
+static COLD int SSL_read_slowly(struct ssl_st *ssl, void *buffer, int bytes, const void *caller)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
 	int result;
 
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_read(ssl, buffer, bytes);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+	return rg_guard_leave(ssl) ? result : -1;
 }
 
-int SSL_peek(struct ssl_st *ssl, void *buffer, int bytes)
+int SSL_read(struct ssl_st *ssl, void *buffer, int bytes)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
+	int result;
+
+	if (rg_guard_is_slow())
+		return SSL_read_slowly(ssl, buffer, bytes, RG_CALLER);
+	result = rg_guard_library->SSL_read(ssl, buffer, bytes);
+	return rg_guard_is_slow() ? refused_now(ssl, result, -1) : result;
+}
+
+static COLD int SSL_peek_slowly(struct ssl_st *ssl, void *buffer, int bytes, const void *caller)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
 	int result;
 
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_peek(ssl, buffer, bytes);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+	return rg_guard_leave(ssl) ? result : -1;
 }
 
-int SSL_write(struct ssl_st *ssl, const void *data, int bytes)
+int SSL_peek(struct ssl_st *ssl, void *buffer, int bytes)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
+	int result;
+
+	if (rg_guard_is_slow())
+		return SSL_peek_slowly(ssl, buffer, bytes, RG_CALLER);
+	result = rg_guard_library->SSL_peek(ssl, buffer, bytes);
+	return rg_guard_is_slow() ? refused_now(ssl, result, -1) : result;
+}
+
+static COLD int SSL_write_slowly(struct ssl_st *ssl, const void *data, int bytes,
+				 const void *caller)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
 	int result;
 
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_write(ssl, data, bytes);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+	return rg_guard_leave(ssl) ? result : -1;
+}
+
+int SSL_write(struct ssl_st *ssl, const void *data, int bytes)
+{
+	int result;
+
+	if (rg_guard_is_slow())
+		return SSL_write_slowly(ssl, data, bytes, RG_CALLER);
+	result = rg_guard_library->SSL_write(ssl, data, bytes);
+	return rg_guard_is_slow() ? refused_now(ssl, result, -1) : result;
+}
+
+static COLD int SSL_read_ex_slowly(struct ssl_st *ssl, void *buffer, size_t bytes,
+				   size_t *read_bytes, const void *caller)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
+	int result;
+
+	if (lib == NULL || lib->SSL_read_ex == NULL)
+		return 0;
+	result = lib->SSL_read_ex(ssl, buffer, bytes, read_bytes);
+	return rg_guard_leave(ssl) ? result : 0;
+}
+
+int SSL_read_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
+{
+	int result;
+
+	if (rg_guard_is_slow() || rg_guard_library->SSL_read_ex == NULL)
+		return SSL_read_ex_slowly(ssl, buffer, bytes, read_bytes, RG_CALLER);
+	result = rg_guard_library->SSL_read_ex(ssl, buffer, bytes, read_bytes);
+	return rg_guard_is_slow() ? refused_now(ssl, result, 0) : result;
+}
+
+static COLD int SSL_peek_ex_slowly(struct ssl_st *ssl, void *buffer, size_t bytes,
+				   size_t *read_bytes, const void *caller)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
+	int result;
+
+	if (lib == NULL || lib->SSL_peek_ex == NULL)
+		return 0;
+	result = lib->SSL_peek_ex(ssl, buffer, bytes, read_bytes);
+	return rg_guard_leave(ssl) ? result : 0;
+}
+
+int SSL_peek_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
+{
+	int result;
+
+	if (rg_guard_is_slow() || rg_guard_library->SSL_peek_ex == NULL)
+		return SSL_peek_ex_slowly(ssl, buffer, bytes, read_bytes, RG_CALLER);
+	result = rg_guard_library->SSL_peek_ex(ssl, buffer, bytes, read_bytes);
+	return rg_guard_is_slow() ? refused_now(ssl, result, 0) : result;
+}
+
+static COLD int SSL_write_ex_slowly(struct ssl_st *ssl, const void *data, size_t bytes,
+				    size_t *written, const void *caller)
+{
+	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
+	int result;
+
+	if (lib == NULL || lib->SSL_write_ex == NULL)
+		return 0;
+	result = lib->SSL_write_ex(ssl, data, bytes, written);
+	return rg_guard_leave(ssl) ? result : 0;
+}
+
+int SSL_write_ex(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
+{
+	int result;
+
+	if (rg_guard_is_slow() || rg_guard_library->SSL_write_ex == NULL)
+		return SSL_write_ex_slowly(ssl, data, bytes, written, RG_CALLER);
+	result = rg_guard_library->SSL_write_ex(ssl, data, bytes, written);
+	return rg_guard_is_slow() ? refused_now(ssl, result, 0) : result;
 }
 
 int SSL_do_handshake(struct ssl_st *ssl)
@@ -61,7 +168,7 @@ int SSL_do_handshake(struct ssl_st *ssl)
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_do_handshake(ssl);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+	return rg_guard_leave(ssl) ? result : -1;
 }
 
 int SSL_accept(struct ssl_st *ssl)
@@ -72,7 +179,7 @@ int SSL_accept(struct ssl_st *ssl)
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_accept(ssl);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+	return rg_guard_leave(ssl) ? result : -1;
 }
 
 int SSL_connect(struct ssl_st *ssl)
@@ -83,40 +190,7 @@ int SSL_connect(struct ssl_st *ssl)
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_connect(ssl);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
-}
-
-int SSL_read_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
-{
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
-	int result;
-
-	if (lib == NULL || lib->SSL_read_ex == NULL)
-		return 0;
-	result = lib->SSL_read_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
-}
-
-int SSL_peek_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
-{
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
-	int result;
-
-	if (lib == NULL || lib->SSL_peek_ex == NULL)
-		return 0;
-	result = lib->SSL_peek_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
-}
-
-int SSL_write_ex(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
-{
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
-	int result;
-
-	if (lib == NULL || lib->SSL_write_ex == NULL)
-		return 0;
-	result = lib->SSL_write_ex(ssl, data, bytes, written);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
+	return rg_guard_leave(ssl) ? result : -1;
 }
 
 int SSL_write_ex2(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t flags,
@@ -128,7 +202,7 @@ int SSL_write_ex2(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t f
 	if (lib == NULL || lib->SSL_write_ex2 == NULL)
 		return 0;
 	result = lib->SSL_write_ex2(ssl, data, bytes, flags, written);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
+	return rg_guard_leave(ssl) ? result : 0;
 }
 
 /* 0 is SSL_READ_EARLY_DATA_ERROR. */
@@ -140,7 +214,7 @@ int SSL_read_early_data(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *
 	if (lib == NULL || lib->SSL_read_early_data == NULL)
 		return 0;
 	result = lib->SSL_read_early_data(ssl, buffer, bytes, read_bytes);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
+	return rg_guard_leave(ssl) ? result : 0;
 }
 
 int SSL_write_early_data(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
@@ -151,7 +225,7 @@ int SSL_write_early_data(struct ssl_st *ssl, const void *data, size_t bytes, siz
 	if (lib == NULL || lib->SSL_write_early_data == NULL)
 		return 0;
 	result = lib->SSL_write_early_data(ssl, data, bytes, written);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : 0;
+	return rg_guard_leave(ssl) ? result : 0;
 }
 
 ssize_t SSL_sendfile(struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int flags)
@@ -162,7 +236,7 @@ ssize_t SSL_sendfile(struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int
 	if (lib == NULL || lib->SSL_sendfile == NULL)
 		return -1;
 	result = lib->SSL_sendfile(ssl, fd, offset, bytes, flags);
-	return rg_guard_leave(ssl, RG_CALLER) ? result : -1;
+	return rg_guard_leave(ssl) ? result : -1;
 }
 
 /* --- where contexts and connections come from, and begin anew --- */
@@ -190,7 +264,7 @@ struct ssl_ctx_st *SSL_CTX_new_ex(void *library_context, const char *properties,
 
 struct ssl_st *SSL_new(struct ssl_ctx_st *ctx)
 {
-	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+	struct rg_libssl *lib = rg_guard_library_quickly(NULL, RG_CALLER);
 	struct ssl_st *ssl = lib != NULL ? lib->SSL_new(ctx) : NULL;
 
 	if (ssl != NULL)
@@ -198,33 +272,43 @@ struct ssl_st *SSL_new(struct ssl_ctx_st *ctx)
 	return ssl;
 }
 
+struct ssl_st *SSL_dup(struct ssl_st *ssl)
+{
+	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
+	struct ssl_st *copy = lib != NULL ? lib->SSL_dup(ssl) : NULL;
+
+	if (copy != NULL)
+		rg_guard_copy(lib, copy, ssl);
+	return copy;
+}
+
 int SSL_clear(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
 
 	if (lib == NULL)
 		return 0;
-	rg_guard_restart(lib, ssl);
+	rg_guard_restart(ssl);
 	return lib->SSL_clear(ssl);
 }
 
 void SSL_set_accept_state(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
 
 	if (lib == NULL)
 		return;
-	rg_guard_restart(lib, ssl);
+	rg_guard_restart(ssl);
 	lib->SSL_set_accept_state(ssl);
 }
 
 void SSL_set_connect_state(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
 
 	if (lib == NULL)
 		return;
-	rg_guard_restart(lib, ssl);
+	rg_guard_restart(ssl);
 	lib->SSL_set_connect_state(ssl);
 }
 
@@ -232,20 +316,20 @@ void SSL_set_connect_state(struct ssl_st *ssl)
 
 void SSL_set_msg_callback(struct ssl_st *ssl, rg_msg_callback *callback)
 {
-	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
 
-	if (lib != NULL && !rg_guard_keeps_callback(lib, ssl, callback))
+	if (lib != NULL && !rg_guard_keeps_callback(ssl, callback))
 		lib->SSL_set_msg_callback(ssl, callback);
 }
 
 long SSL_callback_ctrl(struct ssl_st *ssl, int command, void (*callback)(void))
 {
-	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
 
 	if (lib == NULL)
 		return 0;
 	if (command == CTRL_SET_MSG_CALLBACK &&
-	    rg_guard_keeps_callback(lib, ssl, (rg_msg_callback *)callback))
+	    rg_guard_keeps_callback(ssl, (rg_msg_callback *)callback))
 		return 1;
 	return lib->SSL_callback_ctrl(ssl, command, callback);
 }

@@ -61,7 +61,7 @@ static void fill(struct rg_libssl *lib, void *handle)
 	RG_LIBSSL_OPTIONAL(X)
 #undef X
 	read_version(lib);
-	lib->connection_index = lib->callback_index = -1;
+	lib->callback_index = -1;
 }
 
 /* The library in which the code at FUNCTION (an SSL_new) lies, as a handle of its own; pinned by

@@ -20,33 +20,32 @@
 #define CTRL_MAX_PROTO_VERSION 131 /* SSL_CTRL_GET_MAX_PROTO_VERSION */
 #define OP_NO_RENEGOTIATION    0x40000000U
 
-/* In 1.0.x the first index is 0, the very one of SSL_set_app_data (OpenSSL RT 3710): it stays the
- * program's. */
-static int take_index(const struct rg_libssl *lib, int (*old)(long, void *, void *, void *, void *),
-		      int class, void *dup, void *release)
+static int new_index(const struct rg_libssl *lib, int (*old)(long, void *, void *, void *, void *),
+		     int class, void *release)
 {
-	int index = -1;
-
-	for (unsigned tries = 0; tries < 2 && index <= 0; tries++) {
-		if (old != NULL)
-			index = old(0, NULL, NULL, dup, release);
-		else if (lib->CRYPTO_get_ex_new_index != NULL)
-			index = lib->CRYPTO_get_ex_new_index(class, 0, NULL, NULL, dup, release);
-	}
-	return index;
+	if (old != NULL)
+		return old(0, NULL, NULL, NULL, release);
+	return lib->CRYPTO_get_ex_new_index != NULL
+		   ? lib->CRYPTO_get_ex_new_index(class, 0, NULL, NULL, NULL, release)
+		   : -1;
 }
 
-int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_dup *dup, rg_ex_free *release)
+int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_free *release)
 {
-	void *dup_pointer, *release_pointer;
+	int index = new_index(lib, lib->SSL_CTX_get_ex_new_index, EX_INDEX_SSL_CTX, NULL);
+	void *pointer;
 
-	memcpy(&dup_pointer, &dup, sizeof dup_pointer);
-	memcpy(&release_pointer, &release, sizeof release_pointer);
-	lib->callback_index =
-	    take_index(lib, lib->SSL_CTX_get_ex_new_index, EX_INDEX_SSL_CTX, NULL, NULL);
-	lib->connection_index =
-	    take_index(lib, lib->SSL_get_ex_new_index, EX_INDEX_SSL, dup_pointer, release_pointer);
-	return lib->callback_index <= 0 || lib->connection_index <= 0 ? -1 : 0;
+	memcpy(&pointer, &release, sizeof pointer);
+	/* In 1.0.x the first index is 0, the very one of SSL_CTX_set_app_data (OpenSSL RT 3710): it
+	 * stays the program's. */
+	if (index == 0)
+		index = new_index(lib, lib->SSL_CTX_get_ex_new_index, EX_INDEX_SSL_CTX, NULL);
+	lib->callback_index = index;
+	/* Nothing is stored under this one, so it may well be 0: what counts is to be told when an
+	 * SSL is freed. */
+	return index <= 0 || new_index(lib, lib->SSL_get_ex_new_index, EX_INDEX_SSL, pointer) < 0
+		   ? -1
+		   : 0;
 }
 
 /*
