@@ -75,6 +75,7 @@ line=$(line_with "$tmp/httpd.log" event=renegotiation)
 ok "its line" all_fields "$line" code=ERR_TLS_RENEGOTIATION_DISABLED action=close client=127.0.0.3 'port=[0-9]+' count=1 service=apache2 tls=TLSv1.2
 own=$(peer --tls 1.2 --path /secret/ --cert "$tmp/server.pem" --from 127.0.0.5 127.0.0.1 "$port" renegotiate 1)
 like "a client's attempt after httpd's own renegotiation is refused" "$own" '^summary started=1 honoured=0 served=0'
+ok "and told" grep -q 'event=renegotiation.*client=127.0.0.5 ' "$tmp/httpd.log" "$tmp/httpd-error.log"
 like "httpd's error log names the reason" "$(cat "$tmp/httpd-error.log")" 'ERR_TLS_RENEGOTIATION_DISABLED'
 for tls in 1.2 1.3; do
 	is "ordinary traffic, TLS $tls" "$(peer_summary --tls $tls 127.0.0.1 "$port" get 20)" "summary full=20 reused=0 refused=0"

@@ -78,9 +78,9 @@ start_rsyslogd() {
 	within 5 test -S "$syslog_socket" && chmod 666 "$syslog_socket" && chmod 711 "$tmp"
 }
 
-# line_with FILE REGEX [SECONDS]: waits for a line that matches, and prints the last such line.
+# line_with FILE REGEX [SECONDS]: waits for a line that matches, and prints the last such line; fails when none comes.
 line_with() {
-	within "${3:-3}" grep -Eq -- "$2" "$1"
+	within "${3:-3}" grep -Eq -- "$2" "$1" || return
 	grep -E -- "$2" "$1" | tail -n 1
 }
 
