@@ -1,0 +1,230 @@
+/*
+ * "A process that is killed at any instruction leaves it usable": a child enters its client
+ * instruction by instruction, is stopped or killed between any two, and its twin or the others go
+ * on. Needs ptrace, of our own child.
+ */
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "ledgers.h"
+
+#define NOW_NS	   (100000 * NS_PER_S)
+#define POINTS_MAX 100
+#define STEPS_MAX  300000
+#define CLIENT	   1000
+
+static const struct rg_limit two = {2, 60};
+
+static struct rg_ledger *ledger;
+static struct rg_key child_key;
+static uint64_t child_now_ns;
+
+/* A full ledger of eight places, all quiet, the last place heard of longest ago: each newcomer
+ * finds the next lower one. */
+static void fill_ledger(void)
+{
+	for (uint32_t place = 0; place < 8; place++) {
+		struct rg_key key = key_number(ledger, place);
+
+		(void)rg_ledger_enter(ledger, &key, RG_RESUMPTION, NULL, false,
+				      NOW_NS - (place + 2) * 10 * NS_PER_S);
+	}
+	child_key = key_number(ledger, CLIENT);
+	child_now_ns = NOW_NS;
+}
+
+static void fresh_ledger(void)
+{
+	ledger = ledger_for(8);
+	fill_ledger();
+}
+
+static void discard_ledger(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uintptr_t begin = (uintptr_t)ledger / page * page;
+
+	munmap((void *)begin, rg_ledger_bytes(8) + ((uintptr_t)ledger - begin));
+}
+
+static pid_t start_child(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+			_exit(1);
+		raise(SIGSTOP);
+		(void)rg_ledger_enter(ledger, &child_key, RG_RESUMPTION, &two, false, child_now_ns);
+		_exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+		return -1;
+	return pid;
+}
+
+/* Let the child do STEPS instructions; how many it did before it ended. */
+static unsigned step(pid_t pid, unsigned steps)
+{
+	unsigned done = 0;
+	int status;
+
+	for (; done < steps; done++) {
+		ck_assert_int_eq((int)ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
+		UNIT_MUST(waitpid(pid, &status, 0) == pid, "the child is gone");
+		if (WIFEXITED(status))
+			break;
+		UNIT_MUST(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP,
+			  "the child stopped by %#x", (unsigned)status);
+	}
+	return done;
+}
+
+static void end_child(pid_t pid, bool killed)
+{
+	int status;
+
+	if (killed)
+		kill(pid, SIGKILL);
+	else
+		ck_assert_int_eq((int)ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
+	UNIT_MUST(waitpid(pid, &status, 0) == pid, "the child is gone");
+	UNIT_MUST(WIFSIGNALED(status) == killed, "the child ended by %#x", (unsigned)status);
+}
+
+/* After how many instructions the child is through; 0 where ptrace is not to be had. */
+static unsigned whole(void)
+{
+	pid_t pid;
+	unsigned steps;
+
+	fresh_ledger();
+	pid = start_child();
+	if (pid < 0) {
+		fprintf(stderr, "# ptrace is not allowed here: nothing was stepped through\n");
+		return 0;
+	}
+	steps = step(pid, UINT32_MAX);
+	ck_assert_uint_eq(places_of(ledger, client_number(CLIENT), NULL), 1);
+	discard_ledger();
+	return steps;
+}
+
+/* So that neither too many points are looked at nor too many instructions stepped through. */
+static unsigned stride(unsigned steps)
+{
+	unsigned points = STEPS_MAX / steps < POINTS_MAX ? STEPS_MAX / steps : POINTS_MAX;
+
+	return 1 + steps / (points + 1);
+}
+
+static unsigned allowed_of(uint32_t client, unsigned events, uint64_t now_ns)
+{
+	struct rg_key key = key_number(ledger, client);
+	unsigned allowed = 0;
+
+	while (events-- != 0)
+		allowed += !rg_ledger_enter(ledger, &key, RG_RESUMPTION, &two, false, now_ns).over;
+	return allowed;
+}
+
+/*
+ * The child stands still for as long as its twin takes to enter the same client, then goes on: one
+ * place, and from then on one account.
+ */
+START_TEST(test_stopped_twin)
+{
+	unsigned steps = whole();
+
+	for (unsigned stop = 0; stop < steps; stop += stride(steps)) {
+		pid_t pid;
+		unsigned places;
+
+		fresh_ledger();
+		pid = start_child();
+		(void)step(pid, stop);
+		(void)allowed_of(CLIENT, 1, NOW_NS);
+		end_child(pid, false);
+		places = places_of(ledger, client_number(CLIENT), NULL);
+		UNIT_MUST(places == 1,
+			  "stopped after %u of %u instructions: the client has %u places", stop,
+			  steps, places);
+		UNIT_MUST(allowed_of(CLIENT, 10, NOW_NS) <= two.count,
+			  "stopped after %u instructions", stop);
+		discard_ledger();
+	}
+}
+END_TEST
+
+/*
+ * The child read a clock that is ahead of ours by as much as clocks of two processors, or two reads
+ * of one, may be apart. What it claims is no dead process's: another client finds another place.
+ */
+START_TEST(test_clocks_apart)
+{
+	unsigned steps = whole();
+
+	for (unsigned stop = 0; stop < steps; stop += stride(steps)) {
+		pid_t pid;
+
+		fresh_ledger();
+		child_now_ns = NOW_NS + 150 * 1000000;
+		pid = start_child();
+		(void)step(pid, stop);
+		(void)allowed_of(2000, 1, NOW_NS);
+		end_child(pid, false);
+		UNIT_MUST(places_of(ledger, client_number(2000), NULL) == 1,
+			  "stopped after %u of %u instructions: the other has no place", stop,
+			  steps);
+		UNIT_MUST(places_of(ledger, client_number(CLIENT), NULL) == 1,
+			  "stopped after %u of %u instructions: the client has no place", stop,
+			  steps);
+		discard_ledger();
+	}
+}
+END_TEST
+
+/* The child is killed. At once the others can go on; a little later every place is to be had again.
+ */
+START_TEST(test_killed_anywhere)
+{
+	unsigned steps = whole();
+
+	for (unsigned stop = 0; stop < steps; stop += stride(steps)) {
+		uint64_t later_ns = NOW_NS + 3600 * NS_PER_S;
+		unsigned allowed;
+
+		pid_t pid;
+
+		fresh_ledger();
+		pid = start_child();
+		(void)step(pid, stop);
+		end_child(pid, true);
+		allowed = allowed_of(2000, 5, NOW_NS);
+		UNIT_MUST(allowed == two.count,
+			  "killed after %u of %u instructions: another is allowed %u", stop, steps,
+			  allowed);
+		for (uint32_t client = 0; client < 8; client++) {
+			allowed = allowed_of(3000 + client, 5, later_ns);
+			UNIT_MUST(allowed == two.count,
+				  "killed after %u instructions: later, %u allowed", stop, allowed);
+		}
+		UNIT_MUST(places_taken(ledger) == 8,
+			  "killed after %u instructions: a place is lost", stop);
+		discard_ledger();
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("ledger_steps");
+
+	UNIT_ADD(suite, test_stopped_twin);
+	UNIT_ADD(suite, test_clocks_apart);
+	UNIT_ADD(suite, test_killed_anywhere);
+	return unit_run(suite);
+}
