@@ -83,6 +83,20 @@ for io in blocking membio; do
 	done
 done
 
+# An SSL that is a copy, one that a BIO frees, and new ones that get the address of a refused one.
+for place in main plugin; do
+	for way in --dup --free-by-bio "--dup --free-by-bio" ''; do
+		# shellcheck disable=SC2086 # two options in one word
+		serve with $place --allow --connections -1 --quiet $way
+		for n in 1 2 3; do
+			field "SSL object $way, $place: refused, $n" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" honoured 0
+			is "SSL object $way, $place: the next ones served, $n" "$(peer_summary --tls 1.2 127.0.0.1 "$port" get 3)" \
+				"summary full=3 reused=0 refused=0"
+		done
+		served_out
+	done
+done
+
 # A guarded program's connections as a client are its own affair, by default.
 under with
 serve without main --allow

@@ -31,7 +31,7 @@ struct options {
 	const char *cert, *host, *entry, *where, *callbacks, *churn_fds, *jail;
 	int port, connections;
 	enum io io;
-	bool allow, change_options, reuse, renegotiate_self, ask_later, quiet;
+	bool allow, change_options, reuse, renegotiate_self, ask_later, quiet, dup, free_by_bio;
 };
 
 struct connection {
@@ -78,7 +78,7 @@ static void callbacks_on_ssl(SSL *ssl)
 }
 
 // --- moving bytes --------------------------------------------------------------------------------
-static void attach(struct connection *c, enum io io)
+static void attach(struct connection *c, enum io io, bool bio_owns_ssl)
 {
 	c->io = io;
 	if (io == NONBLOCKING)
@@ -88,7 +88,7 @@ static void attach(struct connection *c, enum io io)
 	else
 		SSL_set_fd(c->ssl, c->fd);
 	c->bio = BIO_new(BIO_f_ssl());
-	BIO_set_ssl(c->bio, c->ssl, BIO_NOCLOSE);
+	BIO_set_ssl(c->bio, c->ssl, bio_owns_ssl ? BIO_CLOSE : BIO_NOCLOSE);
 }
 
 static void flush(struct connection *c)
@@ -229,6 +229,28 @@ static void report(struct connection *c)
 	       SSL_get_info_callback(c->ssl) == own_info ||
 		   SSL_CTX_get_info_callback(SSL_get_SSL_CTX(c->ssl)) == own_info,
 	       text, noted);
+}
+
+// --- what daemons do to themselves at start
+// --------------------------------------------------------- What a daemon does once it listens:
+// chroot, and the identity of nobody.
+static void lock_up(const char *directory)
+{
+	enum { NOBODY = 65534 };
+
+	if (chroot(directory) || chdir("/") || setgid(NOBODY) || setuid(NOBODY))
+		net_die(directory);
+}
+
+// A daemon that closes every descriptor it inherited, and whose own ones then get those numbers.
+static void churn_fds(const char *path)
+{
+	int fd;
+
+	for (fd = 3; fd < 1024; fd++)
+		close(fd);
+	while ((fd = open(path, O_WRONLY | O_APPEND | O_CREAT, 0600)) >= 0 && fd < 64)
+		;
 }
 
 #endif

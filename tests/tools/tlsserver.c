@@ -17,7 +17,7 @@ static const char *const usage =
     "[--allow]\n"
     "  [--change-options] [--reuse] [--callbacks none|ssl|ctx] [--renegotiate-self] [--ask-later] "
     "[--quiet]\n"
-    "  [--churn-fds FILE] [--jail DIRECTORY]\n";
+    "  [--churn-fds FILE] [--jail DIRECTORY] [--dup] [--free-by-bio]\n";
 
 static int on_client_certificate(int ok, X509_STORE_CTX *store)
 {
@@ -58,6 +58,12 @@ static SSL *new_ssl(SSL_CTX *ctx)
 
 	if (opt.change_options)
 		change_options(ssl);
+	if (opt.dup) {
+		SSL *copy = SSL_dup(ssl);
+
+		SSL_free(ssl);
+		ssl = copy;
+	}
 	if (strcmp(opt.callbacks, "ssl") == 0)
 		callbacks_on_ssl(ssl);
 	return ssl;
@@ -177,15 +183,6 @@ static void handle_where(struct connection *c)
 	}
 }
 
-// What a daemon does once it listens: chroot, and the identity of nobody.
-static void lock_up(const char *directory)
-{
-	enum { NOBODY = 65534 };
-
-	if (chroot(directory) || chdir("/") || setgid(NOBODY) || setuid(NOBODY))
-		net_die(directory);
-}
-
 static void run(int listener)
 {
 	SSL_CTX *ctx = context();
@@ -200,12 +197,12 @@ static void run(int listener)
 			net_die("accept");
 		net_bound_waits(c.fd, STEP_TIMEOUT_MS);
 		c.ssl = kept ? kept : new_ssl(ctx);
-		attach(&c, opt.io);
+		attach(&c, opt.io, opt.free_by_bio);
 		handle_where(&c);
 		detach(&c);
 		if (kept)
 			SSL_clear(kept);
-		else
+		else if (!opt.free_by_bio)
 			SSL_free(c.ssl);
 		ERR_clear_error();
 	}
@@ -242,6 +239,8 @@ static void parse(int argc, char **argv)
 		FLAG("renegotiate-self", renegotiate_self)
 		FLAG("ask-later", ask_later)
 		FLAG("quiet", quiet)
+		FLAG("dup", dup)
+		FLAG("free-by-bio", free_by_bio)
 		VALUE("churn-fds", churn_fds, value)
 		VALUE("jail", jail, value)
 		VALUE("cert", cert, value)
@@ -258,17 +257,6 @@ static void parse(int argc, char **argv)
 		fputs(usage, stderr);
 		exit(2);
 	}
-}
-
-// A daemon that closes every descriptor it inherited, and whose own ones then get those numbers.
-static void churn_fds(const char *path)
-{
-	int fd;
-
-	for (fd = 3; fd < 1024; fd++)
-		close(fd);
-	while ((fd = open(path, O_WRONLY | O_APPEND | O_CREAT, 0600)) >= 0 && fd < 64)
-		;
 }
 
 __attribute__((visibility("default"))) int tlsserver_main(int argc, char **argv)
