@@ -64,6 +64,23 @@ enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, 
 				  int content_type, const uint8_t *message, size_t bytes,
 				  bool pristine);
 
+/*
+ * Can a message that begins with the two bytes at MESSAGE mean anything to rg_handshake_message, or
+ * to a connection that was refused (the alert that was written last)? A cheap question, asked of
+ * every message before anything is looked up.
+ */
+static inline bool rg_handshake_cares(bool written, int content_type, const uint8_t *message)
+{
+	/* hello_request, client_hello, server_hello, hello_verify_request, certificate,
+	 * server_key_exchange, server_hello_done, finished, key_update */
+	const uint32_t types = 1U << 0 | 1U << 1 | 1U << 2 | 1U << 3 | 1U << 11 | 1U << 12 |
+			       1U << 14 | 1U << 20 | 1U << 24;
+
+	if (content_type == RG_CONTENT_HANDSHAKE)
+		return message[0] < 32 && (types >> message[0] & 1) != 0;
+	return content_type == RG_CONTENT_ALERT ? written : content_type == RG_CONTENT_SSLV2;
+}
+
 /* "TLSv1.2" for a version number on the wire, or "" for one that has no name. */
 const char *rg_version_name(unsigned version);
 

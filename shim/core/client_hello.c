@@ -16,7 +16,7 @@ struct span {
 	size_t left;
 };
 
-static int take(struct span *from, size_t bytes, struct span *part)
+static inline int take(struct span *from, size_t bytes, struct span *part)
 {
 	if (from->left < bytes)
 		return -1;
@@ -27,7 +27,7 @@ static int take(struct span *from, size_t bytes, struct span *part)
 	return 0;
 }
 
-static int take_number(struct span *from, size_t bytes, size_t *number)
+static inline int take_number(struct span *from, size_t bytes, size_t *number)
 {
 	struct span part;
 
@@ -40,7 +40,7 @@ static int take_number(struct span *from, size_t bytes, size_t *number)
 }
 
 /* A vector with a length of LENGTH_BYTES in front (RFC 8446 3.4). */
-static int take_vector(struct span *from, size_t length_bytes, struct span *vector)
+static inline int take_vector(struct span *from, size_t length_bytes, struct span *vector)
 {
 	size_t length;
 

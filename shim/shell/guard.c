@@ -27,8 +27,8 @@ static _Atomic bool program_has_callbacks;
 static void on_message(int written, int version, int content_type, const void *message,
 		       size_t bytes, struct ssl_st *ssl, void *arg)
 {
-	bool relevant = content_type == RG_CONTENT_HANDSHAKE || content_type == RG_CONTENT_ALERT ||
-			content_type == RG_CONTENT_SSLV2;
+	bool relevant = content_type <= RG_CONTENT_HANDSHAKE && bytes > 1 &&
+			rg_handshake_cares(written != 0, content_type, message);
 	struct rg_connection *connection;
 
 	if (!relevant && !atomic_load_explicit(&program_has_callbacks, memory_order_relaxed))
