@@ -138,7 +138,8 @@ static enum rg_sign client_hello(struct rg_handshake *handshake, const uint8_t *
 	handshake->side = RG_SIDE_SERVER;
 	handshake->finished_read = handshake->finished_written = false;
 	handshake->resumed = handshake->answered = false;
-	handshake->negotiated = 0;
+	if (!handshake->established)
+		handshake->negotiated = 0;
 	(void)rg_client_hello_read(&handshake->hello, body, bytes, dtls);
 	return sign;
 }

@@ -118,9 +118,12 @@ static bool is_claim(uint64_t id)
 	return id != 0 && (id & 1) == 0;
 }
 
+/* A claim from the future was made by someone whose clock was read after ours. */
 static bool claim_is_stale(uint64_t claim, uint64_t now_ns)
 {
-	return (((now_ns >> CLAIM_UNIT_SHIFT) - (claim >> 1)) & 0x7fff) > CLAIM_STALE_UNITS;
+	uint64_t age = ((now_ns >> CLAIM_UNIT_SHIFT) - (claim >> 1)) & 0x7fff;
+
+	return age > CLAIM_STALE_UNITS && age < 0x8000 - CLAIM_STALE_UNITS;
 }
 
 static bool claims_same(uint64_t claim, uint64_t id)
@@ -169,9 +172,12 @@ static uint64_t willingness(const struct place *place, uint64_t id, uint64_t now
 
 /*
  * Two that claim a place for the same client at once: the one with the higher place gives his up;
- * the other waits for that. True if PLACE may be kept.
+ * the other waits for that. Where it does not happen the higher claim is made nobody's, so that its
+ * owner, stopped between any two instructions, can not publish it; and nobody takes its place while
+ * he may still be writing there. True if MINE may be kept.
  */
-static bool claim_stands(struct rg_ledger *ledger, uint32_t first, uint32_t mine, uint64_t id)
+static bool claim_stands(struct rg_ledger *ledger, uint32_t first, uint32_t mine, uint64_t id,
+			 uint64_t now_ns)
 {
 	for (uint32_t i = first; i < first + RG_WAYS; i++) {
 		for (unsigned tries = 0; i != mine; tries++) {
@@ -179,14 +185,19 @@ static bool claim_stands(struct rg_ledger *ledger, uint32_t first, uint32_t mine
 
 			if (other == id || (claims_same(other, id) && i < mine))
 				return false;
-			if (!claims_same(other, id) || tries == CLAIM_TRIES)
+			if (!claims_same(other, id) ||
+			    (tries >= CLAIM_TRIES &&
+			     atomic_compare_exchange_strong(&ledger->table[i].id, &other,
+							    claim_word(~id, now_ns))))
 				break;
 		}
 	}
 	return true;
 }
 
-static void write_place(struct place *place, const struct rg_key *key, uint64_t now_ns)
+/* False where CLAIM was taken away meanwhile. */
+static bool write_place(struct place *place, const struct rg_key *key, uint64_t claim,
+			uint64_t now_ns)
 {
 	uint64_t address[2];
 
@@ -205,14 +216,14 @@ static void write_place(struct place *place, const struct rg_key *key, uint64_t 
 		STORE(place->counts[i].acted, 0);
 		STORE(place->counts[i].logged_s, 0);
 	}
-	atomic_store(&place->id, key->id);
+	return atomic_compare_exchange_strong(&place->id, &claim, key->id);
 }
 
 /* One attempt to give the client a place: the place, or NULL where another was faster. */
 static struct place *settle(struct rg_ledger *ledger, struct rg_key *key, uint64_t now_ns)
 {
 	uint32_t first = first_place(ledger, key->id), best = first;
-	uint64_t best_id = 0, most_willing = 0;
+	uint64_t best_id = 0, most_willing = 0, claim = claim_word(key->id, now_ns);
 
 	for (uint32_t i = first; i < first + RG_WAYS; i++) {
 		uint64_t id = atomic_load(&ledger->table[i].id);
@@ -224,19 +235,20 @@ static struct place *settle(struct rg_ledger *ledger, struct rg_key *key, uint64
 			best_id = id;
 		}
 	}
-	if (most_willing == 0 || !atomic_compare_exchange_strong(&ledger->table[best].id, &best_id,
-								 claim_word(key->id, now_ns)))
+	if (most_willing == 0 ||
+	    !atomic_compare_exchange_strong(&ledger->table[best].id, &best_id, claim))
 		return NULL;
 	if (best_id & 1) {
 		ADD(ledger->evictions, 1);
 		if (most_willing < UINT64_C(1) << 63)
 			ADD(ledger->evictions_unquiet, 1);
 	}
-	if (!claim_stands(ledger, first, best, key->id)) {
-		atomic_store(&ledger->table[best].id, 0);
+	if (!claim_stands(ledger, first, best, key->id, now_ns)) {
+		(void)atomic_compare_exchange_strong(&ledger->table[best].id, &claim, 0);
 		return NULL;
 	}
-	write_place(&ledger->table[best], key, now_ns);
+	if (!write_place(&ledger->table[best], key, claim, now_ns))
+		return NULL;
 	key->place_hint = best;
 	return &ledger->table[best];
 }
@@ -259,7 +271,7 @@ static bool claim_line(struct count *count, uint64_t now_ns)
 	uint32_t now_s = (uint32_t)(now_ns / NS_PER_S) + 1;
 	uint32_t logged_s = LOAD(count->logged_s);
 
-	return (logged_s == 0 || now_s - logged_s >= LOG_AGAIN_S) &&
+	return (logged_s == 0 || (int32_t)(now_s - logged_s) > LOG_AGAIN_S) &&
 	       atomic_compare_exchange_strong(&count->logged_s, &logged_s, now_s);
 }
 

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +23,8 @@
 #define FRAME_BYTES    (RG_LINE_BYTES + 64)
 
 static _Atomic int syslog_fd = -1;
+static _Atomic uint64_t socket_inode; /* of what we opened as syslog_fd */
+static dev_t socket_device;	      /* always the same */
 static _Atomic int stderr_fd = -1;
 static struct stat stderr_identity; /* written once, before stderr_fd is */
 
@@ -36,45 +39,47 @@ static int move_up(int fd)
 	return moved;
 }
 
-/* Is FD a datagram socket that is connected to PATH? Then it is ours, or will do as well. */
-static bool is_connected_to(int fd, const char *path)
+static bool same_file(int fd, dev_t device, ino_t inode)
 {
-	struct sockaddr_un peer = {.sun_family = AF_UNSPEC};
-	socklen_t peer_bytes = sizeof peer, type_bytes = sizeof(int);
-	int type;
+	struct stat now;
 
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_bytes) != 0 ||
-	    type != SOCK_DGRAM)
-		return false;
-	return getpeername(fd, (struct sockaddr *)&peer, &peer_bytes) == 0 &&
-	       peer.sun_family == AF_UNIX &&
-	       strncmp(peer.sun_path, path, sizeof peer.sun_path) == 0;
+	return fd >= 0 && fstat(fd, &now) == 0 && now.st_dev == device && now.st_ino == inode;
 }
 
-static void open_syslog(const char *path)
+/* No two sockets have the same inode number while both exist, and all are on one device. */
+static bool is_our_socket(int fd)
+{
+	return same_file(fd, socket_device, (ino_t)atomic_load(&socket_inode));
+}
+
+static bool connect_to(int fd, const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	memcpy(address.sun_path, path, strnlen(path, sizeof address.sun_path - 1));
+	return connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+}
+
+/* Whatever has our old number now is not ours: it is left alone. */
+static void open_syslog(const char *path)
+{
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int previous;
+	struct stat identity;
 
 	if (fd < 0)
 		return;
-	memcpy(address.sun_path, path, strnlen(path, sizeof address.sun_path - 1));
-	if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+	if (!connect_to(fd, path) || fstat(fd, &identity) != 0) {
 		close(fd);
 		return;
 	}
-	previous = atomic_exchange(&syslog_fd, move_up(fd));
-	if (is_connected_to(previous, path))
-		close(previous);
+	socket_device = identity.st_dev;
+	atomic_store(&socket_inode, (uint64_t)identity.st_ino);
+	atomic_store(&syslog_fd, move_up(fd));
 }
 
 static bool is_our_stderr(int fd)
 {
-	struct stat now;
-
-	return fd >= 0 && fstat(fd, &now) == 0 && now.st_dev == stderr_identity.st_dev &&
-	       now.st_ino == stderr_identity.st_ino;
+	return same_file(fd, stderr_identity.st_dev, stderr_identity.st_ino);
 }
 
 static void open_stderr(void)
@@ -96,8 +101,7 @@ void rg_log_open(const struct rg_policy *policy)
 {
 	int saved = errno;
 
-	if ((policy->log_targets & RG_LOG_SYSLOG) &&
-	    !is_connected_to(atomic_load(&syslog_fd), policy->socket))
+	if ((policy->log_targets & RG_LOG_SYSLOG) && !is_our_socket(atomic_load(&syslog_fd)))
 		open_syslog(policy->socket);
 	if (policy->log_targets & RG_LOG_STDERR)
 		open_stderr();
@@ -112,19 +116,19 @@ static bool send_syslog(const struct rg_policy *policy, int severity, const char
 	int bytes = snprintf(frame, sizeof frame, "<%u>reneguard[%ld]: %s",
 			     policy->facility << 3 | (unsigned)severity, (long)getpid(), line);
 
-	for (int tries = 0; tries < 2; tries++) {
-		int fd = atomic_load(&syslog_fd);
+	int fd = atomic_load(&syslog_fd);
 
-		if (is_connected_to(fd, policy->socket)) {
-			if (send(fd, frame, (size_t)bytes, MSG_DONTWAIT | MSG_NOSIGNAL) == bytes)
-				return true;
-			if (errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET)
-				return false;
-		}
-		if (tries == 0)
-			open_syslog(
-			    policy
-				->socket); /* closed by the program, or the daemon was restarted */
+	if (!is_our_socket(fd)) {
+		open_syslog(policy->socket); /* the program closed it */
+		fd = atomic_load(&syslog_fd);
+	}
+	for (int tries = 0; tries < 2 && is_our_socket(fd); tries++) {
+		if (send(fd, frame, (size_t)bytes, MSG_DONTWAIT | MSG_NOSIGNAL) == bytes)
+			return true;
+		/* The receiver was restarted. */
+		if ((errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET) ||
+		    !connect_to(fd, policy->socket))
+			return false;
 	}
 	return false;
 }
