@@ -1,0 +1,34 @@
+/* Input: a sequence of messages (tape.h). */
+#include "fuzz.h"
+#include "rg_handshake.h"
+#include "tape.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
+{
+	struct rg_handshake handshake;
+	struct tape_message message;
+
+	memset(&handshake, 0x5a, sizeof handshake);
+	rg_handshake_reset(&handshake);
+	while (tape_next(&input, &bytes, &message)) {
+		uint8_t *exact = fuzz_copy(message.at, message.bytes);
+		bool established = handshake.established;
+		enum rg_sign sign =
+		    rg_handshake_message(&handshake, message.written, message.version, message.type,
+					 exact, message.bytes, message.pristine);
+
+		free(exact);
+		FUZZ_MUST(sign >= RG_SIGN_NONE && sign <= RG_SIGN_REFUSED);
+		FUZZ_MUST(sign != RG_SIGN_CLIENT_HELLO ||
+			  (!message.written && !handshake.established));
+		FUZZ_MUST(sign != RG_SIGN_RENEGOTIATION ||
+			  (!message.written && handshake.established));
+		FUZZ_MUST(sign != RG_SIGN_ANSWERED || (message.written && !handshake.established));
+		FUZZ_MUST(sign != RG_SIGN_FINISHED || (!established && handshake.established));
+		FUZZ_MUST(sign != RG_SIGN_KEY_UPDATE || (!message.written && established));
+		FUZZ_MUST(sign != RG_SIGN_REFUSED ||
+			  (message.written && message.type == RG_CONTENT_ALERT));
+		FUZZ_MUST(handshake.hello.session_id_bytes <= RG_SESSION_ID_MAX);
+	}
+	return 0;
+}
