@@ -3,9 +3,11 @@
  * one file with the messages of each scenario (tests/fuzz/tape.h), and one with the body of each
  * kind of ClientHello.
  *
- *     cc -Iinclude tests/fuzz/record.c -lssl -lcrypto -o record && ./record tests/fuzz/corpus
+ *     cc tests/fuzz/record.c tests/fuzz/scenarios.c -lssl -lcrypto -o record
+ *     ./record tests/fuzz/corpus
  *
- * The files are committed; this is only run to make new ones (they differ in every random).
+ * The files are committed; this is only run to make new ones (they differ in every random). The
+ * hellos named after other programs were taken from the wire.
  */
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -175,16 +177,58 @@ void record_pump(struct link *link)
 	ERR_clear_error();
 }
 
+struct stage record_stage(int version)
+{
+	return (struct stage){record_context(TLS_server_method(), version),
+			      record_context(TLS_client_method(), version), NULL};
+}
+
+struct stage record_stage_dtls(void)
+{
+	return (struct stage){record_context(DTLS_server_method(), DTLS1_2_VERSION),
+			      record_context(DTLS_client_method(), DTLS1_2_VERSION), NULL};
+}
+
+/* One connection from start to end; the session it leaves is offered by the next. */
+struct link record_connect(struct stage *stage, struct tape *server, struct tape *client,
+			   bool early)
+{
+	struct link link = record_link(stage->server, stage->client);
+
+	record_ssl(link.server, server);
+	record_ssl(link.client, client);
+	if (stage->session != NULL)
+		SSL_set_session(link.client, stage->session);
+	link.early = early;
+	record_pump(&link);
+	record_must(SSL_is_init_finished(link.server) && SSL_is_init_finished(link.client),
+		    "no handshake");
+	SSL_SESSION_free(stage->session);
+	stage->session = SSL_get1_session(link.client);
+	return link;
+}
+
+/* An object that is freed without a shutdown takes its session along. */
+void record_hang_up(struct link *link)
+{
+	SSL_set_shutdown(link->server, SSL_SENT_SHUTDOWN);
+	SSL_set_shutdown(link->client, SSL_SENT_SHUTDOWN);
+	SSL_free(link->server);
+	SSL_free(link->client);
+}
+
+void record_end(struct stage *stage, struct link *link)
+{
+	record_hang_up(link);
+	SSL_SESSION_free(stage->session);
+	SSL_CTX_free(stage->server);
+	SSL_CTX_free(stage->client);
+}
+
 void record_must(bool holds, const char *what)
 {
 	if (!holds)
 		die(what);
-}
-
-void record_done(struct link *link)
-{
-	SSL_free(link->server);
-	SSL_free(link->client);
 }
 
 void record_raw_hello(const uint8_t *body, size_t bytes)

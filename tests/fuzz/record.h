@@ -15,6 +15,12 @@ struct link {
 	bool early;
 };
 
+/* A pair of contexts, and the session that the next connection offers. */
+struct stage {
+	SSL_CTX *server, *client;
+	SSL_SESSION *session;
+};
+
 struct scenario {
 	const char *name;
 	void (*run)(struct tape *server, struct tape *client);
@@ -31,7 +37,21 @@ void record_ssl(SSL *ssl, struct tape *tape);
 
 /* Run both ends until nothing more can happen. */
 void record_pump(struct link *link);
-void record_done(struct link *link);
+
+/* A stage for VERSION of TLS; for DTLS 1.2. */
+struct stage record_stage(int version);
+struct stage record_stage_dtls(void);
+
+/* One connection from start to end, recorded; the session it leaves is offered by the next. */
+struct link record_connect(struct stage *stage, struct tape *server, struct tape *client,
+			   bool early);
+
+/* Free a connection, but leave its session good: an object freed without a shutdown takes it along.
+ */
+void record_hang_up(struct link *link);
+
+/* Free a connection and its stage. */
+void record_end(struct stage *stage, struct link *link);
 
 /* End the program where a scenario did not come about. */
 void record_must(bool holds, const char *what);

@@ -2,85 +2,32 @@
 
 #include <string.h>
 
-/* A pair of contexts and the connection of a scenario. */
-struct stage {
-	SSL_CTX *server, *client;
-	SSL_SESSION *session;
-};
-
-static struct stage stage_of(int version)
-{
-	return (struct stage){record_context(TLS_server_method(), version),
-			      record_context(TLS_client_method(), version), NULL};
-}
-
-static struct stage stage_dtls(void)
-{
-	return (struct stage){record_context(DTLS_server_method(), DTLS1_2_VERSION),
-			      record_context(DTLS_client_method(), DTLS1_2_VERSION), NULL};
-}
-
-/* One connection from start to end; the session it leaves is offered by the next. */
-static struct link connect_recorded(struct stage *stage, struct tape *server, struct tape *client,
-				    bool early)
-{
-	struct link link = record_link(stage->server, stage->client);
-
-	record_ssl(link.server, server);
-	record_ssl(link.client, client);
-	if (stage->session != NULL)
-		SSL_set_session(link.client, stage->session);
-	link.early = early;
-	record_pump(&link);
-	record_must(SSL_is_init_finished(link.server) && SSL_is_init_finished(link.client),
-		    "no handshake");
-	SSL_SESSION_free(stage->session);
-	stage->session = SSL_get1_session(link.client);
-	return link;
-}
-
-/* An object that is freed without a shutdown takes its session along. */
-static void hang_up(struct link *link)
-{
-	SSL_set_shutdown(link->server, SSL_SENT_SHUTDOWN);
-	SSL_set_shutdown(link->client, SSL_SENT_SHUTDOWN);
-	record_done(link);
-}
-
-static void end(struct stage *stage, struct link *link)
-{
-	hang_up(link);
-	SSL_SESSION_free(stage->session);
-	SSL_CTX_free(stage->server);
-	SSL_CTX_free(stage->client);
-}
-
 static void full(struct stage stage, struct tape *server, struct tape *client)
 {
-	struct link link = connect_recorded(&stage, server, client, false);
+	struct link link = record_connect(&stage, server, client, false);
 
 	record_must(!SSL_session_reused(link.server), "resumed");
-	end(&stage, &link);
+	record_end(&stage, &link);
 }
 
 static void resumed(struct stage stage, struct tape *server, struct tape *client, bool early)
 {
-	struct link link = connect_recorded(&stage, NULL, NULL, false);
+	struct link link = record_connect(&stage, NULL, NULL, false);
 
-	hang_up(&link);
-	link = connect_recorded(&stage, server, client, early);
+	record_hang_up(&link);
+	link = record_connect(&stage, server, client, early);
 	record_must(SSL_session_reused(link.server) == 1, "not resumed");
-	end(&stage, &link);
+	record_end(&stage, &link);
 }
 
 static void tls12_full(struct tape *server, struct tape *client)
 {
-	full(stage_of(TLS1_2_VERSION), server, client);
+	full(record_stage(TLS1_2_VERSION), server, client);
 }
 
 static void tls12_id(struct tape *server, struct tape *client)
 {
-	struct stage stage = stage_of(TLS1_2_VERSION);
+	struct stage stage = record_stage(TLS1_2_VERSION);
 
 	SSL_CTX_set_options(stage.server, SSL_OP_NO_TICKET);
 	SSL_CTX_set_options(stage.client, SSL_OP_NO_TICKET);
@@ -89,21 +36,21 @@ static void tls12_id(struct tape *server, struct tape *client)
 
 static void tls12_ticket(struct tape *server, struct tape *client)
 {
-	resumed(stage_of(TLS1_2_VERSION), server, client, false);
+	resumed(record_stage(TLS1_2_VERSION), server, client, false);
 }
 
 /* The ticket is of another server. */
 static void ticket_declined(int version, struct tape *server, struct tape *client)
 {
-	struct stage stage = stage_of(version);
-	struct link link = connect_recorded(&stage, NULL, NULL, false);
+	struct stage stage = record_stage(version);
+	struct link link = record_connect(&stage, NULL, NULL, false);
 
-	hang_up(&link);
+	record_hang_up(&link);
 	SSL_CTX_free(stage.server);
 	stage.server = record_context(TLS_server_method(), version);
-	link = connect_recorded(&stage, server, client, false);
+	link = record_connect(&stage, server, client, false);
 	record_must(!SSL_session_reused(link.server), "resumed");
-	end(&stage, &link);
+	record_end(&stage, &link);
 }
 
 static void tls12_ticket_declined(struct tape *server, struct tape *client)
@@ -118,17 +65,17 @@ static void tls13_psk_declined(struct tape *server, struct tape *client)
 
 static void tls13_full(struct tape *server, struct tape *client)
 {
-	full(stage_of(TLS1_3_VERSION), server, client);
+	full(record_stage(TLS1_3_VERSION), server, client);
 }
 
 static void tls13_psk(struct tape *server, struct tape *client)
 {
-	resumed(stage_of(TLS1_3_VERSION), server, client, false);
+	resumed(record_stage(TLS1_3_VERSION), server, client, false);
 }
 
 static void tls13_early(struct tape *server, struct tape *client)
 {
-	struct stage stage = stage_of(TLS1_3_VERSION);
+	struct stage stage = record_stage(TLS1_3_VERSION);
 
 	SSL_CTX_set_max_early_data(stage.server, 1024);
 	resumed(stage, server, client, true);
@@ -136,7 +83,7 @@ static void tls13_early(struct tape *server, struct tape *client)
 
 static struct stage stage_retry(void)
 {
-	struct stage stage = stage_of(TLS1_3_VERSION);
+	struct stage stage = record_stage(TLS1_3_VERSION);
 
 	SSL_CTX_set1_groups_list(stage.server, "P-256");
 	SSL_CTX_set1_groups_list(stage.client, "X25519:P-256");
@@ -155,7 +102,7 @@ static void tls13_psk_retry(struct tape *server, struct tape *client)
 
 static void tls13_no_compat(struct tape *server, struct tape *client)
 {
-	struct stage stage = stage_of(TLS1_3_VERSION);
+	struct stage stage = record_stage(TLS1_3_VERSION);
 
 	SSL_CTX_clear_options(stage.client, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
 	full(stage, server, client);
@@ -163,27 +110,27 @@ static void tls13_no_compat(struct tape *server, struct tape *client)
 
 static void tls13_key_update(struct tape *server, struct tape *client)
 {
-	struct stage stage = stage_of(TLS1_3_VERSION);
-	struct link link = connect_recorded(&stage, server, client, false);
+	struct stage stage = record_stage(TLS1_3_VERSION);
+	struct link link = record_connect(&stage, server, client, false);
 
 	SSL_key_update(link.client, SSL_KEY_UPDATE_REQUESTED);
 	record_pump(&link);
-	end(&stage, &link);
+	record_end(&stage, &link);
 }
 
 static void tls13_post_handshake_auth(struct tape *server, struct tape *client)
 {
-	struct stage stage = stage_of(TLS1_3_VERSION);
+	struct stage stage = record_stage(TLS1_3_VERSION);
 	struct link link;
 
 	SSL_CTX_set_post_handshake_auth(stage.client, 1);
-	link = connect_recorded(&stage, server, client, false);
+	link = record_connect(&stage, server, client, false);
 	SSL_set_verify(link.server, SSL_VERIFY_PEER, SSL_get_verify_callback(link.server));
 	record_must(SSL_verify_client_post_handshake(link.server) == 1,
 		    "post-handshake authentication");
 	record_pump(&link);
 	record_must(SSL_get0_peer_certificate(link.server) != NULL, "no certificate");
-	end(&stage, &link);
+	record_end(&stage, &link);
 }
 
 /* Both versions spoken by the client, TLS 1.2 by the server: session ids that may be an offer. */
@@ -215,16 +162,16 @@ static void mixed_ticket(struct tape *server, struct tape *client)
 /* The peer starts COUNT new handshakes; OPTION is the server's. */
 static void renegotiate(uint64_t option, unsigned count, struct tape *server, struct tape *client)
 {
-	struct stage stage = stage_of(TLS1_2_VERSION);
+	struct stage stage = record_stage(TLS1_2_VERSION);
 	struct link link;
 
 	SSL_CTX_set_options(stage.server, option);
-	link = connect_recorded(&stage, server, client, false);
+	link = record_connect(&stage, server, client, false);
 	while (count-- != 0) {
 		record_must(SSL_renegotiate(link.client) == 1, "renegotiate");
 		record_pump(&link);
 	}
-	end(&stage, &link);
+	record_end(&stage, &link);
 }
 
 static void tls12_renegotiation_honoured(struct tape *server, struct tape *client)
@@ -240,35 +187,35 @@ static void tls12_renegotiation_refused(struct tape *server, struct tape *client
 /* The server asks for a handshake; then the client starts one by itself. */
 static void tls12_hello_request(struct tape *server, struct tape *client)
 {
-	struct stage stage = stage_of(TLS1_2_VERSION);
+	struct stage stage = record_stage(TLS1_2_VERSION);
 	struct link link;
 
 	SSL_CTX_set_options(stage.server, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
-	link = connect_recorded(&stage, server, client, false);
+	link = record_connect(&stage, server, client, false);
 	record_must(SSL_renegotiate(link.server) == 1, "renegotiate");
 	record_pump(&link);
 	record_must(SSL_renegotiate(link.client) == 1, "renegotiate");
 	record_pump(&link);
-	end(&stage, &link);
+	record_end(&stage, &link);
 }
 
 /* Two connections on one pair of objects. */
 static void tls12_cleared(struct tape *server, struct tape *client)
 {
-	struct stage stage = stage_of(TLS1_2_VERSION);
-	struct link link = connect_recorded(&stage, server, client, false);
+	struct stage stage = record_stage(TLS1_2_VERSION);
+	struct link link = record_connect(&stage, server, client, false);
 
 	SSL_set_session(link.client, NULL);
 	record_must(SSL_clear(link.server) == 1 && SSL_clear(link.client) == 1, "clear");
 	SSL_set_connect_state(link.client);
 	SSL_set_accept_state(link.server);
 	record_pump(&link);
-	end(&stage, &link);
+	record_end(&stage, &link);
 }
 
 static void dtls12_cookie(struct tape *server, struct tape *client)
 {
-	struct stage stage = stage_dtls();
+	struct stage stage = record_stage_dtls();
 
 	SSL_CTX_set_options(stage.server, SSL_OP_COOKIE_EXCHANGE);
 	full(stage, server, client);
@@ -276,7 +223,7 @@ static void dtls12_cookie(struct tape *server, struct tape *client)
 
 static void dtls12_ticket(struct tape *server, struct tape *client)
 {
-	resumed(stage_dtls(), server, client, false);
+	resumed(record_stage_dtls(), server, client, false);
 }
 
 /* An SSLv2 record with a hello for TLS 1.2 and two cipher suites, one of them the renegotiation
@@ -286,7 +233,7 @@ static void sslv2_hello(struct tape *server, struct tape *client)
 	static const uint8_t record[] = {0x80, 9 + 6 + 16, 1,	 3, 3,	0,    6,  0,  0,  0,  16,
 					 0,    0,	   0x34, 0, 0,	0xff, 1,  2,  3,  4,  5,
 					 6,    7,	   8,	 9, 10, 11,   12, 13, 14, 15, 16};
-	struct stage stage = stage_of(TLS1_2_VERSION);
+	struct stage stage = record_stage(TLS1_2_VERSION);
 	struct link link = record_link(stage.server, stage.client);
 
 	(void)client;
@@ -297,7 +244,7 @@ static void sslv2_hello(struct tape *server, struct tape *client)
 	BIO_write(SSL_get_rbio(link.server), record, sizeof record);
 	(void)SSL_do_handshake(link.server);
 	record_must(server->used != 0, "no message");
-	end(&stage, &link);
+	record_end(&stage, &link);
 }
 
 /* What SSLv3 sent: the hello of tls12-id, ending behind its compression methods. */

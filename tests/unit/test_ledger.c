@@ -89,6 +89,18 @@ START_TEST(test_exact_for_many)
 }
 END_TEST
 
+/* Threads read the clock, then wait for each other: events come in another order than their times.
+ */
+START_TEST(test_exact_out_of_order)
+{
+	struct rg_ledger *ledger = ledger_for(64);
+	struct rg_key key = key_number(ledger, 1);
+
+	for (uint32_t i = 0; i < 10; i++)
+		ck_assert_int_eq(enter(ledger, &key, &three, START_NS - 1000 * i).over, i >= 3);
+}
+END_TEST
+
 START_TEST(test_events_apart)
 {
 	struct rg_ledger *ledger = ledger_for(64);
@@ -272,6 +284,7 @@ int main(void)
 	UNIT_ADD(suite, test_families_apart);
 	UNIT_ADD(suite, test_wrong_hint);
 	UNIT_ADD(suite, test_exact_for_many);
+	UNIT_ADD(suite, test_exact_out_of_order);
 	UNIT_ADD(suite, test_events_apart);
 	UNIT_ADD(suite, test_count_only);
 	UNIT_ADD(suite, test_without_limit);

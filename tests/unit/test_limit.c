@@ -5,11 +5,12 @@
 #include "rg_limit.h"
 
 #include "unit.h"
+#include "window.h"
 
 #define TAG	 0x5a5
 #define WRAP_NS	 ((UINT64_C(1) << 52) * RG_TICK_NS)
 #define DAY_S	 86400
-#define ARRIVALS 6000
+#define ARRIVALS WINDOW_EVENTS
 
 static const struct rg_limit limits[] = {
     {1, 1},  {1, 60},  {2, 1},	  {3, 600}, {5, 60},	{7, 3},
@@ -21,7 +22,7 @@ static const uint64_t starts_ns[] = {
 
 /* --- arrivals --- */
 
-enum pattern { STEADY, AT_EDGES, BURSTS, RANDOM, JUMPS, PATTERNS };
+enum pattern { STEADY, PERIODS, AT_EDGES, BURSTS, RANDOM, JUMPS, PATTERNS };
 
 /* Nanoseconds until the next arrival, after NUMBER of them. */
 static uint64_t gap_ns(enum pattern pattern, const struct rg_limit *limit, unsigned number,
@@ -34,8 +35,9 @@ static uint64_t gap_ns(enum pattern pattern, const struct rg_limit *limit, unsig
 	switch (pattern) {
 	case STEADY: /* exactly the rate, later slightly above it */
 		return number < ARRIVALS / 2 ? each : each - each / 100 - 1;
-	case AT_EDGES: /* COUNT in the last and COUNT in the first nanosecond of a period, then
-			  COUNT + 1 */
+	case PERIODS: /* COUNT at once, each whole period */
+		return number % limit->count != 0 ? 0 : period;
+	case AT_EDGES: /* COUNT at once at the end, the beginning, the end of a period */
 		return number % limit->count != 0	? 0
 		       : number / limit->count % 2 == 0 ? period - 1
 							: 1;
@@ -48,35 +50,6 @@ static uint64_t gap_ns(enum pattern pattern, const struct rg_limit *limit, unsig
 		return random % 50 == 0 ? (random >> 8) % (400 * DAY_S * NS_PER_S)
 					: (random >> 8) % (each + 1);
 	}
-}
-
-/* --- the sliding window --- */
-
-struct window {
-	uint64_t at_ns[ARRIVALS];
-	bool over[ARRIVALS];
-	unsigned begin, end;
-	unsigned most; /* ever in one period */
-};
-
-/* One more arrival; what was a period ago is no longer in it. */
-static unsigned window_add(struct window *window, uint64_t now_ns, uint64_t period_ns, bool over)
-{
-	while (window->begin < window->end && now_ns - window->at_ns[window->begin] >= period_ns)
-		window->begin++;
-	window->at_ns[window->end] = now_ns;
-	window->over[window->end++] = over;
-	if (window->end - window->begin > window->most)
-		window->most = window->end - window->begin;
-	return window->end - window->begin;
-}
-
-static bool window_has_over(const struct window *window)
-{
-	for (unsigned i = window->begin; i < window->end; i++)
-		if (window->over[i])
-			return true;
-	return false;
 }
 
 static void compare(const struct rg_limit *limit, enum pattern pattern, uint64_t now_ns,
@@ -264,6 +237,17 @@ START_TEST(test_other_tag)
 }
 END_TEST
 
+/* Threads read the clock before they come: a little back in time costs a little, not everything. */
+START_TEST(test_back_in_time)
+{
+	static const struct rg_limit limit = {3, 60};
+	struct rg_limit_step step = rg_limit_event(0, TAG, 100 * NS_PER_S, &limit, false);
+
+	step = rg_limit_event(step.word, TAG, 100 * NS_PER_S - 1000000, &limit, false);
+	ck_assert(!step.over && !step.quiet);
+}
+END_TEST
+
 START_TEST(test_stale)
 {
 	static const struct rg_limit limit = {1000000, DAY_S};
@@ -278,19 +262,6 @@ START_TEST(test_stale)
 	for (uint64_t days = 2; days < 410; days++)
 		ck_assert_msg(rg_limit_is_quiet(word, TAG, then - days * DAY_S * NS_PER_S),
 			      "%d days before", (int)days);
-}
-END_TEST
-
-/* Threads read the clock before they come: a little back in time costs a little, not everything. */
-START_TEST(test_back_in_time)
-{
-	static const struct rg_limit limit = {3, 60};
-	struct rg_limit_step step = rg_limit_event(0, TAG, 100 * NS_PER_S, &limit, false);
-
-	step = rg_limit_event(step.word, TAG, 100 * NS_PER_S - 1000000, &limit, false);
-	ck_assert(!step.over);
-	ck_assert(!step.quiet);
-	ck_assert(!rg_limit_event(step.word, TAG, 100 * NS_PER_S, &limit, false).over);
 }
 END_TEST
 
