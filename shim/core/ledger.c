@@ -174,16 +174,17 @@ static uint64_t willingness(const struct place *place, uint64_t id, uint64_t now
  * Two that claim a place for the same client at once: the one with the higher place gives his up;
  * the other waits for that. Where it does not happen the higher claim is made nobody's, so that its
  * owner, stopped between any two instructions, can not publish it; and nobody takes its place while
- * he may still be writing there. True if MINE may be kept.
+ * he may still be writing there. The IMPATIENT, who has given way often enough, does so to a lower
+ * claim as well. True if MINE may be kept.
  */
 static bool claim_stands(struct rg_ledger *ledger, uint32_t first, uint32_t mine, uint64_t id,
-			 uint64_t now_ns)
+			 bool impatient, uint64_t now_ns)
 {
 	for (uint32_t i = first; i < first + RG_WAYS; i++) {
 		for (unsigned tries = 0; i != mine; tries++) {
 			uint64_t other = atomic_load(&ledger->table[i].id);
 
-			if (other == id || (claims_same(other, id) && i < mine))
+			if (other == id || (claims_same(other, id) && i < mine && !impatient))
 				return false;
 			if (!claims_same(other, id) ||
 			    (tries >= CLAIM_TRIES &&
@@ -220,7 +221,8 @@ static bool write_place(struct place *place, const struct rg_key *key, uint64_t 
 }
 
 /* One attempt to give the client a place: the place, or NULL where another was faster. */
-static struct place *settle(struct rg_ledger *ledger, struct rg_key *key, uint64_t now_ns)
+static struct place *settle(struct rg_ledger *ledger, struct rg_key *key, bool impatient,
+			    uint64_t now_ns)
 {
 	uint32_t first = first_place(ledger, key->id), best = first;
 	uint64_t best_id = 0, most_willing = 0, claim = claim_word(key->id, now_ns);
@@ -243,7 +245,7 @@ static struct place *settle(struct rg_ledger *ledger, struct rg_key *key, uint64
 		if (most_willing < UINT64_C(1) << 63)
 			ADD(ledger->evictions_unquiet, 1);
 	}
-	if (!claim_stands(ledger, first, best, key->id, now_ns)) {
+	if (!claim_stands(ledger, first, best, key->id, impatient, now_ns)) {
 		(void)atomic_compare_exchange_strong(&ledger->table[best].id, &claim, 0);
 		return NULL;
 	}
@@ -258,7 +260,7 @@ static struct place *find(struct rg_ledger *ledger, struct rg_key *key, uint64_t
 	struct place *place = search(ledger, key);
 
 	for (unsigned tries = 0; place == NULL && tries < CLAIM_TRIES; tries++) {
-		place = settle(ledger, key, now_ns);
+		place = settle(ledger, key, tries >= CLAIM_TRIES / 2, now_ns);
 		if (place == NULL)
 			place = search(ledger, key);
 	}
@@ -275,6 +277,20 @@ static bool claim_line(struct count *count, uint64_t now_ns)
 	       atomic_compare_exchange_strong(&count->logged_s, &logged_s, now_s);
 }
 
+/*
+ * The time of an event of PLACE: threads read the clock, then wait for each other, and an event is
+ * never earlier than the one entered before it.
+ */
+static uint64_t advance(struct place *place, uint64_t now_ns)
+{
+	uint64_t last_ns = LOAD(place->last_ns);
+
+	while (last_ns < now_ns)
+		if (atomic_compare_exchange_weak(&place->last_ns, &last_ns, now_ns))
+			return now_ns;
+	return last_ns;
+}
+
 struct rg_tally rg_ledger_enter(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 				const struct rg_limit *limit, bool keep_over, uint64_t now_ns)
 {
@@ -286,17 +302,18 @@ struct rg_tally rg_ledger_enter(struct rg_ledger *ledger, struct rg_key *key, en
 
 	if (place == NULL)
 		return tally;
-	STORE(place->last_ns, now_ns);
 	count = &place->counts[event];
 	ADD(count->events, 1);
 	if (limit == NULL) {
+		(void)advance(place, now_ns);
 		tally.count = ADD(count->run, 1) + 1;
 		return tally;
 	}
 	word = LOAD(count->word);
-	do
+	do {
+		now_ns = advance(place, now_ns);
 		step = rg_limit_event(word, tag_of(key->id), now_ns, limit, keep_over);
-	while (!atomic_compare_exchange_weak(&count->word, &word, step.word));
+	} while (!atomic_compare_exchange_weak(&count->word, &word, step.word));
 	if (step.quiet && limit->period_s != 0)
 		STORE(count->run, 0);
 	tally.count = ADD(count->run, 1) + 1;
