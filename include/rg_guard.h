@@ -26,8 +26,13 @@
 extern _Atomic unsigned rg_guard_slow;
 extern struct rg_libssl *rg_guard_library;
 
-/* A part of rg_guard_slow: rg_guard_library is not, or not yet, the one libssl in use. */
-#define RG_GUARD_SLOW_LIBRARY 0x80000000U
+/*
+ * Parts of rg_guard_slow. LIBRARY: rg_guard_library is not, or not yet, the one libssl in use.
+ * BLOCKING, for good: the policy can block, so every new handshake has to be looked at. What is
+ * below both counts the connections that are refused.
+ */
+#define RG_GUARD_SLOW_LIBRARY  0x80000000U
+#define RG_GUARD_SLOW_BLOCKING 0x40000000U
 
 #pragma GCC visibility pop
 
@@ -56,11 +61,23 @@ static inline struct rg_libssl *rg_guard_library_quickly(const struct ssl_st *ss
  * Before a call: the library it is meant for, or NULL where the call must fail (the error is on the
  * queue). MAY_ACCEPT: the call may begin a handshake as a server.
  */
-struct rg_libssl *rg_guard_enter(struct ssl_st *ssl, const void *caller, bool may_accept);
+struct rg_libssl *rg_guard_enter_slowly(struct ssl_st *ssl, const void *caller, bool may_accept);
+
+static inline struct rg_libssl *rg_guard_enter(struct ssl_st *ssl, const void *caller,
+					       bool may_accept)
+{
+	return rg_guard_is_slow() ? rg_guard_enter_slowly(ssl, caller, may_accept)
+				  : rg_guard_library;
+}
 
 /* After a call: did it stand? False where the connection was refused meanwhile (the error is on the
  * queue). */
-bool rg_guard_leave(struct ssl_st *ssl);
+bool rg_guard_leave_slowly(struct ssl_st *ssl);
+
+static inline bool rg_guard_leave(struct ssl_st *ssl)
+{
+	return !rg_guard_is_slow() || rg_guard_leave_slowly(ssl);
+}
 
 /* A context was made with METHOD (NULL: not known): the time to get ready. */
 void rg_guard_context(struct rg_libssl *lib, const struct ssl_method_st *method);

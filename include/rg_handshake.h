@@ -20,6 +20,8 @@
 #define RG_CONTENT_ALERT     21
 #define RG_CONTENT_HANDSHAKE 22
 
+#define RG_ALERT_NO_RENEGOTIATION 100 /* RFC 5246 7.2.2 */
+
 /* What a message meant. At most one at a time. */
 enum rg_sign {
 	RG_SIGN_NONE,
@@ -65,9 +67,8 @@ enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, 
 				  bool pristine);
 
 /*
- * Can a message that begins with the two bytes at MESSAGE mean anything to rg_handshake_message, or
- * to a connection that was refused (the alert that was written last)? A cheap question, asked of
- * every message before anything is looked up.
+ * Can a message that begins with the two bytes at MESSAGE mean anything to rg_handshake_message? A
+ * cheap question, asked of every message before anything is looked up.
  */
 static inline bool rg_handshake_cares(bool written, int content_type, const uint8_t *message)
 {
@@ -78,7 +79,9 @@ static inline bool rg_handshake_cares(bool written, int content_type, const uint
 
 	if (content_type == RG_CONTENT_HANDSHAKE)
 		return message[0] < 32 && (types >> message[0] & 1) != 0;
-	return content_type == RG_CONTENT_ALERT ? written : content_type == RG_CONTENT_SSLV2;
+	if (content_type == RG_CONTENT_ALERT)
+		return written && message[1] == RG_ALERT_NO_RENEGOTIATION;
+	return content_type == RG_CONTENT_SSLV2;
 }
 
 /* "TLSv1.2" for a version number on the wire, or "" for one that has no name. */

@@ -6,13 +6,31 @@
 #ifndef RG_PROCESS_H
 #define RG_PROCESS_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "rg_ledger.h"
 #include "rg_policy.h"
 
-/* The policy. Makes no system call. */
-const struct rg_policy *rg_process_policy(void);
+#pragma GCC visibility push(hidden) /* so that they are reached without a call */
+
+/* NULL until the policy has been read, and until the ledger has been made. */
+extern const struct rg_policy *_Atomic rg_process_policy_read;
+extern struct rg_ledger *_Atomic rg_process_ledger_made;
+
+#pragma GCC visibility pop
+
+/* Read the policy, or wait for the thread that does. Makes no system call. */
+const struct rg_policy *rg_process_start(void);
+
+/* The policy; never NULL. */
+static inline const struct rg_policy *rg_process_policy(void)
+{
+	const struct rg_policy *policy =
+	    atomic_load_explicit(&rg_process_policy_read, memory_order_acquire);
+
+	return __builtin_expect(policy != NULL, 1) ? policy : rg_process_start();
+}
 
 /*
  * Get ready to guard: map the ledger, open the log, tell what was bad in the policy. Called when a
@@ -22,7 +40,10 @@ const struct rg_policy *rg_process_policy(void);
 void rg_process_prepare(void);
 
 /* The ledger; never NULL after rg_process_prepare. */
-struct rg_ledger *rg_process_ledger(void);
+static inline struct rg_ledger *rg_process_ledger(void)
+{
+	return atomic_load_explicit(&rg_process_ledger_made, memory_order_acquire);
+}
 
 /* Monotonic time in nanoseconds, a suspended machine's included. */
 uint64_t rg_process_now_ns(void);

@@ -74,6 +74,8 @@ static int read_extensions(struct rg_client_hello *hello, struct span list, stru
 
 		if (take_number(&list, 2, &type) != 0 || take_vector(&list, 2, &body) != 0)
 			return -1;
+		if (type < EXT_SESSION_TICKET) /* most of them: three comparisons less for each */
+			continue;
 		if (type == EXT_SESSION_TICKET)
 			seen->ticket = body.left != 0;
 		else if (type == EXT_PRE_SHARED_KEY)

@@ -24,7 +24,10 @@ enum {
 #define EXT_PRE_SHARED_KEY     41
 #define EXT_SUPPORTED_VERSIONS 43
 #define ALERT_WARNING	       1
-#define ALERT_NO_RENEGOTIATION 100
+
+/* What needs registers is kept apart from what runs for every message, which then has none to save.
+ */
+#define NOINLINE __attribute__((noinline))
 
 /* The random of a ServerHello that is a HelloRetryRequest (RFC 8446 4.1.3). */
 static const uint8_t retry_random[RANDOM_BYTES] = {
@@ -61,7 +64,7 @@ static bool find_extension(const uint8_t *at, size_t bytes, unsigned type, const
 }
 
 /* The extensions of a ServerHello whose fixed part is FIXED bytes: the version, and whether a PSK
- * was accepted. */
+ * was accepted in TLS 1.3. */
 static bool read_server_extensions(struct rg_handshake *handshake, const uint8_t *body,
 				   size_t bytes, size_t fixed)
 {
@@ -75,7 +78,8 @@ static bool read_server_extensions(struct rg_handshake *handshake, const uint8_t
 	if (find_extension(body, bytes, EXT_SUPPORTED_VERSIONS, &extension, &extension_bytes) &&
 	    extension_bytes == 2)
 		handshake->negotiated = (uint16_t)number16(extension);
-	return find_extension(body, bytes, EXT_PRE_SHARED_KEY, &extension, &extension_bytes);
+	return handshake->negotiated == VERSION_TLS13 &&
+	       find_extension(body, bytes, EXT_PRE_SHARED_KEY, &extension, &extension_bytes);
 }
 
 static enum rg_sign answered(struct rg_handshake *handshake, bool resumed)
@@ -92,7 +96,8 @@ static enum rg_sign answered(struct rg_handshake *handshake, bool resumed)
  * an echo of the session id is the resumption (RFC 5246 7.4.1.3, RFC 5077 3.4); without an echo the
  * messages that follow tell.
  */
-static enum rg_sign server_hello(struct rg_handshake *handshake, const uint8_t *body, size_t bytes)
+static NOINLINE enum rg_sign server_hello(struct rg_handshake *handshake, const uint8_t *body,
+					  size_t bytes)
 {
 	const struct rg_client_hello *hello = &handshake->hello;
 	const uint8_t *id = body + 2 + RANDOM_BYTES + 1;
@@ -117,8 +122,8 @@ static enum rg_sign server_hello(struct rg_handshake *handshake, const uint8_t *
 	return RG_SIGN_NONE;
 }
 
-static enum rg_sign client_hello(struct rg_handshake *handshake, const uint8_t *body, size_t bytes,
-				 bool dtls)
+static NOINLINE enum rg_sign client_hello(struct rg_handshake *handshake, const uint8_t *body,
+					  size_t bytes, bool dtls)
 {
 	enum rg_sign sign = RG_SIGN_CLIENT_HELLO;
 
@@ -231,14 +236,32 @@ static void trust(struct rg_handshake *handshake, bool pristine)
 }
 
 /* It can not offer to resume anything: libssl never has from such a hello. */
-static enum rg_sign sslv2_client_hello(struct rg_handshake *handshake, const uint8_t *message,
-				       size_t bytes)
+static NOINLINE enum rg_sign sslv2_message(struct rg_handshake *handshake, bool written,
+					   const uint8_t *message, size_t bytes, bool pristine)
 {
-	enum rg_sign sign = client_hello(handshake, NULL, 0, false);
+	enum rg_sign sign;
 
+	if (written || bytes == 0 || message[0] != CLIENT_HELLO)
+		return RG_SIGN_NONE;
+	trust(handshake, pristine);
+	sign = client_hello(handshake, NULL, 0, false);
 	if (bytes >= 3)
 		handshake->hello.legacy_version = (uint16_t)number16(message + 1);
 	return sign;
+}
+
+static NOINLINE enum rg_sign alert(struct rg_handshake *handshake, bool written,
+				   const uint8_t *message, size_t bytes)
+{
+	/* The answer to the hello we have seen, or to one that libssl kept to itself (1.0.x,
+	 * 1.1.0). */
+	bool known = handshake->unanswered;
+
+	if (!written || bytes < 2 || message[0] != ALERT_WARNING ||
+	    message[1] != RG_ALERT_NO_RENEGOTIATION)
+		return RG_SIGN_NONE;
+	handshake->unanswered = false;
+	return known ? RG_SIGN_NONE : RG_SIGN_REFUSED;
 }
 
 enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, int version,
@@ -248,29 +271,17 @@ enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, 
 	bool dtls = version >> 8 == DTLS_MAJOR;
 	size_t header = dtls ? DTLS_HEADER_BYTES : HEADER_BYTES;
 
-	if (content_type == RG_CONTENT_ALERT) {
-		if (!written || bytes < 2 || message[0] != ALERT_WARNING ||
-		    message[1] != ALERT_NO_RENEGOTIATION)
-			return RG_SIGN_NONE;
-		/* The answer to the hello we have seen, or to one that libssl kept to itself
-		 * (1.0.x, 1.1.0). */
-		bool known = handshake->unanswered;
-
-		handshake->unanswered = false;
-		return known ? RG_SIGN_NONE : RG_SIGN_REFUSED;
-	}
-	if (content_type == RG_CONTENT_SSLV2 && !written && bytes != 0 &&
-	    message[0] == CLIENT_HELLO) {
-		trust(handshake, pristine);
-		return sslv2_client_hello(handshake, message, bytes);
-	}
+	if (content_type == RG_CONTENT_ALERT)
+		return alert(handshake, written, message, bytes);
+	if (content_type == RG_CONTENT_SSLV2)
+		return sslv2_message(handshake, written, message, bytes, pristine);
 	if (content_type != RG_CONTENT_HANDSHAKE || bytes < header)
 		return RG_SIGN_NONE;
-	if (!written && message[0] == CLIENT_HELLO)
+	if (written)
+		return written_message(handshake, message[0], message + header, bytes - header);
+	if (message[0] == CLIENT_HELLO)
 		trust(handshake, pristine);
-	return written
-		   ? written_message(handshake, message[0], message + header, bytes - header)
-		   : read_message(handshake, message[0], message + header, bytes - header, dtls);
+	return read_message(handshake, message[0], message + header, bytes - header, dtls);
 }
 
 const char *rg_version_name(unsigned version)

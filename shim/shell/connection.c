@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "registry.h"
 #include "rg_guard.h"
 #include "rg_ledger.h"
 #include "rg_peer.h"
@@ -94,18 +95,23 @@ static void act(struct rg_connection *connection, struct ssl_st *ssl, enum rg_ev
 
 /* --- the account --- */
 
-static void identify(struct rg_connection *connection, struct ssl_st *ssl)
+static __attribute__((noinline)) void find_out_client(struct rg_connection *connection,
+						      struct ssl_st *ssl)
 {
 	const struct rg_policy *policy = rg_process_policy();
 	struct rg_client client;
 
-	if (connection->identified)
-		return;
 	connection->peer = rg_peer(connection->lib, ssl, &connection->port);
 	client = rg_policy_client(policy, &connection->peer);
 	connection->key = rg_ledger_key(rg_process_ledger(), &client);
 	connection->exempt = rg_policy_exempts(policy, &connection->peer);
 	connection->identified = true;
+}
+
+static inline void identify(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	if (!connection->identified)
+		find_out_client(connection, ssl);
 }
 
 /* The version's name for the log: what was agreed upon, or what kind of session is offered. */
@@ -214,10 +220,17 @@ static bool refuse_blocked(struct rg_connection *connection, struct ssl_st *ssl)
 	return true;
 }
 
+/* Without a rule that blocks nobody has to be looked for: the usual case. */
+static bool policy_blocks(void)
+{
+	return (atomic_load_explicit(&rg_guard_slow, memory_order_relaxed) &
+		RG_GUARD_SLOW_BLOCKING) != 0;
+}
+
 static void on_client_hello(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	connection->handshake_entered = connection->resumption_entered = false;
-	if (!connection->admitted && refuse_blocked(connection, ssl))
+	if (!connection->admitted && policy_blocks() && refuse_blocked(connection, ssl))
 		return;
 	switch (connection->handshake.hello.offer) {
 	case RG_OFFER_NONE:
@@ -267,11 +280,8 @@ static bool is_guarded_side(const struct rg_connection *connection)
 								     : RG_ROLE_SERVER)) != 0;
 }
 
-static void on_sign(struct rg_connection *connection, struct ssl_st *ssl, enum rg_sign sign)
+static void carry_out(struct rg_connection *connection, struct ssl_st *ssl, enum rg_sign sign)
 {
-	if (sign == RG_SIGN_NONE || !is_guarded_side(connection))
-		return;
-	identify(connection, ssl);
 	switch (sign) {
 	case RG_SIGN_CLIENT_HELLO:
 		on_client_hello(connection, ssl);
@@ -293,33 +303,60 @@ static void on_sign(struct rg_connection *connection, struct ssl_st *ssl, enum r
 	}
 }
 
-/* Is this a ClientHello that was read? Only then is it worth asking libssl whether it is the first.
- */
 static bool is_client_hello(bool written, int content_type, const uint8_t *message, size_t bytes)
 {
 	return !written && bytes != 0 && message[0] == CLIENT_HELLO_TYPE &&
 	       (content_type == RG_CONTENT_HANDSHAKE || content_type == RG_CONTENT_SSLV2);
 }
 
-void rg_connection_message(struct rg_connection *connection, struct ssl_st *ssl, bool written,
-			   int version, int content_type, const uint8_t *message, size_t bytes)
+/* Two or three times in a handshake. */
+static __attribute__((noinline)) void on_sign(struct rg_connection *connection, struct ssl_st *ssl,
+					      enum rg_sign sign)
 {
-	const struct rg_libssl *lib = connection->lib;
 	int saved = errno;
+
+	if (is_guarded_side(connection)) {
+		identify(connection, ssl);
+		carry_out(connection, ssl, sign);
+	}
+	errno = saved;
+}
+
+/* A ClientHello that was read: only then is it worth asking libssl whether it is the first. */
+static __attribute__((noinline)) enum rg_sign client_hello(struct rg_connection *connection,
+							   struct ssl_st *ssl, int version,
+							   int content_type, const uint8_t *message,
+							   size_t bytes)
+{
 	/* A program that began anew with SSL_set_accept_state left libssl's own memory of the last
 	 * handshake in place. */
-	bool pristine = is_client_hello(written, content_type, message, bytes) &&
-			(connection->restarted || is_pristine(lib, ssl));
-	enum rg_sign sign = rg_handshake_message(&connection->handshake, written, version,
-						 content_type, message, bytes, pristine);
+	bool pristine = connection->restarted || is_pristine(connection->lib, ssl);
 
+	return rg_handshake_message(&connection->handshake, false, version, content_type, message,
+				    bytes, pristine);
+}
+
+void rg_connection_message(bool written, int version, int content_type, const uint8_t *message,
+			   size_t bytes, struct ssl_st *ssl)
+{
+	struct rg_connection *connection = rg_registry_get(ssl);
+	enum rg_sign sign;
+
+	if (connection == NULL)
+		return;
+	connection->begun = true;
+	if (is_client_hello(written, content_type, message, bytes))
+		sign = client_hello(connection, ssl, version, content_type, message, bytes);
+	else
+		sign = rg_handshake_message(&connection->handshake, written, version, content_type,
+					    message, bytes, false);
 	if (sign == RG_SIGN_FINISHED)
 		connection->restarted = false;
-	on_sign(connection, ssl, sign);
+	if (sign != RG_SIGN_NONE)
+		on_sign(connection, ssl, sign);
 	/* The alert is out: nothing more is to be written. */
 	if (connection->refused && written && content_type == RG_CONTENT_ALERT)
-		lib->SSL_set_shutdown(ssl, SHUTDOWN_SENT | SHUTDOWN_RECEIVED);
-	errno = saved;
+		connection->lib->SSL_set_shutdown(ssl, SHUTDOWN_SENT | SHUTDOWN_RECEIVED);
 }
 
 /* --- what the hooks ask for --- */
@@ -334,9 +371,11 @@ void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl)
 	 * Without a descriptor on the SSL the client is not known before its bytes are: then it is
 	 * refused at its ClientHello.
 	 */
-	if (!connection->admitted && !connection->refused && !handshake->running &&
-	    !handshake->established && (rg_process_policy()->role & RG_ROLE_SERVER) != 0 &&
+	if (policy_blocks() && !connection->admitted && !connection->refused &&
+	    !handshake->running && !handshake->established &&
+	    (rg_process_policy()->role & RG_ROLE_SERVER) != 0 &&
 	    (lib->SSL_is_server == NULL || lib->SSL_is_server(ssl)) && lib->SSL_get_rfd(ssl) >= 0) {
+		connection->begun = true;
 		identify(connection, ssl);
 		(void)refuse_blocked(connection, ssl);
 	}

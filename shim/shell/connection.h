@@ -13,7 +13,7 @@
 #include "rg_ledger.h"
 #include "rg_libssl.h"
 
-/* One connection: in the ex_data of its SSL, from SSL_new to SSL_free. */
+/* One connection: in the registry under its SSL, from SSL_new to SSL_free. */
 struct rg_connection {
 	const struct rg_libssl *lib;
 	rg_msg_callback *program_callback; /* what the program set, on the SSL or on its context;
@@ -22,6 +22,8 @@ struct rg_connection {
 	struct rg_key key; /* valid where `identified` */
 	struct rg_client peer;
 	uint16_t port;
+	bool begun; /* what is below, and the handshake, may have changed since it was made or reset
+		     */
 	bool identified;
 	bool exempt;
 	bool restarted; /* begun anew after a handshake: the next ClientHello is a first one */
@@ -30,13 +32,13 @@ struct rg_connection {
 	bool resumption_entered;
 	bool refused;	       /* dead */
 	bool options_changed;  /* by a refusal: to be taken back if the object is used again */
-	bool unlimited;	       /* the refusal's rule has no limit: which code to raise */
 	uint8_t refused_event; /* enum rg_event */
 };
 
-/* A message, as libssl's callback was given it, before libssl acts on it. */
-void rg_connection_message(struct rg_connection *connection, struct ssl_st *ssl, bool written,
-			   int version, int content_type, const uint8_t *message, size_t bytes);
+/* A message on SSL, as libssl's callback was given it, before libssl acts on it. The arguments are
+ * the callback's, so that it can jump here; nothing happens where SSL is not in the registry. */
+void rg_connection_message(bool written, int version, int content_type, const uint8_t *message,
+			   size_t bytes, struct ssl_st *ssl);
 
 /* The program is about to drive a new handshake: refuse it here and now if its client is blocked.
  */

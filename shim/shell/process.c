@@ -36,8 +36,10 @@ extern char **environ;
 static struct rg_policy policy; /* immutable once `started` is DONE */
 static struct complaint complaints[COMPLAINTS_MAX];
 static size_t complaint_count;
-static struct rg_ledger *ledger; /* immutable once `prepared` is DONE */
 static _Atomic int started, prepared;
+
+const struct rg_policy *_Atomic rg_process_policy_read; /* written once: &policy */
+struct rg_ledger *_Atomic rg_process_ledger_made;	/* written once */
 
 /* The ledger of a process that can not map one: too small to be fair, large enough to keep the
  * log's rate. */
@@ -85,11 +87,12 @@ static void tell_complaints(void)
 	}
 }
 
-const struct rg_policy *rg_process_policy(void)
+const struct rg_policy *rg_process_start(void)
 {
 	if (begin(&started)) {
 		(void)rg_policy_read(&policy, environ, program_invocation_short_name,
 				     keep_complaint, NULL);
+		atomic_store_explicit(&rg_process_policy_read, &policy, memory_order_release);
 		atomic_store_explicit(&started, DONE, memory_order_release);
 	}
 	return &policy;
@@ -140,7 +143,8 @@ static void make_ledger(void)
 		clients = RG_CLIENTS_MIN;
 	}
 	draw_seed(seed);
-	ledger = rg_ledger_make(memory, clients, seed);
+	atomic_store_explicit(&rg_process_ledger_made, rg_ledger_make(memory, clients, seed),
+			      memory_order_release);
 }
 
 void rg_process_prepare(void)
@@ -156,11 +160,6 @@ void rg_process_prepare(void)
 		atomic_store_explicit(&prepared, DONE, memory_order_release);
 	}
 	errno = saved;
-}
-
-struct rg_ledger *rg_process_ledger(void)
-{
-	return ledger;
 }
 
 uint64_t rg_process_now_ns(void)

@@ -16,16 +16,23 @@
 struct ring {
 	int fds[RG_READS_KEPT]; /* descriptor plus one; 0: none */
 	unsigned newest;
+	int last; /* as fds[newest], without looking for it */
 };
 
 static _Thread_local struct ring ring __attribute__((tls_model("initial-exec")));
 
-static ssize_t note(int fd, ssize_t got)
+static __attribute__((noinline)) void remember(int fd)
 {
-	if (got > 0 && ring.fds[ring.newest] != fd + 1) {
-		ring.newest = (ring.newest + 1) % RG_READS_KEPT;
-		ring.fds[ring.newest] = fd + 1;
-	}
+	ring.newest = (ring.newest + 1) % RG_READS_KEPT;
+	ring.fds[ring.newest] = fd + 1;
+	ring.last = fd + 1;
+}
+
+/* Most reads are of the descriptor that was read last: two comparisons. */
+static inline ssize_t note(int fd, ssize_t got)
+{
+	if (got > 0 && __builtin_expect(ring.last != fd + 1, 0))
+		remember(fd);
 	return got;
 }
 
@@ -39,20 +46,27 @@ int rg_reads_recent(unsigned back)
  * allocator may read while it starts: such a read, from inside the lookup, gets the system call
  * itself. ERRNO stays as it was.
  */
-static void *next(_Atomic(void *) *cache, const char *name)
+static __attribute__((noinline, cold)) void *look_up(_Atomic(void *) *cache, const char *name)
 {
 	static _Thread_local bool looking_up __attribute__((tls_model("initial-exec")));
-	void *found = atomic_load_explicit(cache, memory_order_relaxed);
+	void *found;
 	int saved = errno;
 
-	if (found != NULL || looking_up)
-		return found;
+	if (looking_up)
+		return NULL;
 	looking_up = true;
 	found = dlsym(RTLD_NEXT, name);
 	looking_up = false;
 	atomic_store_explicit(cache, found, memory_order_relaxed);
 	errno = saved;
 	return found;
+}
+
+static inline void *next(_Atomic(void *) *cache, const char *name)
+{
+	void *found = atomic_load_explicit(cache, memory_order_relaxed);
+
+	return __builtin_expect(found != NULL, 1) ? found : look_up(cache, name);
 }
 
 #define NEXT(type, name, function)                                                                 \

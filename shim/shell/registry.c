@@ -1,32 +1,28 @@
 #include "registry.h"
 
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define WAYS	    8
-#define FIRST_BITS  6 /* 64 buckets, 512 places */
 #define GROWTH_BITS 3
-#define BUSY	    ((uintptr_t)1) /* a place that is being filled; no key, for keys are aligned */
+#define BUSY	    ((uintptr_t)1) /* a place that is being taken; no key, for keys are aligned */
 
-struct bucket {
-	_Atomic uintptr_t keys[WAYS];
-	void *values[WAYS];
-};
+#define SPARES 4
 
 struct level {
-	struct bucket *buckets;
+	struct rg_bucket *buckets;
 	unsigned bits;
 	struct level *_Atomic next;
 };
 
-static struct bucket first_buckets[1 << FIRST_BITS];
-static struct level first = {first_buckets, FIRST_BITS, NULL};
+_Alignas(sizeof(struct rg_bucket)) struct rg_bucket rg_registry_first[1 << RG_REGISTRY_BITS];
+static struct level first = {rg_registry_first, RG_REGISTRY_BITS, NULL};
 
-static struct bucket *bucket_of(const struct level *level, uintptr_t key)
+static void *_Atomic spares[SPARES]; /* released states, or NULL; whoever swaps one out owns it */
+
+static struct rg_place *bucket_of(const struct level *level, const void *key)
 {
-	return &level->buckets[(uint64_t)key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - level->bits)];
+	return level->buckets[rg_registry_hash(key, level->bits)].ways;
 }
 
 static struct level *grown(struct level *level)
@@ -47,57 +43,81 @@ static struct level *grown(struct level *level)
 	return next; /* another thread's, or NULL */
 }
 
-bool rg_registry_put(const void *key, void *value)
+static void *zeroed(size_t bytes)
 {
-	for (struct level *level = &first; level != NULL; level = grown(level)) {
-		struct bucket *bucket = bucket_of(level, (uintptr_t)key);
+	for (unsigned i = 0; i < SPARES; i++) {
+		void *state = atomic_load_explicit(&spares[i], memory_order_relaxed);
 
-		for (unsigned i = 0; i < WAYS; i++) {
-			uintptr_t free_place = 0;
-
-			if (!atomic_compare_exchange_strong(&bucket->keys[i], &free_place, BUSY))
-				continue;
-			bucket->values[i] = value;
-			atomic_store_explicit(&bucket->keys[i], (uintptr_t)key,
-					      memory_order_release);
-			return true;
-		}
+		if (state != NULL && (state = atomic_exchange(&spares[i], NULL)) != NULL)
+			return memset(state, 0, bytes);
 	}
-	return false;
+	return calloc(1, bytes);
 }
 
-/* Where KEY is: its bucket, and its place there in *WAY; NULL where it is not. */
-static struct bucket *find(const void *key, unsigned *way)
+static void give_back(void *state)
 {
-	for (struct level *level = &first; level != NULL;
-	     level = atomic_load_explicit(&level->next, memory_order_acquire)) {
-		struct bucket *bucket = bucket_of(level, (uintptr_t)key);
+	for (unsigned i = 0; i < SPARES; i++) {
+		void *none = NULL;
 
-		for (*way = 0; *way < WAYS; ++*way)
-			if (atomic_load_explicit(&bucket->keys[*way], memory_order_acquire) ==
-			    (uintptr_t)key)
-				return bucket;
+		if (atomic_load_explicit(&spares[i], memory_order_relaxed) == NULL &&
+		    atomic_compare_exchange_strong(&spares[i], &none, state))
+			return;
+	}
+	free(state);
+}
+
+/* Make the state of PLACE, which is BUSY and so ours alone, and let KEY have it. */
+static void *settle(struct rg_place *place, const void *key, size_t bytes)
+{
+	void *state = zeroed(bytes);
+
+	place->state = state;
+	atomic_store_explicit(&place->key, state != NULL ? (uintptr_t)key : 0,
+			      memory_order_release);
+	return state;
+}
+
+void *rg_registry_take(const void *key, size_t bytes)
+{
+	for (struct level *level = &first; level != NULL; level = grown(level)) {
+		struct rg_place *place = bucket_of(level, key);
+
+		for (unsigned i = 0; i < RG_REGISTRY_WAYS; i++, place++) {
+			uintptr_t free_place = 0;
+
+			if (atomic_load_explicit(&place->key, memory_order_relaxed) == 0 &&
+			    atomic_compare_exchange_strong(&place->key, &free_place, BUSY))
+				return settle(place, key, bytes);
+		}
 	}
 	return NULL;
 }
 
-void *rg_registry_get(const void *key)
+static inline struct rg_place *search_bucket(struct rg_place *place, const void *key)
 {
-	unsigned way;
-	const struct bucket *bucket = find(key, &way);
-
-	return bucket != NULL ? bucket->values[way] : NULL;
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < RG_REGISTRY_WAYS; i++)
+		if (atomic_load_explicit(&place[i].key, memory_order_acquire) == (uintptr_t)key)
+			return &place[i];
+	return NULL;
 }
 
-void *rg_registry_take(const void *key)
+struct rg_place *rg_registry_search(const void *key)
 {
-	unsigned way;
-	struct bucket *bucket = find(key, &way);
-	void *value;
+	size_t bucket = rg_registry_hash(key, RG_REGISTRY_BITS);
+	struct rg_place *place = search_bucket(rg_registry_first[bucket].ways, key);
+	const struct level *level = &first;
 
-	if (bucket == NULL)
-		return NULL;
-	value = bucket->values[way];
-	atomic_store_explicit(&bucket->keys[way], 0, memory_order_release);
-	return value;
+	while (place == NULL &&
+	       (level = atomic_load_explicit(&level->next, memory_order_acquire)) != NULL)
+		place = search_bucket(bucket_of(level, key), key);
+	return place;
+}
+
+void rg_registry_release(struct rg_place *place)
+{
+	void *state = place->state;
+
+	atomic_store_explicit(&place->key, 0, memory_order_release);
+	give_back(state);
 }

@@ -20,24 +20,27 @@ static struct rg_ledger *ledger;
 static struct rg_key child_key;
 static uint64_t child_now_ns;
 
-/* A full ledger of eight places, all quiet, the last place heard of longest ago: each newcomer
- * finds the next lower one. */
-static void fill_ledger(void)
+/*
+ * A full ledger of eight places, all quiet. The order in which they make room decides who of two
+ * newcomers has the lower place: the one who came first (UPWARDS) or the other.
+ */
+static void fill_ledger(bool upwards)
 {
 	for (uint32_t place = 0; place < 8; place++) {
 		struct rg_key key = key_number(ledger, place);
+		uint64_t age_s = 10 * (upwards ? 10 - place : place + 2);
 
 		(void)rg_ledger_enter(ledger, &key, RG_RESUMPTION, NULL, false,
-				      NOW_NS - (place + 2) * 10 * NS_PER_S);
+				      NOW_NS - age_s * NS_PER_S);
 	}
 	child_key = key_number(ledger, CLIENT);
 	child_now_ns = NOW_NS;
 }
 
-static void fresh_ledger(void)
+static void fresh_ledger(bool upwards)
 {
 	ledger = ledger_for(8);
-	fill_ledger();
+	fill_ledger(upwards);
 }
 
 static void discard_ledger(void)
@@ -96,12 +99,12 @@ static void end_child(pid_t pid, bool killed)
 }
 
 /* After how many instructions the child is through; 0 where ptrace is not to be had. */
-static unsigned whole(void)
+static unsigned whole(bool upwards)
 {
 	pid_t pid;
 	unsigned steps;
 
-	fresh_ledger();
+	fresh_ledger(upwards);
 	pid = start_child();
 	if (pid < 0) {
 		fprintf(stderr, "# ptrace is not allowed here: nothing was stepped through\n");
@@ -133,27 +136,31 @@ static unsigned allowed_of(uint32_t client, unsigned events, uint64_t now_ns)
 
 /*
  * The child stands still for as long as its twin takes to enter the same client, then goes on: one
- * place, and from then on one account.
+ * place, with both events on it.
  */
 START_TEST(test_stopped_twin)
 {
-	unsigned steps = whole();
+	unsigned steps = whole(_i);
 
 	for (unsigned stop = 0; stop < steps; stop += stride(steps)) {
-		pid_t pid;
+		struct rg_account account = {.first_ns = 0};
 		unsigned places;
+		pid_t pid;
 
-		fresh_ledger();
+		fresh_ledger(_i);
 		pid = start_child();
 		(void)step(pid, stop);
 		(void)allowed_of(CLIENT, 1, NOW_NS);
 		end_child(pid, false);
-		places = places_of(ledger, client_number(CLIENT), NULL);
+		places = places_of(ledger, client_number(CLIENT), &account);
 		UNIT_MUST(places == 1,
 			  "stopped after %u of %u instructions: the client has %u places", stop,
 			  steps, places);
-		UNIT_MUST(allowed_of(CLIENT, 10, NOW_NS) <= two.count,
-			  "stopped after %u instructions", stop);
+		UNIT_MUST(account.events[RG_RESUMPTION] == 2,
+			  "stopped after %u of %u instructions: %u of 2 events are on the account",
+			  stop, steps, account.events[RG_RESUMPTION]);
+		UNIT_MUST(allowed_of(CLIENT, 10, NOW_NS) == 0, "stopped after %u instructions",
+			  stop);
 		discard_ledger();
 	}
 }
@@ -165,12 +172,12 @@ END_TEST
  */
 START_TEST(test_clocks_apart)
 {
-	unsigned steps = whole();
+	unsigned steps = whole(_i);
 
 	for (unsigned stop = 0; stop < steps; stop += stride(steps)) {
 		pid_t pid;
 
-		fresh_ledger();
+		fresh_ledger(_i);
 		child_now_ns = NOW_NS + 150 * 1000000;
 		pid = start_child();
 		(void)step(pid, stop);
@@ -191,7 +198,7 @@ END_TEST
  */
 START_TEST(test_killed_anywhere)
 {
-	unsigned steps = whole();
+	unsigned steps = whole(_i);
 
 	for (unsigned stop = 0; stop < steps; stop += stride(steps)) {
 		uint64_t later_ns = NOW_NS + 3600 * NS_PER_S;
@@ -199,7 +206,7 @@ START_TEST(test_killed_anywhere)
 
 		pid_t pid;
 
-		fresh_ledger();
+		fresh_ledger(_i);
 		pid = start_child();
 		(void)step(pid, stop);
 		end_child(pid, true);
@@ -223,8 +230,8 @@ int main(void)
 {
 	Suite *suite = suite_create("ledger_steps");
 
-	UNIT_ADD(suite, test_stopped_twin);
-	UNIT_ADD(suite, test_clocks_apart);
-	UNIT_ADD(suite, test_killed_anywhere);
+	unit_add(suite, "test_stopped_twin", test_stopped_twin, 0, 2);
+	unit_add(suite, "test_clocks_apart", test_clocks_apart, 0, 2);
+	unit_add(suite, "test_killed_anywhere", test_killed_anywhere, 0, 2);
 	return unit_run(suite);
 }
