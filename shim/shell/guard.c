@@ -61,6 +61,7 @@ static void on_free(void *parent, void *data, struct crypto_ex_data_st *ad, int 
 	if (connection == NULL)
 		return;
 	rg_connection_end(connection);
+	rg_libssl_forget(&connection->refusal);
 	free(connection);
 	errno = saved;
 }
@@ -119,7 +120,7 @@ void rg_guard_restart(struct ssl_st *ssl)
 		return;
 	rg_connection_end(connection);
 	if (connection->options_changed)
-		rg_libssl_unrefuse(connection->lib, ssl);
+		rg_libssl_unrefuse(connection->lib, ssl, &connection->refusal);
 	connection->restarted |= connection->handshake.established;
 	rg_handshake_reset(&connection->handshake);
 	connection->options_changed = connection->identified = connection->admitted = false;
