@@ -298,6 +298,7 @@ __attribute__((visibility("default"))) int tlsserver_main(int argc, char **argv)
 	listener = net_listen(opt.host, &opt.port);
 	printf("port=%d\n", opt.port);
 	run(listener);
+	close(listener);
 	return 0;
 }
 
