@@ -6,7 +6,6 @@
 #include "rg_libssl.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,9 +110,12 @@ static char *cipher_names(const struct rg_libssl *lib, const struct ssl_st *ssl)
 	names = end = malloc(bytes);
 	if (names == NULL)
 		return NULL;
-	for (int i = 0; (name = lib->SSL_get_cipher_list(ssl, i)) != NULL; i++)
-		end += sprintf(end, i == 0 ? "%s" : ":%s", name);
 	*end = '\0';
+	for (int i = 0; (name = lib->SSL_get_cipher_list(ssl, i)) != NULL; i++) {
+		if (i != 0)
+			*end++ = ':';
+		end = stpcpy(end, name);
+	}
 	return names;
 }
 
