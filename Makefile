@@ -22,6 +22,12 @@ CORE := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/core/*.c))
 SHELL_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/shell/*.c))
 CTL := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/ctl/*.c))
 SHIM := $(BUILD)/libreneguard.so
+
+# One library for new and old systems (shim/shell/glibc_floor.h): libdl stays needed, since dlsym is in it before
+# glibc 2.34. A libc that has no libdl.so.2 is linked as it likes.
+LIBDL := $(shell test -e "$$($(CC) -print-file-name=libdl.so.2)" && echo -Wl,--push-state,--no-as-needed -l:libdl.so.2 -Wl,--pop-state || echo -ldl)
+FLOOR := $(if $(SANITIZE),,-include shim/shell/glibc_floor.h)
+$(SHELL_OBJS): override CPPFLAGS += $(FLOOR)
 INSPECTOR := $(BUILD)/reneguardctl
 
 .DELETE_ON_ERROR:
@@ -30,7 +36,7 @@ INSPECTOR := $(BUILD)/reneguardctl
 all: $(SHIM) $(INSPECTOR) ## build the shim and the inspector
 
 # Flags are an input like any source: another SANITIZE, CC or CFLAGS rebuilds.
-FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
+FLAGS := $(CC) $(CPPFLAGS) $(FLOOR) $(CFLAGS) $(LDFLAGS) $(LIBDL)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS))' > $@
@@ -42,7 +48,8 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 
 $(SHIM): $(CORE) $(SHELL_OBJS) shim/shell/exports.map
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libreneguard.so -Wl,--version-script=shim/shell/exports.map \
-		$(if $(SANITIZE),,-Wl,-z,defs) -Wl,-z,now -Wl,-z,relro -o $@ $(CORE) $(SHELL_OBJS) -ldl
+		$(if $(SANITIZE),,-Wl,-z,defs) -Wl,-z,now -Wl,-z,relro -o $@ $(CORE) $(SHELL_OBJS) \
+		$(if $(SANITIZE),-ldl,$(LIBDL))
 
 $(INSPECTOR): $(CTL) $(CORE)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
@@ -59,14 +66,18 @@ export RG_SANITIZER_RUNTIME = $(strip $(if $(SANITIZE),$(SAN_RUNTIME)))
 export ASAN_OPTIONS ?= detect_leaks=0
 export TSAN_OPTIONS ?= halt_on_error=1
 
+# Real libssl builds of other systems (scripts/libssl-builds.sh); all builds of ours share them.
+export RG_LIBSSL_BUILDS ?= $(CURDIR)/build/libssl
+
 check: all tests-build ## every test that needs no root and no daemon package (what is installed is used, the rest skipped)
 	tests/run $(BUILD) $(UNIT_TESTS) $(HOOK_TESTS) $(E2E_TESTS)
 
 check-daemons: all tests-build ## the end-to-end tests against real daemons
 	tests/run $(BUILD) $(DAEMON_TESTS)
 
-check-libssl: all tests-build ## the hook tests on every libssl build within reach
-	tests/run $(BUILD) $(LIBSSL_TESTS)
+check-libssl: all tests-build ## the contract on every libssl build within reach (1.0.1f to 3.5), as a table
+	@rm -f $(BUILD)/libssl-versions.md
+	@tests/run $(BUILD) $(LIBSSL_TESTS); status=$$?; cat $(BUILD)/libssl-versions.md 2>/dev/null; exit $$status
 
 check-all: all tests-build ## everything there is
 	tests/run $(BUILD) $(UNIT_TESTS) $(HOOK_TESTS) $(E2E_TESTS) $(DAEMON_TESTS) $(LIBSSL_TESTS)
@@ -80,8 +91,9 @@ bench: all tests-build ## what the shim costs, each figure beside the run withou
 deps: ## install what the build, the demo and `make check` need
 	scripts/deps.sh base
 
-deps-all: ## also the daemons and tools of check-all, bench, fuzz and lint (throw-away machines)
+deps-all: ## also the daemons, old libssl builds and tools of check-all, bench, fuzz and lint (throw-away machines)
 	scripts/deps.sh all
+	-scripts/libssl-builds.sh $(RG_LIBSSL_BUILDS) all
 
 lint: ## formatting, compiler warnings as errors, static analysis, shellcheck
 	scripts/lint.sh

@@ -77,6 +77,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 #define RG_LIBSSL_CALLED_OPTIONAL(X)                                                               \
 	X(const struct ssl_method_st *, TLS_client_method, (void))                                 \
 	X(int, SSL_is_server, (struct ssl_st *))                                                   \
+	X(const char *, SSL_get_cipher_list, (const struct ssl_st *, int))                         \
 	X(int, SSL_is_quic, (const struct ssl_st *))                                               \
 	X(long, BIO_ctrl, (struct bio_st *, int, long, void *))                                    \
 	X(void, BIO_set_callback, (struct bio_st *, void *))                                       \
@@ -138,17 +139,30 @@ int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_free *release);
 /* Can the server side of SSL negotiate TLS 1.3? */
 bool rg_libssl_speaks_tls13(const struct rg_libssl *lib, struct ssl_st *ssl);
 
+/* What a refusal changed on an SSL, for a program that uses the object again. All zero: nothing. */
+struct rg_refusal {
+	uint32_t options; /* bits that were not set before */
+	char *ciphers;	  /* what the cipher list was, on the heap; NULL: it was not touched */
+};
+
 /*
  * From the message callback at a ClientHello or HelloRequest: make libssl refuse what it is about
  * to begin, before any key operation. A renegotiation: by SSL_OP_NO_RENEGOTIATION from 1.1.1 on,
  * where it is looked at after the callback (tls_process_client_hello); before, by leaving no cipher
- * to share. A first handshake: by leaving no version to share from 1.1.1 on, else no cipher.
+ * to share. A first handshake: by leaving no version to share from 1.1.1 on, else no cipher. What
+ * was changed is noted in REFUSAL.
  */
-void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *ssl);
-void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl);
+void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *ssl,
+				    struct rg_refusal *refusal);
+void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
+				struct rg_refusal *refusal);
 
-/* Take back what the two above did to the options, for a program that uses the object again. */
-void rg_libssl_unrefuse(const struct rg_libssl *lib, struct ssl_st *ssl);
+/* Take back what the two above and rg_libssl_deafen did. */
+void rg_libssl_unrefuse(const struct rg_libssl *lib, struct ssl_st *ssl,
+			struct rg_refusal *refusal);
+
+/* The SSL is freed: there is nothing to take back. */
+void rg_libssl_forget(struct rg_refusal *refusal);
 
 /* Make every later read from the peer fail at once, on a blocking socket too, without touching the
  * socket. */

@@ -83,9 +83,9 @@ static void act(struct rg_connection *connection, struct ssl_st *ssl, enum rg_ev
 	case RG_BLOCK:
 		connection->options_changed = true;
 		if (event == RG_RENEGOTIATION)
-			rg_libssl_refuse_renegotiation(connection->lib, ssl);
+			rg_libssl_refuse_renegotiation(connection->lib, ssl, &connection->refusal);
 		else if (handshake->running && !handshake->answered)
-			rg_libssl_refuse_handshake(connection->lib, ssl);
+			rg_libssl_refuse_handshake(connection->lib, ssl, &connection->refusal);
 		kill_connection(connection, ssl, event);
 		break;
 	default:

@@ -30,9 +30,10 @@ struct rg_connection {
 	bool admitted;	/* the new handshake has been looked at, and is not blocked */
 	bool handshake_entered; /* as RG_HANDSHAKE */
 	bool resumption_entered;
-	bool refused;	       /* dead */
-	bool options_changed;  /* by a refusal: to be taken back if the object is used again */
-	uint8_t refused_event; /* enum rg_event */
+	bool refused;		   /* dead */
+	bool options_changed;	   /* by a refusal: to be taken back if the object is used again */
+	struct rg_refusal refusal; /* what it did to the SSL */
+	uint8_t refused_event;	   /* enum rg_event */
 };
 
 /* A message on SSL, as libssl's callback was given it, before libssl acts on it. The arguments are

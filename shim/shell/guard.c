@@ -67,12 +67,15 @@ static void on_free(void *parent, void *data, struct crypto_ex_data_st *ad, int 
 		    void *argp)
 {
 	struct rg_place *place = rg_registry_find(parent);
+	struct rg_connection *connection;
 	int saved = errno;
 
 	(void)data, (void)ad, (void)index, (void)argl, (void)argp;
 	if (place == NULL)
 		return;
-	rg_connection_end(place->state);
+	connection = place->state;
+	rg_connection_end(connection);
+	rg_libssl_forget(&connection->refusal);
 	rg_registry_release(place);
 	errno = saved;
 }
@@ -126,7 +129,7 @@ void rg_guard_restart(struct ssl_st *ssl)
 		return;
 	rg_connection_end(connection);
 	if (connection->options_changed)
-		rg_libssl_unrefuse(connection->lib, ssl);
+		rg_libssl_unrefuse(connection->lib, ssl, &connection->refusal);
 	connection->restarted |= connection->handshake.established;
 	rg_handshake_reset(&connection->handshake);
 	connection->options_changed = connection->identified = connection->admitted = false;

@@ -6,6 +6,7 @@
 #include "rg_libssl.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LIB_SSL		       20 /* ERR_LIB_SSL, in every version */
@@ -85,28 +86,74 @@ bool rg_libssl_speaks_tls13(const struct rg_libssl *lib, struct ssl_st *ssl)
 	return newest == 0 || newest >= TLS13;
 }
 
-/* No build of any version shares these with a peer that is worth talking to. */
-static void leave_no_cipher(const struct rg_libssl *lib, struct ssl_st *ssl)
+static void set_options(const struct rg_libssl *lib, struct ssl_st *ssl, uint32_t bits,
+			struct rg_refusal *refusal)
 {
+	uint32_t fresh = bits & ~(uint32_t)options(lib, ssl);
+
+	change_options(lib, lib->SSL_set_options, ssl, fresh);
+	refusal->options |= fresh;
+}
+
+/* The cipher list, in the words SSL_set_cipher_list takes, on the heap; NULL where it can not be
+ * told. */
+static char *cipher_names(const struct rg_libssl *lib, const struct ssl_st *ssl)
+{
+	const char *name;
+	size_t bytes = 1;
+	char *names, *end;
+
+	if (lib->SSL_get_cipher_list == NULL)
+		return NULL;
+	for (int i = 0; (name = lib->SSL_get_cipher_list(ssl, i)) != NULL; i++)
+		bytes += strlen(name) + 1;
+	names = end = malloc(bytes);
+	if (names == NULL)
+		return NULL;
+	*end = '\0';
+	for (int i = 0; (name = lib->SSL_get_cipher_list(ssl, i)) != NULL; i++) {
+		if (i != 0)
+			*end++ = ':';
+		end = stpcpy(end, name);
+	}
+	return names;
+}
+
+/*
+ * No cipher to share: no build of any version shares these with a peer that is worth talking to.
+ * Nor a session, which would bring its own cipher (1.0.x does not look at the list then): in a
+ * context that no session was ever made in, every offer is a miss.
+ */
+static void leave_nothing(const struct rg_libssl *lib, struct ssl_st *ssl,
+			  struct rg_refusal *refusal)
+{
+	static _Atomic uint64_t serial;
+	uint64_t context[2] = {(uintptr_t)&serial, atomic_fetch_add(&serial, 1)};
+
+	if (refusal->ciphers == NULL)
+		refusal->ciphers = cipher_names(lib, ssl);
 	lib->ERR_set_mark();
 	(void)lib->SSL_set_cipher_list(ssl, "NULL-SHA256:NULL-SHA");
+	(void)lib->SSL_set_session_id_context(ssl, (const unsigned char *)context, sizeof context);
 	lib->ERR_pop_to_mark();
 }
 
-void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *ssl)
+void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *ssl,
+				    struct rg_refusal *refusal)
 {
 	if (lib->number >= VERSION_111)
-		change_options(lib, lib->SSL_set_options, ssl, OP_NO_RENEGOTIATION);
+		set_options(lib, ssl, OP_NO_RENEGOTIATION, refusal);
 	else
-		leave_no_cipher(lib, ssl);
+		leave_nothing(lib, ssl, refusal);
 }
 
-void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl)
+void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
+				struct rg_refusal *refusal)
 {
 	if (lib->number >= VERSION_111)
-		change_options(lib, lib->SSL_set_options, ssl, OP_NO_VERSION);
+		set_options(lib, ssl, OP_NO_VERSION, refusal);
 	else
-		leave_no_cipher(lib, ssl);
+		leave_nothing(lib, ssl, refusal);
 }
 
 static long deaf(struct bio_st *bio, int operation, const char *data, int size, long argument,
@@ -140,10 +187,22 @@ void rg_libssl_deafen(const struct rg_libssl *lib, struct ssl_st *ssl)
 	set_bio_callback(lib, ssl, (void *)deaf_ex, (void *)deaf);
 }
 
-void rg_libssl_unrefuse(const struct rg_libssl *lib, struct ssl_st *ssl)
+void rg_libssl_unrefuse(const struct rg_libssl *lib, struct ssl_st *ssl, struct rg_refusal *refusal)
 {
 	set_bio_callback(lib, ssl, NULL, NULL);
-	change_options(lib, lib->SSL_clear_options, ssl, OP_NO_RENEGOTIATION | OP_NO_VERSION);
+	change_options(lib, lib->SSL_clear_options, ssl, refusal->options);
+	if (refusal->ciphers != NULL) {
+		lib->ERR_set_mark();
+		(void)lib->SSL_set_cipher_list(ssl, refusal->ciphers);
+		lib->ERR_pop_to_mark();
+	}
+	rg_libssl_forget(refusal);
+}
+
+void rg_libssl_forget(struct rg_refusal *refusal)
+{
+	free(refusal->ciphers);
+	*refusal = (struct rg_refusal){0};
 }
 
 /* ERR_STRING_DATA */

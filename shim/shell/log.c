@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -146,13 +145,15 @@ static bool write_quietly(int fd, const char *text, size_t bytes)
 		return false;
 	sigemptyset(&sigpipe);
 	sigaddset(&sigpipe, SIGPIPE);
-	if (sigpending(&pending) != 0 || pthread_sigmask(SIG_BLOCK, &sigpipe, &before) != 0)
+	/* Not pthread_sigmask(3), which old systems keep in libpthread; this is the thread's mask,
+	 * too. */
+	if (sigpending(&pending) != 0 || sigprocmask(SIG_BLOCK, &sigpipe, &before) != 0)
 		return false;
 	was_pending = sigismember(&pending, SIGPIPE) == 1;
 	written = write(fd, text, bytes) == (ssize_t)bytes;
 	if (!written && errno == EPIPE && !was_pending)
 		(void)sigtimedwait(&sigpipe, NULL, &at_once);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return written;
 }
 

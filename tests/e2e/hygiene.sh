@@ -14,12 +14,20 @@ needed=$(readelf -d "$shim" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')
 unlike "neither libssl nor libcrypto is needed" "$needed" 'libssl|libcrypto'
 is "nothing undefined of libssl's" "$(nm -D --undefined-only "$shim" | grep -E ' (SSL|ERR|BIO|OPENSSL|CRYPTO)_')" ""
 if [ -n "$sanitized" ]; then
-	for name in "runtime dependencies" "text relocations" "LD_BIND_NOW" "/bin/sh" "system calls" "other preloads"; do
+	for name in "runtime dependencies" "glibc floor" "text relocations" "LD_BIND_NOW" "/bin/sh" "system calls" "other preloads"; do
 		skip "$name" "a sanitized build"
 	done
 	finish
 fi
 is "libc alone is needed" "$(grep -Ev '^(libc|libdl)\.so' <<<"$needed")" ""
+# A loader that lacks a version does not start the program (shim/shell/glibc_floor.h). 2.17 is what RHEL 7 has.
+newest=$(nm -D --undefined-only "$shim" | sed -n 's/.*@GLIBC_\([0-9.]*\)$/\1/p' | sort -Vu | tail -n 1)
+if [ -n "$newest" ]; then
+	is "no newer glibc than 2.17 is needed" "$(printf '%s\n' "$newest" 2.17 | sort -V | tail -n 1)" 2.17
+	like "and dlsym is found where it is a libdl's" "$needed" '^libdl\.so\.2$'
+else
+	skip "which glibc is needed" "no glibc"
+fi
 unlike "no text relocations" "$(readelf -d "$shim")" TEXTREL
 for program in /bin/true "openssl version" "/usr/bin/env true"; do
 	# shellcheck disable=SC2086 # a command with its arguments
@@ -27,7 +35,7 @@ for program in /bin/true "openssl version" "/usr/bin/env true"; do
 done
 maps=$(LD_PRELOAD=$shim RENEGUARD_LOG=stderr sh -c 'cat /proc/$$/maps' 2>&1)
 like "/bin/sh under the shim has it mapped" "$maps" libreneguard.so
-unlike "and no libssl" "$maps" 'libssl|libcrypto'
+unlike "and no libssl" "$maps" '/lib(ssl|crypto)\.so'
 unlike "no second thread, no memory file" "$maps" 'memfd'
 
 echo 'int reneguard_empty;' >"$tmp/empty.c"
@@ -39,7 +47,7 @@ if command -v strace >/dev/null && ${CC:-cc} -shared -fPIC -o "$tmp/empty.so" "$
 	is "a process without libssl makes the system calls it makes under an empty preload" \
 		"$(calls "$shim" | tr -s ' \n' ' ')" "$(calls "$tmp/empty.so" | tr -s ' \n' ' ')"
 	strace -qq -f -e trace=execve,openat -o "$tmp/opened" env LD_PRELOAD="$shim" /bin/true
-	unlike "and opens no other file" "$(sed '1,/execve.*true"/d' "$tmp/opened" | grep -v ENOENT)" '/(dev|proc|etc/ssl)/|libssl'
+	unlike "and opens no other file" "$(sed '1,/execve.*true"/d' "$tmp/opened" | grep -v ENOENT)" '/(dev|proc|etc/ssl)/|/libssl\.so'
 else
 	skip "system calls of a process without libssl" "strace or a C compiler is missing"
 fi

@@ -31,7 +31,7 @@ struct options {
 	const char *cert, *host, *entry, *where, *callbacks, *churn_fds, *jail;
 	int port, connections;
 	enum io io;
-	bool allow, change_options, reuse, renegotiate_self, ask_later, quiet, dup, free_by_bio;
+	bool allow, change_options, reuse, renegotiate_self, ask_later, quiet, dup, free_by_bio, heap, own_options;
 };
 
 struct connection {
@@ -46,6 +46,7 @@ struct connection {
 // --- the program's own callbacks ---------------------------------------------------------------
 static int callback_mark;
 static int info_calls, message_calls, message_wrong_arg, handshakes_started, handshakes_done;
+static int server_hellos;
 
 static void own_info(const SSL *ssl, int where, int ret)
 {
@@ -58,8 +59,10 @@ static void own_info(const SSL *ssl, int where, int ret)
 static void own_message(int sent, int version, int type, const void *data, size_t length, SSL *ssl,
 			void *arg)
 {
-	(void)sent, (void)version, (void)type, (void)data, (void)length, (void)ssl;
+	(void)version, (void)ssl;
 	message_calls++;
+	server_hellos += sent && type == SSL3_RT_HANDSHAKE && length &&
+			 *(const unsigned char *)data == SSL3_MT_SERVER_HELLO;
 	message_wrong_arg += arg != &callback_mark;
 }
 
@@ -225,7 +228,10 @@ static void report(struct connection *c)
 	       "wrong_arg=%d",
 	       c->calls, c->errno_sum, c->queue_dirty, info_calls, handshakes_started,
 	       handshakes_done, message_calls, message_wrong_arg);
-	printf(" getter=%d text=%s data=%s\n",
+	printf(" options=%lx", (unsigned long)SSL_get_options(c->ssl));
+	printf(" server_hellos=%d app_data=%d getter=%d text=%s data=%s\n", server_hellos,
+	       SSL_get_app_data(c->ssl) == &callback_mark &&
+		   SSL_CTX_get_app_data(SSL_get_SSL_CTX(c->ssl)) == &callback_mark,
 	       SSL_get_info_callback(c->ssl) == own_info ||
 		   SSL_CTX_get_info_callback(SSL_get_SSL_CTX(c->ssl)) == own_info,
 	       text, noted);

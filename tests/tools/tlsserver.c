@@ -4,6 +4,7 @@
 // constructor, before our own may have run). It answers every line that ends a request with a small
 // HTTP response, and prints per connection one line of key=value.
 #include "tlsserver.h"
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -17,7 +18,7 @@ static const char *const usage =
     "[--allow]\n"
     "  [--change-options] [--reuse] [--callbacks none|ssl|ctx] [--renegotiate-self] [--ask-later] "
     "[--quiet]\n"
-    "  [--churn-fds FILE] [--jail DIRECTORY] [--dup] [--free-by-bio]\n";
+    "  [--churn-fds FILE] [--jail DIRECTORY] [--dup] [--free-by-bio] [--heap] [--own-options]\n";
 
 static int on_client_certificate(int ok, X509_STORE_CTX *store)
 {
@@ -35,6 +36,8 @@ static SSL_CTX *context(void)
 		exit(2);
 	}
 	SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"tlsserver", 9);
+	SSL_CTX_set_app_data(ctx, &callback_mark);
+	SSL_CTX_set_mode(ctx, SSL_MODE_AUTO_RETRY); // the default from 1.1.1 on
 	if (opt.allow)
 		SSL_CTX_set_options(ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
 	if (strcmp(opt.entry, "early") == 0)
@@ -66,6 +69,9 @@ static SSL *new_ssl(SSL_CTX *ctx)
 	}
 	if (strcmp(opt.callbacks, "ssl") == 0)
 		callbacks_on_ssl(ssl);
+	if (opt.own_options) // ones that a refusal sets, too
+		SSL_set_options(ssl, SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1);
+	SSL_set_app_data(ssl, &callback_mark);
 	return ssl;
 }
 
@@ -183,6 +189,22 @@ static void handle_where(struct connection *c)
 	}
 }
 
+// With --heap: what the second half of the connections left behind, in bytes.
+static void note_heap(int served)
+{
+	static long at_half;
+#if __GLIBC_PREREQ(2, 33)
+	long now = (long)mallinfo2().uordblks;
+#else
+	long now = mallinfo().uordblks;
+#endif
+
+	if (served == opt.connections / 2)
+		at_half = now;
+	if (served == opt.connections)
+		printf("heap grown=%ld\n", now - at_half);
+}
+
 static void run(int listener)
 {
 	SSL_CTX *ctx = context();
@@ -200,11 +222,13 @@ static void run(int listener)
 		attach(&c, opt.io, opt.free_by_bio);
 		handle_where(&c);
 		detach(&c);
-		if (kept)
-			SSL_clear(kept);
-		else if (!opt.free_by_bio)
+		if (kept && SSL_clear(kept) != 1)
+			fprintf(stderr, "SSL_clear fails\n");
+		if (!kept && !opt.free_by_bio)
 			SSL_free(c.ssl);
 		ERR_clear_error();
+		if (opt.heap)
+			note_heap(n + 1);
 	}
 	SSL_free(kept);
 	SSL_CTX_free(ctx);
@@ -241,6 +265,8 @@ static void parse(int argc, char **argv)
 		FLAG("quiet", quiet)
 		FLAG("dup", dup)
 		FLAG("free-by-bio", free_by_bio)
+		FLAG("heap", heap)
+		FLAG("own-options", own_options)
 		VALUE("churn-fds", churn_fds, value)
 		VALUE("jail", jail, value)
 		VALUE("cert", cert, value)
@@ -272,6 +298,7 @@ __attribute__((visibility("default"))) int tlsserver_main(int argc, char **argv)
 	listener = net_listen(opt.host, &opt.port);
 	printf("port=%d\n", opt.port);
 	run(listener);
+	close(listener);
 	return 0;
 }
 

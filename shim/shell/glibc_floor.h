@@ -1,0 +1,54 @@
+/*
+ * The library is built where glibc is new and runs where it is old: a legacy daemon's system. A
+ * reference that says nothing gets the newest version of a symbol, and a loader that has not got
+ * that version does not start the PROGRAM. So what moved between glibc's libraries in 2.34, or
+ * became a function in 2.33, is bound to the version it has always had.
+ *
+ * The compiler includes this in front of every file of the shim (Makefile), but not with a
+ * sanitizer, whose runtime interposes the default versions. Another libc has no versions.
+ */
+#ifndef RG_GLIBC_FLOOR_H
+#define RG_GLIBC_FLOOR_H
+
+#include <sys/stat.h>
+
+#ifdef __GLIBC__
+
+#define RG_BIND(symbol, version) __asm__(".symver " #symbol "," #symbol "@" version)
+
+#if defined __x86_64__ && !defined __ILP32__
+#define RG_GLIBC_FIRST	"GLIBC_2.2.5"
+#define RG_GLIBC_DLOPEN "GLIBC_2.2.5"
+#define RG_STAT_VERSION 1
+#elif defined __i386__
+#define RG_GLIBC_FIRST	"GLIBC_2.0"
+#define RG_GLIBC_DLOPEN "GLIBC_2.1"
+#define RG_STAT_VERSION 3
+#elif defined __aarch64__
+#define RG_GLIBC_FIRST	"GLIBC_2.17"
+#define RG_GLIBC_DLOPEN "GLIBC_2.17"
+#define RG_STAT_VERSION 0
+#endif
+
+#ifdef RG_GLIBC_FIRST
+
+RG_BIND(dlopen, RG_GLIBC_DLOPEN);
+RG_BIND(dlsym, RG_GLIBC_FIRST);
+RG_BIND(dlclose, RG_GLIBC_FIRST);
+RG_BIND(dladdr, RG_GLIBC_FIRST);
+RG_BIND(__fxstat, RG_GLIBC_FIRST);
+RG_BIND(__xstat, RG_GLIBC_FIRST);
+RG_BIND(__lxstat, RG_GLIBC_FIRST);
+
+/* What <sys/stat.h> made of these up to 2.32; the functions are all in libc, then and now. */
+int __fxstat(int version, int fd, struct stat *status);
+int __xstat(int version, const char *path, struct stat *status);
+int __lxstat(int version, const char *path, struct stat *status);
+
+#define fstat(fd, status)   __fxstat(RG_STAT_VERSION, fd, status)
+#define stat(path, status)  __xstat(RG_STAT_VERSION, path, status)
+#define lstat(path, status) __lxstat(RG_STAT_VERSION, path, status)
+
+#endif
+#endif
+#endif

@@ -1,0 +1,397 @@
+#!/bin/bash
+# The promises of the contract (rows) on every real libssl within reach (columns): one server, tlsserver.c, compiled without a header
+# of any of them and linked to each, driven by this system's client. A cell passes, fails, or is a stated limitation; a build that
+# can not be had is skipped with the reason. The table is printed, and kept in $RG_BUILD/libssl-versions.md.
+# shellcheck disable=SC2154
+. tests/lib/tap.sh
+. tests/lib/server.sh
+. tests/lib/builds.sh
+
+needs "${CC:-cc}" openssl
+: "${RG_BUILD:?}"
+[ "$preload" = "$shim" ] || { echo "1..0 # SKIP a sanitized build: its runtime is not that of the old libraries"; exit 0; }
+multiarch=$(${CC:-cc} -print-multiarch 2>/dev/null || ${CC:-cc} -dumpmachine)
+
+# --- columns: column NAME sets up into, program, cert and preloaded, or says in $lacking why not ---
+columns="1.0.1f 1.1.1 1.1.1m 1.1.1w 3.0 3.5"
+
+compile() { # DIRECTORY SUFFIX: against that library
+	"${CC:-cc}" -D_GNU_SOURCE -Itests/libssl/prototypes -Itests/lib -std=c11 -O2 -o "$tmp/tlsserver-$name" tests/tools/tlsserver.c \
+		"$1/libssl.so.$2" "$1/libcrypto.so.$2" -Wl,--unresolved-symbols=ignore-in-shared-libs -Wl,-rpath,"$3" -lpthread \
+		>>"$tmp/compile.log" 2>&1 || { lacking="tlsserver does not compile against it: $(tail -n 1 "$tmp/compile.log")"; return 1; }
+	program=$tmp/tlsserver-$name
+}
+
+column() {
+	local directory
+	name=$1 into=() cert=$tmp/server.pem preloaded=$shim
+	case $name in
+	1.0.1f | 1.1.1m) build_of npm-10.20.0-beta.6 && directory=$builds/npm-10.20.0-beta.6/package/native/lib || return ;;
+	1.1.1) build_of npm-18.4.0-beta.17 && directory=$builds/npm-18.4.0-beta.17/package/native/lib || return ;;
+	1.1.1w) build_of bullseye || return ;;
+	3.5) build_of trixie || return ;;
+	esac
+	case $name in
+	1.0.1f) compile "$directory" 1.0.0 "$directory" ;;
+	1.1.1 | 1.1.1m) compile "$directory" 1.1 "$directory" ;;
+	1.1.1w) # beside nothing of that system's but libcrypto: libc stays ours
+		mkdir -p "$tmp/1.1.1w"
+		cp "$builds/bullseye/usr/lib/$multiarch/"lib{ssl,crypto}.so.1.1 "$tmp/1.1.1w/"
+		compile "$tmp/1.1.1w" 1.1 "$tmp/1.1.1w"
+		;;
+	3.0)
+		directory=$(dirname "$(ldconfig -p | sed -n 's/.*libssl\.so\.3 .*=> //p' | head -n 1)")
+		[ -e "$directory/libssl.so.3" ] || { lacking="this system has no libssl.so.3"; return 1; }
+		compile "$directory" 3 "$directory"
+		;;
+	3.5) # needs that system's newer libc, so it runs in there
+		enter trixie
+		compile "$builds/trixie/usr/lib/$multiarch" 3 /nowhere && cp "$program" "$jail/tlsserver" && cp "$tmp/server.pem" "$jail" || return
+		into=(chroot "$root") program=$inside/tlsserver cert=$inside/server.pem preloaded=$inside/libreneguard.so
+		;;
+	esac
+}
+
+is_old() { [ "$name" = 1.0.1f ]; } # no TLS 1.3, no SSL_OP_NO_RENEGOTIATION, no SSL_read_ex
+
+# --- the server of a cell ---
+serve() { # with|without TLSSERVER-ARGUMENT...: policy from the environment; its port is in $port
+	local objects='' line=''
+	[ "$1" = without ] || objects=$preloaded
+	shift
+	: >"$tmp/server.log"
+	exec {server_out}< <(exec "${into[@]}" env RENEGUARD_LOG=stderr LD_PRELOAD="$objects" "$program" --cert "$cert" "$@" \
+		2>>"$tmp/server.log")
+	server_pid=$!
+	port=''
+	read -r -t 10 -u "$server_out" line && port=${line#port=}
+}
+
+next_report() { report='' && read -r -t 15 -u "$server_out" report; }
+
+served_out() {
+	exec {server_out}<&-
+	kill "$server_pid" 2>/dev/null
+	wait "$server_pid" 2>/dev/null
+	return 0
+}
+
+lines() { grep -c "event=$1" "$tmp/server.log"; }
+same() { [ "$2" = "$3" ] || { diag "$1: '$2', wanted '$3'"; return 1; }; }
+
+# summary_of PATTERN PEER-ARGUMENT...
+summary_of() {
+	local wanted=$1
+	shift
+	same "tlspeer $*" "$(peer_summary "$@")" "summary $wanted"
+}
+
+# --- rows ---
+dead='-1/1/339'
+refused=('ret=(-1|0)' error=1 lib=20 reason=339 broken_pipes=0 "later_read=$dead" "later_peek=$dead" "later_write=$dead"
+	"later_handshake=$dead" 'data=.*ERR_TLS_RENEGOTIATION_DISABLED.*')
+
+honoured_or_refused() { # IO ENTRY
+	local summary
+	serve without --io "$1" --entry "$2" --allow
+	summary=$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 2)
+	served_out
+	all_fields "$summary" started=1 honoured=2 served=1 || return
+	serve with --io "$1" --entry "$2" --allow --callbacks ssl
+	summary=$(peer_summary --tls 1.2 --timeout-ms 3000 127.0.0.1 "$port" renegotiate 1)
+	next_report
+	served_out
+	all_fields "$summary" started=1 honoured=0 served=0 'end=(warning:no_renegotiation|fatal:.*)' &&
+		all_fields "$report" requests=1 server_hellos=1 "${refused[@]}" &&
+		like_line 'code=ERR_TLS_RENEGOTIATION_DISABLED event=renegotiation action=close client=127.0.0.1 '
+}
+
+like_line() { grep -q -- "$1" "$tmp/server.log" || { diag "no line with $1"; return 1; }; }
+
+row_refused() {
+	local io entry entries="accept read peek do_handshake bio write"
+	is_old || entries="$entries read_ex early"
+	for entry in $entries; do
+		for io in blocking nonblocking membio; do
+			honoured_or_refused $io $entry || { diag "$name: $io, $entry"; return 1; }
+		done
+	done
+}
+
+row_storm() {
+	local line
+	serve with
+	line=$(storm 127.0.0.1 "$port" 5)
+	next_report
+	served_out
+	all_fields "$line" 'sent=[12]' hellos=0 served=0 && all_fields "$report" requests=1 "${refused[@]}"
+}
+
+row_first() { # the second full handshake is over the limit: no ServerHello for it
+	local tls
+	for tls in $versions; do
+		RENEGUARD_HANDSHAKE=close:1/600s serve with --connections 2 --callbacks ctx
+		summary_of "full=1 reused=0 refused=0" --tls "$tls" 127.0.0.1 "$port" get 1 || return
+		summary_of "full=0 reused=0 refused=1" --tls "$tls" 127.0.0.1 "$port" get 1 || return
+		next_report && next_report
+		served_out
+		all_fields "$report" server_hellos=1 ret=-1 error=1 lib=20 reason=3999 || return
+	done
+}
+
+row_lenient() {
+	local action
+	for action in off count warn close:5/600s; do
+		RENEGUARD_RENEGOTIATION=$action serve with --allow
+		all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 3)" started=1 honoured=3 served=1 || return
+		served_out
+		same "lines of $action" "$(lines renegotiation)" "$([ $action = warn ] && echo 3 || echo 0)" || return
+	done
+	RENEGUARD_RENEGOTIATION=close:2/600s serve with --allow
+	all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 5)" started=1 honoured=2 served=0 || return
+	served_out
+	like_line 'code=ERR_TLS_SESSION_ATTACK event=renegotiation action=close .*count=3 limit=2/600s'
+}
+
+row_block() {
+	RENEGUARD_RENEGOTIATION=block:1/600s serve with --allow --connections -1 --quiet
+	all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 2)" started=1 honoured=1 || return
+	summary_of "full=0 reused=0 refused=2" 127.0.0.1 "$port" get 2 &&
+		summary_of "full=2 reused=0 refused=0" --from 127.0.0.2 127.0.0.1 "$port" get 2
+	local status=$?
+	served_out
+	return $status
+}
+
+# The same server and client without and with the shim: the fields named are equal.
+watched="requests ret error reason calls errno_sum queue_dirty info started done message wrong_arg getter options app_data"
+same_report() { # PEER-ARGUMENTS -- SERVER-ARGUMENTS
+	local half client=() got=() key
+	while [ "$1" != -- ]; do client+=("$1") && shift; done
+	shift
+	for half in without with; do
+		serve $half "$@"
+		peer "${client[@]/PORT/$port}" >"$tmp/peer"
+		next_report
+		served_out
+		got+=("$(for key in $watched; do echo "$key=$(value_of "$report" "$key")"; done | tr '\n' ' ')$(grep summary "$tmp/peer")")
+	done
+	[ -n "$report" ] && same "$name $*" "${got[1]}" "${got[0]}"
+}
+
+row_callbacks() {
+	local tls where
+	for tls in $versions; do
+		for where in ctx ssl; do
+			same_report --tls "$tls" 127.0.0.1 PORT get -- --callbacks $where || return
+		done
+	done
+	RENEGUARD_RENEGOTIATION=warn same_report --tls 1.2 127.0.0.1 PORT renegotiate 2 -- --callbacks ssl --allow
+}
+
+row_untouched() {
+	local tls io
+	for tls in $versions; do
+		for io in blocking nonblocking membio; do
+			same_report --tls "$tls" 127.0.0.1 PORT get -- --io $io --entry read || return
+		done
+	done
+}
+
+# Exactly five of nine offers pass; what the others meet is the action's.
+resumption() { # TLSPEER-ARGUMENT...
+	RENEGUARD_RESUMPTION=warn:5/600s serve with --connections -1 --quiet
+	summary_of "full=1 reused=5 refused=0" "$@" 127.0.0.1 "$port" resume 5 && same lines "$(lines resumption)" 0 &&
+		summary_of "full=1 reused=4 refused=0" "$@" 127.0.0.1 "$port" resume 4 && same lines "$(lines resumption)" 1 &&
+		like_line 'code=ERR_TLS_SESSION_ATTACK event=resumption action=warn client=127.0.0.1 .*count=6 limit=5/600s' || return
+	served_out
+	RENEGUARD_RESUMPTION=decline:5/600s serve with --connections -1 --quiet
+	summary_of "full=5 reused=5 refused=0" "$@" 127.0.0.1 "$port" resume 9 &&
+		summary_of "full=1 reused=2 refused=0" "$@" --from 127.0.0.9 127.0.0.1 "$port" resume 2 || return
+	served_out
+	RENEGUARD_RESUMPTION=close:5/600s serve with --connections -1 --quiet
+	peer "$@" 127.0.0.1 "$port" resume 9 >"$tmp/peer"
+	served_out
+	same "after close:5" "$(grep summary "$tmp/peer")" "summary full=3 reused=5 refused=2" &&
+		grep -Eq '^n=6 result=refused .*end=fatal:' "$tmp/peer"
+}
+
+row_id() { resumption --tls 1.2 --how id; }
+row_ticket() { resumption --tls 1.2; }
+row_psk() { resumption --tls 1.3; }
+
+row_middlebox() { # a TLS 1.3 client's session id is no offer, also where the server answers with TLS 1.2
+	RENEGUARD_RESUMPTION=close:1/600s serve with --connections -1 --quiet
+	summary_of "full=6 reused=0 refused=0" 127.0.0.1 "$port" get 6 && same lines "$(lines resumption)" 0
+	local status=$?
+	served_out
+	return $status
+}
+
+row_keyupdate() {
+	serve with
+	all_fields "$(peer_summary --tls 1.3 127.0.0.1 "$port" keyupdate 5)" updates=5 served=1 || return
+	served_out
+	same lines "$(lines renegotiation)" 0 || return
+	RENEGUARD_KEYUPDATE=close:3/600s serve with --connections 2
+	all_fields "$(peer_summary --tls 1.3 127.0.0.1 "$port" keyupdate 5)" updates=3 served=0 || return
+	served_out
+	like_line 'event=keyupdate action=close .*count=4 limit=3/600s'
+}
+
+row_clear() {
+	local io limit summary
+	for io in blocking membio; do
+		serve with --io $io --reuse --connections 4 --allow --entry read
+		summary_of "full=3 reused=0 refused=0" --tls 1.2 127.0.0.1 "$port" get 3 || return
+		all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" started=1 honoured=0 || return
+		served_out
+		# After a refused renegotiation, and after a refused first handshake, the object is as before.
+		serve with --io $io --reuse --connections 2 --allow --entry read
+		all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" started=1 honoured=0 || return
+		next_report
+		if is_old; then
+			within 2 like_line '^SSL_clear fails' || return
+			remark="its SSL_clear fails after any renegotiation that was not finished"
+		else
+			summary_of "full=1 reused=0 refused=0" --tls 1.2 127.0.0.1 "$port" get 1 || return
+		fi
+		served_out
+		RENEGUARD_HANDSHAKE=close:1/600s serve with --io $io --reuse --connections 3 --entry read
+		summary=$(peer_summary --tls 1.2 127.0.0.1 "$port" get 2)
+		same "two handshakes with close:1" "$summary" "summary full=1 reused=0 refused=1" || return
+		summary_of "full=1 reused=0 refused=0" --from 127.0.0.2 --tls 1.2 127.0.0.1 "$port" get 1 || return
+		served_out
+	done
+	clear_options
+}
+
+# The program's own bits stay, ours go.
+clear_options() {
+	local half got=()
+	for half in without with; do
+		is_old && return # it has none of ours
+		serve $half --reuse --connections 2 --entry read --own-options
+		[ $half = without ] || peer --tls 1.2 127.0.0.1 "$port" renegotiate 1 >"$tmp/peer"
+		[ $half = with ] || peer --tls 1.2 127.0.0.1 "$port" get 1 >"$tmp/peer"
+		next_report
+		peer --tls 1.2 127.0.0.1 "$port" get 1 >"$tmp/peer"
+		next_report
+		served_out
+		got+=("$(value_of "$report" options)")
+	done
+	same "options of an object cleared after a refusal" "${got[1]}" "${got[0]}"
+}
+
+row_own() {
+	local io
+	for io in blocking nonblocking membio; do
+		same_report --tls 1.2 --cert "$tmp/server.pem" 127.0.0.1 PORT get -- --io $io --renegotiate-self || return
+		all_fields "$report" own=1 requests=1 || return
+		is_old || same_report --tls 1.3 --cert "$tmp/server.pem" 127.0.0.1 PORT get -- --io $io --ask-later || return
+	done
+}
+
+row_app_data() {
+	serve with --callbacks ctx
+	summary_of "full=1 reused=0 refused=0" --tls 1.2 127.0.0.1 "$port" get 1 || return
+	next_report
+	served_out
+	all_fields "$report" app_data=1
+}
+
+row_incomplete() {
+	RENEGUARD_INCOMPLETE=warn:2/600s serve with --connections -1 --quiet
+	peer --tls 1.2 127.0.0.1 "$port" incomplete 4 >/dev/null
+	within 3 like_line 'event=incomplete action=warn .*count=3 limit=2/600s'
+	local status=$?
+	served_out
+	return $status
+}
+
+row_leak() { # of two times 100 connections, half of them refused, the second hundred leaves less than an object of ours each
+	local n
+	RENEGUARD_HANDSHAKE=count serve with --connections 200 --quiet --heap --allow
+	for ((n = 0; n < 100; n++)); do
+		peer --tls 1.2 127.0.0.1 "$port" get 1
+		peer --tls 1.2 127.0.0.1 "$port" renegotiate 1
+	done >"$tmp/peer"
+	next_report
+	served_out
+	[[ $report =~ ^heap\ grown=(-?[0-9]+)$ ]] && [ "${BASH_REMATCH[1]}" -lt 4000 ] && return
+	diag "after 200 connections: $report"
+	return 1
+}
+
+rows=(
+	"refused|renegotiation refused, whichever call reads it; no ServerHello for it"
+	"storm|the client that ignores the warning is refused at its first attempt"
+	"lenient|off, count, warn and a limit let it pass, exactly"
+	"block|block refuses the client's next handshakes, and nobody else's"
+	"first|a first handshake over the limit: refused without a ServerHello"
+	"id|resumption by session id: counted exactly, declined, closed"
+	"ticket|resumption by ticket: the same"
+	"psk|resumption by TLS 1.3 PSK: the same"
+	"middlebox|session ids of TLS 1.3 clients are no offers"
+	"keyupdate|key updates are no renegotiation; counted exactly, closed"
+	"incomplete|handshakes that end before they are finished"
+	"callbacks|the program's callbacks, their argument, the getters"
+	"untouched|errno, error queue and options as without the shim"
+	"own|the program's own renegotiation, and request for a certificate"
+	"clear|an SSL used again (SSL_clear), also after a refusal"
+	"app_data|SSL_set_app_data is the program's own"
+	"leak|no memory left behind"
+)
+
+# What a version has not got, or can not do: limitation ROW sets the reason.
+limitation() {
+	reason=
+	case $name:$1 in
+	1.0.1f:psk | 1.0.1f:keyupdate) reason="no TLS 1.3" ;;
+	1.0.1f:storm) reason="honours renegotiation, never warns" ;;
+	esac
+	[ -n "$reason" ]
+}
+
+certificates
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/rsa.key" -days 2 -subj /CN=localhost -out "$tmp/rsa.pem" 2>/dev/null
+cat "$tmp/rsa.pem" "$tmp/rsa.key" >"$tmp/server.pem"
+unset "${!RENEGUARD_@}"
+
+declare -A result
+for name in ${RG_COLUMNS:-$columns}; do
+	if ! column "$name"; then
+		for row in "${rows[@]}"; do
+			skip "$name: ${row#*|}" "$lacking"
+			result[$name:${row%%|*}]=skipped
+		done
+		continue
+	fi
+	versions="1.2 1.3"
+	is_old && versions=1.2
+	for row in "${rows[@]}"; do
+		id=${row%%|*} text=${row#*|}
+		if limitation "$id"; then
+			skip "$name: $text" "$reason"
+			result[$name:$id]="($reason)"
+			continue
+		fi
+		status=0 remark=
+		"row_$id" >"$tmp/cell" 2>&1 || status=1
+		[ $status = 0 ] || served_out 2>/dev/null
+		tap_point $status "$name: $text" || { cat "$tmp/cell"; sed 's/^/# log: /' "$tmp/server.log" | tail -n 5; }
+		result[$name:$id]=$([ $status = 0 ] && echo "pass${remark:+; $remark}" || echo FAIL)
+	done
+done
+
+{
+	echo "| promise | ${columns// / | } |"
+	echo "| --- | ${columns//[0-9.a-z]*/}$(sed 's/[^ ]*/--- |/g' <<<"$columns")"
+	for row in "${rows[@]}"; do
+		printf '| %s |' "${row#*|}"
+		for name in $columns; do printf ' %s |' "${result[$name:${row%%|*}]:-not run}"; done
+		echo
+	done
+} >"$RG_BUILD/libssl-versions.md"
+sed 's/^/# /' "$RG_BUILD/libssl-versions.md"
+finish
