@@ -1,9 +1,10 @@
 /*
- * The account of clients: a fixed table in memory that all processes of a tree share. It owns the
- * layout of that memory and nothing else: who maps it, and where, is the caller's business. No
- * locks, no pointers in it, only integers of fixed size, so that threads, forked workers and
- * processes of another word size agree, and a process that is killed at any instruction leaves it
- * usable.
+ * The account of clients: a fixed table in memory that all processes of a tree share, or all that
+ * map the same file. It owns the layout of that memory and nothing else: who maps it, and where, is
+ * the caller's business. No locks, no pointers in it, only integers of fixed size, so that threads,
+ * forked workers and processes of another word size agree, and a process that is killed at any
+ * instruction leaves it usable. Whatever stands in the memory, no index, length or pointer is taken
+ * from it: how many places there are is known from the handle alone.
  *
  * A client has a place in one of the RG_WAYS places that its keyed hash names (SipHash-2-4, key
  * drawn at random when the ledger was made, so nobody can aim at a place). Where all are taken, a
@@ -20,7 +21,16 @@
 #include "rg_event.h"
 #include "rg_limit.h"
 
-struct rg_ledger; /* the memory itself */
+/* Enough for 64 clients: for a process that can not get memory. */
+#define RG_LEDGER_SMALL_BYTES (128 + 64 * 192)
+
+/* A process's own handle: immutable once made, so that threads share it. */
+struct rg_ledger {
+	struct rg_head *head;	/* the memory */
+	struct rg_place *table; /* in it */
+	uint32_t places;
+	uint8_t seed[16];
+};
 
 /* How a first handshake ended. Columns of the account beside the events. X(id, name, what it is) */
 #define RG_OUTCOMES(X)                                                                             \
@@ -63,7 +73,21 @@ size_t rg_ledger_bytes(uint32_t clients);
 
 /* Make MEMORY (zeroed, 64-byte aligned, rg_ledger_bytes(clients) long) a ledger. SEED: 16 random
  * bytes. */
-struct rg_ledger *rg_ledger_make(void *memory, uint32_t clients, const uint8_t seed[16]);
+void rg_ledger_make(struct rg_ledger *ledger, void *memory, uint32_t clients,
+		    const uint8_t seed[16]);
+
+/*
+ * Take MEMORY (64-byte aligned, BYTES long) for the ledger that it says it is. False where it can
+ * not be one, and *WHY says what is wrong with it ("it is damaged"). Nothing is written.
+ */
+bool rg_ledger_attach(struct rg_ledger *ledger, void *memory, size_t bytes, const char **why);
+
+/*
+ * Go on with a ledger that was made elsewhere. BOOT names the boot of the machine (never the same
+ * twice), EPOCH_NS is the wall-clock time at which its monotonic clock was zero. What another boot
+ * left of limits is emptied, totals stay. One process at a time, under the caller's lock.
+ */
+void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns);
 
 /* The key of CLIENT, which is already cut to its prefix. */
 struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_client *client);
@@ -97,7 +121,7 @@ bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate
 /* LINES that were due could not be delivered: they count as held back. */
 void rg_ledger_log_lost(struct rg_ledger *ledger, uint32_t lines);
 
-/* True for the first caller only, over all processes. */
+/* True for the first caller only, over all processes, since the ledger was made or last resumed. */
 bool rg_ledger_announce(struct rg_ledger *ledger);
 
 /* Places, clients that had to make room, and among these the ones whose limits were not quiet. */

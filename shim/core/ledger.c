@@ -1,15 +1,13 @@
-#include "rg_ledger.h"
+#include "ledger_layout.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "siphash.h"
 
-#define RG_WAYS	    8
-#define CACHE_LINE  64
 #define NS_PER_S    UINT64_C(1000000000)
 #define LOG_AGAIN_S 60
-#define MAGIC	    UINT64_C(0x7265476e65723031) /* "10reneGr" */
+
+#define WAITING_MAX_NS (60 * NS_PER_S)
 
 /*
  * A claim lasts as long as writing a few words does. One that is older belongs to a process that
@@ -19,72 +17,6 @@
 #define CLAIM_UNIT_SHIFT  27 /* 134 ms */
 #define CLAIM_STALE_UNITS 8
 #define CLAIM_TRIES	  2000
-
-/* The account of one event: the limit's state, and counts that only people look at. */
-struct count {
-	_Atomic uint64_t word;	 /* rg_limit */
-	_Atomic uint32_t events; /* ever */
-	_Atomic uint32_t run;	 /* since the client was last quiet */
-	_Atomic uint32_t acted;
-	_Atomic uint32_t logged_s; /* when a line was last due, monotonic, plus one; 0: never */
-};
-
-/*
- * `id` is 0 where the place is free, odd (the hash of the client) where it is taken, and even while
- * somebody claims it: the upper 48 bits of his client's hash, then the time of the claim.
- */
-struct place {
-	_Alignas(CACHE_LINE) _Atomic uint64_t id;
-	_Atomic uint64_t last_ns;
-	_Atomic uint64_t first_ns;
-	_Atomic uint64_t address[2];
-	_Atomic uint32_t family;
-	_Atomic uint32_t outcomes[RG_OUTCOME_COUNT];
-	uint32_t reserved;
-	struct count counts[RG_EVENT_COUNT];
-};
-
-struct rg_ledger {
-	uint64_t magic;
-	uint32_t places;
-	uint32_t place_bytes;
-	uint8_t seed[16];
-	_Alignas(CACHE_LINE) _Atomic uint64_t log_word;
-	_Atomic uint64_t evictions;
-	_Atomic uint64_t evictions_unquiet;
-	_Atomic uint32_t log_suppressed;
-	_Atomic uint32_t announced;
-	_Alignas(CACHE_LINE) struct place table[];
-};
-
-_Static_assert(sizeof(struct place) % CACHE_LINE == 0 && sizeof(struct place) == 192,
-	       "laid out for cache lines");
-_Static_assert(sizeof(struct rg_ledger) == 128, "the same for every word size");
-
-#define LOAD(object)	     atomic_load_explicit(&(object), memory_order_relaxed)
-#define STORE(object, value) atomic_store_explicit(&(object), value, memory_order_relaxed)
-#define ADD(object, value)   atomic_fetch_add_explicit(&(object), value, memory_order_relaxed)
-
-static uint32_t places_for(uint32_t clients)
-{
-	return (clients + RG_WAYS - 1) / RG_WAYS * RG_WAYS;
-}
-
-size_t rg_ledger_bytes(uint32_t clients)
-{
-	return sizeof(struct rg_ledger) + (size_t)places_for(clients) * sizeof(struct place);
-}
-
-struct rg_ledger *rg_ledger_make(void *memory, uint32_t clients, const uint8_t seed[16])
-{
-	struct rg_ledger *ledger = memory;
-
-	ledger->magic = MAGIC;
-	ledger->places = places_for(clients);
-	ledger->place_bytes = sizeof(struct place);
-	memcpy(ledger->seed, seed, sizeof ledger->seed);
-	return ledger;
-}
 
 struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_client *client)
 {
@@ -131,7 +63,7 @@ static bool claims_same(uint64_t claim, uint64_t id)
 	return is_claim(claim) && claim >> 16 == id >> 16;
 }
 
-static struct place *search(struct rg_ledger *ledger, struct rg_key *key)
+static struct rg_place *search(struct rg_ledger *ledger, struct rg_key *key)
 {
 	uint32_t first = first_place(ledger, key->id);
 
@@ -148,7 +80,7 @@ static struct place *search(struct rg_ledger *ledger, struct rg_key *key)
 	return NULL;
 }
 
-static bool is_quiet(const struct place *place, uint64_t id, uint64_t now_ns)
+static bool is_quiet(const struct rg_place *place, uint64_t id, uint64_t now_ns)
 {
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++)
 		if (!rg_limit_is_quiet(LOAD(place->counts[i].word), tag_of(id), now_ns))
@@ -157,7 +89,7 @@ static bool is_quiet(const struct place *place, uint64_t id, uint64_t now_ns)
 }
 
 /* How willingly a place is given away: the higher the sooner. 0: not now. */
-static uint64_t willingness(const struct place *place, uint64_t id, uint64_t now_ns)
+static uint64_t willingness(const struct rg_place *place, uint64_t id, uint64_t now_ns)
 {
 	uint64_t idle_ns = now_ns - LOAD(place->last_ns);
 
@@ -197,7 +129,7 @@ static bool claim_stands(struct rg_ledger *ledger, uint32_t first, uint32_t mine
 }
 
 /* False where CLAIM was taken away meanwhile. */
-static bool write_place(struct place *place, const struct rg_key *key, uint64_t claim,
+static bool write_place(struct rg_place *place, const struct rg_key *key, uint64_t claim,
 			uint64_t now_ns)
 {
 	uint64_t address[2];
@@ -221,8 +153,8 @@ static bool write_place(struct place *place, const struct rg_key *key, uint64_t 
 }
 
 /* One attempt to give the client a place: the place, or NULL where another was faster. */
-static struct place *settle(struct rg_ledger *ledger, struct rg_key *key, bool impatient,
-			    uint64_t now_ns)
+static struct rg_place *settle(struct rg_ledger *ledger, struct rg_key *key, bool impatient,
+			       uint64_t now_ns)
 {
 	uint32_t first = first_place(ledger, key->id), best = first;
 	uint64_t best_id = 0, most_willing = 0, claim = claim_word(key->id, now_ns);
@@ -241,9 +173,9 @@ static struct place *settle(struct rg_ledger *ledger, struct rg_key *key, bool i
 	    !atomic_compare_exchange_strong(&ledger->table[best].id, &best_id, claim))
 		return NULL;
 	if (best_id & 1) {
-		ADD(ledger->evictions, 1);
+		ADD(ledger->head->evictions, 1);
 		if (most_willing < UINT64_C(1) << 63)
-			ADD(ledger->evictions_unquiet, 1);
+			ADD(ledger->head->evictions_unquiet, 1);
 	}
 	if (!claim_stands(ledger, first, best, key->id, impatient, now_ns)) {
 		(void)atomic_compare_exchange_strong(&ledger->table[best].id, &claim, 0);
@@ -255,9 +187,9 @@ static struct place *settle(struct rg_ledger *ledger, struct rg_key *key, bool i
 	return &ledger->table[best];
 }
 
-static struct place *find(struct rg_ledger *ledger, struct rg_key *key, uint64_t now_ns)
+static struct rg_place *find(struct rg_ledger *ledger, struct rg_key *key, uint64_t now_ns)
 {
-	struct place *place = search(ledger, key);
+	struct rg_place *place = search(ledger, key);
 
 	for (unsigned tries = 0; place == NULL && tries < CLAIM_TRIES; tries++) {
 		place = settle(ledger, key, tries >= CLAIM_TRIES / 2, now_ns);
@@ -268,7 +200,7 @@ static struct place *find(struct rg_ledger *ledger, struct rg_key *key, uint64_t
 }
 
 /* Claim the line that is due at most once in LOG_AGAIN_S. */
-static bool claim_line(struct count *count, uint64_t now_ns)
+static bool claim_line(struct rg_count *count, uint64_t now_ns)
 {
 	uint32_t now_s = (uint32_t)(now_ns / NS_PER_S) + 1;
 	uint32_t logged_s = LOAD(count->logged_s);
@@ -279,13 +211,14 @@ static bool claim_line(struct count *count, uint64_t now_ns)
 
 /*
  * The time of an event of PLACE: threads read the clock, then wait for each other, and an event is
- * never earlier than the one entered before it.
+ * never earlier than the one entered before it. A time so far ahead that nobody can have waited
+ * that long is no time of this clock.
  */
-static uint64_t advance(struct place *place, uint64_t now_ns)
+static uint64_t advance(struct rg_place *place, uint64_t now_ns)
 {
 	uint64_t last_ns = LOAD(place->last_ns);
 
-	while (last_ns < now_ns)
+	while (last_ns < now_ns || last_ns - now_ns > WAITING_MAX_NS)
 		if (atomic_compare_exchange_weak(&place->last_ns, &last_ns, now_ns))
 			return now_ns;
 	return last_ns;
@@ -294,10 +227,10 @@ static uint64_t advance(struct place *place, uint64_t now_ns)
 struct rg_tally rg_ledger_enter(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 				const struct rg_limit *limit, bool keep_over, uint64_t now_ns)
 {
-	struct place *place = find(ledger, key, now_ns);
+	struct rg_place *place = find(ledger, key, now_ns);
 	struct rg_tally tally = {.over = limit != NULL && limit->period_s == 0, .count = 1};
 	struct rg_limit_step step;
-	struct count *count;
+	struct rg_count *count;
 	uint64_t word;
 
 	if (place == NULL)
@@ -324,7 +257,7 @@ struct rg_tally rg_ledger_enter(struct rg_ledger *ledger, struct rg_key *key, en
 
 void rg_ledger_outcome(struct rg_ledger *ledger, struct rg_key *key, enum rg_outcome outcome)
 {
-	struct place *place = search(ledger, key);
+	struct rg_place *place = search(ledger, key);
 
 	if (place != NULL)
 		ADD(place->outcomes[outcome], 1);
@@ -332,7 +265,7 @@ void rg_ledger_outcome(struct rg_ledger *ledger, struct rg_key *key, enum rg_out
 
 void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event)
 {
-	struct place *place = search(ledger, key);
+	struct rg_place *place = search(ledger, key);
 
 	if (place != NULL)
 		ADD(place->counts[event].acted, 1);
@@ -341,7 +274,7 @@ void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event
 bool rg_ledger_is_over(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 		       const struct rg_limit *limit, uint64_t now_ns)
 {
-	struct place *place = search(ledger, key);
+	struct rg_place *place = search(ledger, key);
 
 	return place != NULL &&
 	       rg_limit_is_over(LOAD(place->counts[event].word), tag_of(key->id), now_ns, limit);
@@ -350,7 +283,7 @@ bool rg_ledger_is_over(struct rg_ledger *ledger, struct rg_key *key, enum rg_eve
 bool rg_ledger_is_full(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 		       const struct rg_limit *limit, uint64_t now_ns)
 {
-	struct place *place = search(ledger, key);
+	struct rg_place *place = search(ledger, key);
 
 	return limit->period_s == 0 ||
 	       (place != NULL &&
@@ -360,28 +293,28 @@ bool rg_ledger_is_full(struct rg_ledger *ledger, struct rg_key *key, enum rg_eve
 bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate, uint64_t now_ns,
 			   uint32_t *suppressed)
 {
-	uint64_t word = LOAD(ledger->log_word);
+	uint64_t word = LOAD(ledger->head->log_word);
 	struct rg_limit_step step;
 
 	do {
 		step = rg_limit_event(word, 0, now_ns, rate, false);
 		if (step.over) {
-			ADD(ledger->log_suppressed, 1);
+			ADD(ledger->head->log_suppressed, 1);
 			return false;
 		}
-	} while (!atomic_compare_exchange_weak(&ledger->log_word, &word, step.word));
-	*suppressed = atomic_exchange(&ledger->log_suppressed, 0);
+	} while (!atomic_compare_exchange_weak(&ledger->head->log_word, &word, step.word));
+	*suppressed = atomic_exchange(&ledger->head->log_suppressed, 0);
 	return true;
 }
 
 void rg_ledger_log_lost(struct rg_ledger *ledger, uint32_t lines)
 {
-	ADD(ledger->log_suppressed, lines);
+	ADD(ledger->head->log_suppressed, lines);
 }
 
 bool rg_ledger_announce(struct rg_ledger *ledger)
 {
-	return atomic_exchange(&ledger->announced, 1) == 0;
+	return atomic_exchange(&ledger->head->announced, 1) == 0;
 }
 
 uint32_t rg_ledger_places(const struct rg_ledger *ledger)
@@ -391,17 +324,17 @@ uint32_t rg_ledger_places(const struct rg_ledger *ledger)
 
 uint64_t rg_ledger_evictions(const struct rg_ledger *ledger)
 {
-	return LOAD(ledger->evictions);
+	return LOAD(ledger->head->evictions);
 }
 
 uint64_t rg_ledger_evictions_unquiet(const struct rg_ledger *ledger)
 {
-	return LOAD(ledger->evictions_unquiet);
+	return LOAD(ledger->head->evictions_unquiet);
 }
 
 bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg_account *account)
 {
-	const struct place *place = &ledger->table[index];
+	const struct rg_place *place = &ledger->table[index];
 	uint64_t id = atomic_load_explicit(&place->id, memory_order_acquire);
 	uint64_t address[2] = {LOAD(place->address[0]), LOAD(place->address[1])};
 

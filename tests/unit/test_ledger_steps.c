@@ -46,9 +46,10 @@ static void fresh_ledger(bool upwards)
 static void discard_ledger(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uintptr_t begin = (uintptr_t)ledger / page * page;
+	uintptr_t memory = (uintptr_t)ledger->head, begin = memory / page * page;
 
-	munmap((void *)begin, rg_ledger_bytes(8) + ((uintptr_t)ledger - begin));
+	munmap((void *)begin, rg_ledger_bytes(8) + (memory - begin));
+	free(ledger);
 }
 
 static pid_t start_child(void)

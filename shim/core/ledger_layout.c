@@ -1,0 +1,113 @@
+/* Making a ledger, and believing that some memory is one. */
+#include "ledger_layout.h"
+
+#include <string.h>
+
+#include "rg_policy.h"
+#include "siphash.h"
+
+/* Not a secret: it tells damage, not forgery. Nothing that passes is trusted any further. */
+static const uint8_t check_key[16] = "reneguard ledger";
+
+_Static_assert(RG_LEDGER_SMALL_BYTES ==
+		   sizeof(struct rg_head) + RG_CLIENTS_MIN * sizeof(struct rg_place),
+	       "what the smallest ledger takes");
+
+static uint32_t places_for(uint32_t clients)
+{
+	return (clients + RG_WAYS - 1) / RG_WAYS * RG_WAYS;
+}
+
+size_t rg_ledger_bytes(uint32_t clients)
+{
+	return sizeof(struct rg_head) + (size_t)places_for(clients) * sizeof(struct rg_place);
+}
+
+static uint64_t check_of(const struct rg_fixed *fixed)
+{
+	return rg_siphash(check_key, (const uint8_t *)fixed, offsetof(struct rg_fixed, check));
+}
+
+static void point_at(struct rg_ledger *ledger, void *memory, const struct rg_fixed *fixed)
+{
+	ledger->head = memory;
+	ledger->table = (struct rg_place *)((unsigned char *)memory + sizeof(struct rg_head));
+	ledger->places = fixed->places;
+	memcpy(ledger->seed, fixed->seed, sizeof ledger->seed);
+}
+
+void rg_ledger_make(struct rg_ledger *ledger, void *memory, uint32_t clients,
+		    const uint8_t seed[16])
+{
+	struct rg_fixed *fixed = memory;
+
+	fixed->magic = RG_LAYOUT_MAGIC;
+	fixed->version = RG_LAYOUT_VERSION;
+	fixed->head_bytes = sizeof(struct rg_head);
+	fixed->place_bytes = sizeof(struct rg_place);
+	fixed->places = places_for(clients);
+	memcpy(fixed->seed, seed, sizeof fixed->seed);
+	fixed->check = check_of(fixed);
+	point_at(ledger, memory, fixed);
+}
+
+bool rg_ledger_attach(struct rg_ledger *ledger, void *memory, size_t bytes, const char **why)
+{
+	struct rg_fixed fixed; /* a copy: what is mapped may change while it is looked at */
+
+	*why = "it is too short for a ledger";
+	if (bytes < sizeof(struct rg_head))
+		return false;
+	memcpy(&fixed, memory, sizeof fixed);
+	*why = "it is no ledger";
+	if (fixed.magic != RG_LAYOUT_MAGIC)
+		return false;
+	*why = "it is a ledger of another version";
+	if (fixed.version != RG_LAYOUT_VERSION || fixed.head_bytes != sizeof(struct rg_head) ||
+	    fixed.place_bytes != sizeof(struct rg_place))
+		return false;
+	*why = "it is damaged";
+	if (fixed.check != check_of(&fixed) || fixed.places == 0 || fixed.places % RG_WAYS != 0)
+		return false;
+	*why = "it is not as long as it says";
+	if (fixed.places > RG_CLIENTS_MAX || bytes != rg_ledger_bytes(fixed.places))
+		return false;
+	point_at(ledger, memory, &fixed);
+	*why = NULL;
+	return true;
+}
+
+/* Limits, claims and times of another boot: what is left of them means nothing under this clock. */
+static void forget_clock(struct rg_place *place, uint64_t shift_ns)
+{
+	uint64_t id = LOAD(place->id);
+
+	if (id != 0 && (id & 1) == 0)
+		STORE(place->id, 0);
+	if ((id & 1) == 0)
+		return;
+	ADD(place->first_ns, shift_ns);
+	ADD(place->last_ns, shift_ns);
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		STORE(place->counts[i].word, 0);
+		STORE(place->counts[i].run, 0);
+		STORE(place->counts[i].logged_s, 0);
+	}
+}
+
+void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns)
+{
+	struct rg_head *head = ledger->head;
+	/* What was at this wall-clock time is so far from the zero of our clock; often before it.
+	 */
+	uint64_t shift_ns = LOAD(head->epoch_ns) - epoch_ns;
+
+	if (LOAD(head->boot) != boot) {
+		for (uint32_t i = 0; LOAD(head->boot) != 0 && i < ledger->places; i++)
+			forget_clock(&ledger->table[i], shift_ns);
+		STORE(head->log_word, 0);
+		STORE(head->boot, boot);
+	}
+	STORE(head->epoch_ns, epoch_ns);
+	STORE(head->announced, 0);
+}

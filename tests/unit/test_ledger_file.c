@@ -1,0 +1,181 @@
+/* A ledger that was made elsewhere: what is believed to be one, and what a restart leaves of it. */
+#include "ledgers.h"
+
+#define CLIENTS 64
+#define NOW_NS	(1000 * NS_PER_S)
+#define BOOT	77
+#define WALL_NS (UINT64_C(1700000000) * NS_PER_S)
+
+static const struct rg_limit three = {3, 60};
+
+/* A copy of LEDGER's memory, as a file is read by another process. */
+static uint8_t *copy_of(const struct rg_ledger *ledger)
+{
+	uint8_t *copy = aligned_alloc(64, rg_ledger_bytes(CLIENTS));
+
+	ck_assert(copy != NULL);
+	memcpy(copy, ledger->head, rg_ledger_bytes(CLIENTS));
+	return copy;
+}
+
+static bool over(struct rg_ledger *ledger, uint32_t client, uint64_t now_ns)
+{
+	struct rg_key key = key_number(ledger, client);
+
+	return rg_ledger_enter(ledger, &key, RG_RESUMPTION, &three, false, now_ns).over;
+}
+
+/* Client 1, three events, which is as much as it may. */
+static uint8_t *used_file(void)
+{
+	struct rg_ledger *ledger = ledger_for(CLIENTS);
+
+	rg_ledger_resume(ledger, BOOT, WALL_NS - NOW_NS);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(!over(ledger, 1, NOW_NS));
+	return copy_of(ledger);
+}
+
+static struct rg_ledger attached(uint8_t *file)
+{
+	struct rg_ledger ledger;
+	const char *why;
+
+	ck_assert(rg_ledger_attach(&ledger, file, rg_ledger_bytes(CLIENTS), &why));
+	ck_assert_ptr_null(why);
+	ck_assert_uint_eq(rg_ledger_places(&ledger), CLIENTS);
+	return ledger;
+}
+
+START_TEST(test_same_boot)
+{
+	struct rg_ledger ledger = attached(used_file());
+	struct rg_account account;
+
+	rg_ledger_resume(&ledger, BOOT, WALL_NS - NOW_NS);
+	ck_assert(over(&ledger, 1, NOW_NS + NS_PER_S));
+	ck_assert(!over(&ledger, 2, NOW_NS + NS_PER_S));
+	ck_assert_uint_eq(places_of(&ledger, client_number(1), &account), 1);
+	ck_assert_uint_eq(account.events[RG_RESUMPTION], 4);
+	ck_assert_uint_eq(account.first_ns, NOW_NS);
+}
+END_TEST
+
+/* The clock began anew: limits are empty, totals stay, and the client was first heard of before the
+ * clock was zero. */
+START_TEST(test_other_boot)
+{
+	struct rg_ledger ledger = attached(used_file());
+	uint64_t up_ns = 5 * NS_PER_S, away_ns = 3600 * NS_PER_S;
+	struct rg_account account;
+
+	rg_ledger_resume(&ledger, BOOT + 1, WALL_NS + away_ns - up_ns);
+	ck_assert_uint_eq(places_of(&ledger, client_number(1), &account), 1);
+	ck_assert_uint_eq(account.events[RG_RESUMPTION], 3);
+	ck_assert_int_eq((int64_t)account.first_ns, (int64_t)up_ns - (int64_t)away_ns);
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert_int_eq(over(&ledger, 1, up_ns), i >= 3);
+	rg_ledger_resume(&ledger, BOOT + 1, WALL_NS + away_ns - up_ns);
+	ck_assert(over(&ledger, 1, up_ns));
+}
+END_TEST
+
+/* Who was heard of before the boot makes room before who was heard of since. */
+START_TEST(test_old_ones_make_room)
+{
+	struct rg_ledger *ledger = ledger_for(8);
+
+	rg_ledger_resume(ledger, BOOT, WALL_NS - NOW_NS);
+	for (uint32_t client = 0; client < 8; client++)
+		(void)over(ledger, client, NOW_NS);
+	rg_ledger_resume(ledger, BOOT + 1, WALL_NS);
+	(void)over(ledger, 3, NS_PER_S);
+	for (uint32_t client = 100; client < 107; client++)
+		(void)over(ledger, client, 2 * NS_PER_S);
+	ck_assert_uint_eq(places_of(ledger, client_number(3), NULL), 1);
+	ck_assert_uint_eq(rg_ledger_evictions(ledger), 7);
+}
+END_TEST
+
+START_TEST(test_announced_again)
+{
+	struct rg_ledger ledger = attached(used_file());
+
+	ck_assert(rg_ledger_announce(&ledger));
+	ck_assert(!rg_ledger_announce(&ledger));
+	rg_ledger_resume(&ledger, BOOT, WALL_NS);
+	ck_assert(rg_ledger_announce(&ledger));
+}
+END_TEST
+
+/* --- what is none --- */
+
+START_TEST(test_every_length)
+{
+	size_t whole = rg_ledger_bytes(CLIENTS);
+	uint8_t *file = used_file();
+	struct rg_ledger ledger;
+	const char *why;
+
+	for (size_t bytes = 0; bytes < whole + 64; bytes += bytes < 300 ? 1 : 97) {
+		uint8_t *copy = aligned_alloc(64, (bytes + 64) / 64 * 64);
+
+		memcpy(copy, file, bytes < whole ? bytes : whole);
+		UNIT_MUST(bytes == whole || !rg_ledger_attach(&ledger, copy, bytes, &why),
+			  "%zu bytes", bytes);
+		free(copy);
+	}
+}
+END_TEST
+
+/* No bit of what never changes can be another. */
+START_TEST(test_every_bit)
+{
+	uint8_t *file = used_file();
+	struct rg_ledger ledger;
+	const char *why;
+
+	for (size_t bit = 0; bit < 48 * 8; bit++) {
+		file[bit / 8] ^= (uint8_t)(1U << bit % 8);
+		UNIT_MUST(!rg_ledger_attach(&ledger, file, rg_ledger_bytes(CLIENTS), &why) &&
+			      why != NULL,
+			  "bit %zu", bit);
+		file[bit / 8] ^= (uint8_t)(1U << bit % 8);
+	}
+	(void)attached(file);
+}
+END_TEST
+
+/* What is damaged afterwards, under the process that uses it, changes no index. */
+START_TEST(test_damaged_in_use)
+{
+	struct rg_ledger *ledger = ledger_for(CLIENTS);
+	uint64_t random = 1;
+
+	for (unsigned round = 0; round < 200; round++) {
+		uint64_t *words = (uint64_t *)ledger->head;
+
+		for (size_t i = 0; i < rg_ledger_bytes(CLIENTS) / sizeof *words; i++)
+			words[i] = unit_random(&random);
+		for (uint32_t client = 0; client < 50; client++)
+			(void)over(ledger, client, NOW_NS);
+		(void)places_taken(ledger);
+		rg_ledger_resume(ledger, round, WALL_NS);
+	}
+	ck_assert_uint_eq(rg_ledger_places(ledger), CLIENTS);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("ledger_file");
+
+	UNIT_ADD(suite, test_same_boot);
+	UNIT_ADD(suite, test_other_boot);
+	UNIT_ADD(suite, test_old_ones_make_room);
+	UNIT_ADD(suite, test_announced_again);
+	UNIT_ADD(suite, test_every_length);
+	UNIT_ADD(suite, test_every_bit);
+	UNIT_ADD(suite, test_damaged_in_use);
+	return unit_run(suite);
+}
