@@ -20,15 +20,20 @@
 #include "rg_client.h"
 #include "rg_event.h"
 #include "rg_limit.h"
+#include "rg_policy.h"
+
+#define RG_LEDGER_HEAD_BYTES 576
+#define RG_ABOUT_BYTES	     64
 
 /* Enough for 64 clients: for a process that can not get memory. */
-#define RG_LEDGER_SMALL_BYTES (128 + 64 * 192)
+#define RG_LEDGER_SMALL_BYTES (RG_LEDGER_HEAD_BYTES + 64 * 192)
 
 /* A process's own handle: immutable once made, so that threads share it. */
 struct rg_ledger {
 	struct rg_head *head;	/* the memory */
 	struct rg_place *table; /* in it */
 	uint32_t places;
+	uint32_t part_places; /* how many are one part: see rg_ledger_part */
 	uint8_t seed[16];
 };
 
@@ -66,6 +71,22 @@ struct rg_account {
 	uint32_t events[RG_EVENT_COUNT];
 	uint32_t acted[RG_EVENT_COUNT];
 	uint32_t outcomes[RG_OUTCOME_COUNT];
+	uint64_t words[RG_EVENT_COUNT]; /* rg_limit */
+	uint16_t tag;			/* theirs */
+};
+
+/* All clients together, those that had to make room included. */
+struct rg_totals {
+	uint64_t events[RG_EVENT_COUNT];
+	uint64_t acted[RG_EVENT_COUNT];
+	uint64_t outcomes[RG_OUTCOME_COUNT];
+};
+
+/* Who uses a ledger. Text of a program: to be escaped where it is shown. */
+struct rg_about {
+	struct rg_rule rules[RG_EVENT_COUNT];
+	char service[RG_ABOUT_BYTES];
+	char libssl[RG_ABOUT_BYTES];
 };
 
 /* Bytes that a ledger for at least CLIENTS clients takes. */
@@ -131,5 +152,20 @@ uint64_t rg_ledger_evictions_unquiet(const struct rg_ledger *ledger);
 
 /* Copy the account in PLACE (0 to rg_ledger_places - 1); false where there is none. */
 bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t place, struct rg_account *account);
+
+/* Post who uses the ledger, for those that look at it; read it back, with nothing in it that a
+ * policy could not be. */
+void rg_ledger_post(struct rg_ledger *ledger, const struct rg_about *about);
+void rg_ledger_about(const struct rg_ledger *ledger, struct rg_about *about);
+
+void rg_ledger_totals(const struct rg_ledger *ledger, struct rg_totals *totals);
+
+/*
+ * For a reader from outside. How long a ledger with this HEAD (RG_LEDGER_HEAD_BYTES long) says it
+ * is; 0 where it can not be. And its PARTs, from 0 until false: *BYTES at *FIRST of the memory, 0
+ * where nothing was ever written.
+ */
+size_t rg_ledger_length(const void *head);
+bool rg_ledger_part(const struct rg_ledger *ledger, unsigned part, size_t *first, size_t *bytes);
 
 #endif

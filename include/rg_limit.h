@@ -51,6 +51,9 @@ bool rg_limit_is_over(uint64_t word, uint16_t tag, uint64_t now_ns, const struct
 /* Would the next event be over the limit? */
 bool rg_limit_is_full(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit);
 
+/* How many events at once would not be over the limit (which has a period)? */
+uint32_t rg_limit_left(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit);
+
 /* Is nothing left on the account? */
 bool rg_limit_is_quiet(uint64_t word, uint16_t tag, uint64_t now_ns);
 

@@ -128,6 +128,33 @@ static bool claim_stands(struct rg_ledger *ledger, uint32_t first, uint32_t mine
 	return true;
 }
 
+/* A reader from outside need not touch memory that was never written to. */
+static void mark_touched(struct rg_ledger *ledger, uint32_t index)
+{
+	uint32_t part = index / ledger->part_places;
+	uint64_t bit = UINT64_C(1) << part % 64;
+
+	if ((LOAD(ledger->head->touched[part / 64]) & bit) == 0)
+		(void)atomic_fetch_or(&ledger->head->touched[part / 64], bit);
+}
+
+static void add_some(_Atomic uint64_t *total, uint32_t some)
+{
+	if (some != 0)
+		ADD(*total, some);
+}
+
+/* The client in PLACE has to go: what it had counted stays in the totals. */
+static void bury(struct rg_head *head, const struct rg_place *place)
+{
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		add_some(&head->gone_events[i], LOAD(place->counts[i].events));
+		add_some(&head->gone_acted[i], LOAD(place->counts[i].acted));
+	}
+	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
+		add_some(&head->gone_outcomes[i], LOAD(place->outcomes[i]));
+}
+
 /* False where CLAIM was taken away meanwhile. */
 static bool write_place(struct rg_place *place, const struct rg_key *key, uint64_t claim,
 			uint64_t now_ns)
@@ -174,6 +201,7 @@ static struct rg_place *settle(struct rg_ledger *ledger, struct rg_key *key, boo
 		return NULL;
 	if (best_id & 1) {
 		ADD(ledger->head->evictions, 1);
+		bury(ledger->head, &ledger->table[best]);
 		if (most_willing < UINT64_C(1) << 63)
 			ADD(ledger->head->evictions_unquiet, 1);
 	}
@@ -181,6 +209,7 @@ static struct rg_place *settle(struct rg_ledger *ledger, struct rg_key *key, boo
 		(void)atomic_compare_exchange_strong(&ledger->table[best].id, &claim, 0);
 		return NULL;
 	}
+	mark_touched(ledger, best);
 	if (!write_place(&ledger->table[best], key, claim, now_ns))
 		return NULL;
 	key->place_hint = best;
@@ -342,6 +371,7 @@ bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg
 		return false;
 	memcpy(account->client.address, address, sizeof address);
 	account->client.family = (uint8_t)LOAD(place->family);
+	account->tag = tag_of(id);
 	account->first_ns = LOAD(place->first_ns);
 	account->last_ns = LOAD(place->last_ns);
 	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
@@ -349,6 +379,7 @@ bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
 		account->events[i] = LOAD(place->counts[i].events);
 		account->acted[i] = LOAD(place->counts[i].acted);
+		account->words[i] = LOAD(place->counts[i].word);
 	}
 	return atomic_load_explicit(&place->id, memory_order_acquire) == id;
 }

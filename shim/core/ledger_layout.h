@@ -15,6 +15,7 @@
 #define RG_LAYOUT_VERSION 1
 #define RG_CACHE_LINE	  64
 #define RG_WAYS		  8
+#define RG_PARTS	  1024 /* of the places, for `touched` */
 
 /* What is written once and never changes: checked before the rest is believed to be a ledger. */
 struct rg_fixed {
@@ -36,6 +37,18 @@ struct rg_head {
 	_Atomic uint64_t evictions_unquiet;
 	_Atomic uint32_t log_suppressed;
 	_Atomic uint32_t announced;
+	/* Which parts of the places were ever written to: a reader need not touch the others. */
+	_Alignas(RG_CACHE_LINE) _Atomic uint64_t touched[RG_PARTS / 64];
+	/* What clients that had to make room had counted. */
+	_Alignas(RG_CACHE_LINE) _Atomic uint64_t gone_events[RG_EVENT_COUNT];
+	_Atomic uint64_t gone_acted[RG_EVENT_COUNT];
+	_Atomic uint64_t gone_outcomes[RG_OUTCOME_COUNT];
+	/* For display: written by whoever announced last, read with suspicion. */
+	struct rg_posted_rule {
+		_Atomic uint32_t action, count, period_s;
+	} rules[RG_EVENT_COUNT];
+	_Atomic char service[RG_ABOUT_BYTES];
+	_Atomic char libssl[RG_ABOUT_BYTES];
 };
 
 /* The account of one event: the limit's state, and counts that only people look at. */
@@ -64,7 +77,11 @@ struct rg_place {
 
 _Static_assert(sizeof(struct rg_fixed) == 48 && offsetof(struct rg_fixed, check) == 40 &&
 		   offsetof(struct rg_head, boot) == 48 &&
-		   offsetof(struct rg_head, log_word) == 64 && sizeof(struct rg_head) == 128,
+		   offsetof(struct rg_head, log_word) == 64 &&
+		   sizeof(struct rg_head) == RG_LEDGER_HEAD_BYTES &&
+		   offsetof(struct rg_head, touched) == 128 &&
+		   offsetof(struct rg_head, gone_events) == 256 &&
+		   offsetof(struct rg_head, rules) == 352,
 	       "the same for every word size");
 _Static_assert(sizeof(struct rg_place) == 192 && offsetof(struct rg_place, family) == 40 &&
 		   offsetof(struct rg_place, counts) == 56 && sizeof(struct rg_count) == 24,

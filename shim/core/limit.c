@@ -61,6 +61,13 @@ bool rg_limit_is_full(uint64_t word, uint16_t tag, uint64_t now_ns, const struct
 	return ahead(word, tag, ticks(now_ns)) + event_ticks(limit) > full_ticks(limit);
 }
 
+uint32_t rg_limit_left(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit)
+{
+	uint64_t before = ahead(word, tag, ticks(now_ns)), full = full_ticks(limit);
+
+	return before < full ? (uint32_t)((full - before) / event_ticks(limit)) : 0;
+}
+
 bool rg_limit_is_quiet(uint64_t word, uint16_t tag, uint64_t now_ns)
 {
 	return ahead(word, tag, ticks(now_ns)) == 0;

@@ -38,6 +38,28 @@ static void use(struct rg_ledger *ledger)
 		}
 }
 
+/* What `reneguardctl status` reads. */
+static void look_at(const struct rg_ledger *ledger)
+{
+	size_t whole = rg_ledger_bytes(rg_ledger_places(ledger)), first, bytes;
+	struct rg_totals totals;
+	struct rg_about about;
+
+	rg_ledger_totals(ledger, &totals);
+	rg_ledger_about(ledger, &about);
+	FUZZ_MUST(strlen(about.service) < sizeof about.service);
+	FUZZ_MUST(strlen(about.libssl) < sizeof about.libssl);
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		char text[RG_RULE_TEXT_BYTES];
+
+		rg_rule_text(&about.rules[i], text);
+		FUZZ_MUST((about.rules[i].limit.period_s == 0) || about.rules[i].limit.count != 0);
+	}
+	for (unsigned part = 0; rg_ledger_part(ledger, part, &first, &bytes); part++)
+		FUZZ_MUST(first + bytes <= whole);
+	FUZZ_MUST(rg_ledger_length(ledger->head) == whole);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
 {
 	static const uint8_t seed[16] = "a seed of 16 byt";
@@ -54,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
 	if (rg_ledger_attach(&ledger, memory, size, &why)) {
 		FUZZ_MUST(rg_ledger_bytes(rg_ledger_places(&ledger)) == size);
 		use(&ledger);
+		look_at(&ledger);
 		rg_ledger_resume(&ledger, input[0], NOW_NS);
 		use(&ledger);
 	} else {

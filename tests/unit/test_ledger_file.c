@@ -166,6 +166,80 @@ START_TEST(test_damaged_in_use)
 }
 END_TEST
 
+/* --- what is shown of it --- */
+
+START_TEST(test_totals)
+{
+	struct rg_ledger *ledger = ledger_for(8);
+	struct rg_totals totals;
+
+	for (uint32_t client = 0; client < 100; client++) {
+		struct rg_key key = key_number(ledger, client);
+
+		(void)over(ledger, client, NOW_NS + client);
+		(void)over(ledger, client, NOW_NS + client);
+		rg_ledger_acted(ledger, &key, RG_RESUMPTION);
+		rg_ledger_outcome(ledger, &key, RG_OUTCOME_ACCEPTED);
+	}
+	rg_ledger_totals(ledger, &totals);
+	ck_assert_uint_eq(totals.events[RG_RESUMPTION], 200);
+	ck_assert_uint_eq(totals.acted[RG_RESUMPTION], 100);
+	ck_assert_uint_eq(totals.outcomes[RG_OUTCOME_ACCEPTED], 100);
+	ck_assert_uint_eq(totals.events[RG_HANDSHAKE], 0);
+}
+END_TEST
+
+/* Whoever reads only the parts that were touched has every client. */
+START_TEST(test_parts)
+{
+	static const uint32_t sizes[] = {64, 1000, 65536};
+
+	for (int i = 0; i < ROWS(sizes); i++) {
+		struct rg_ledger *ledger = ledger_for(sizes[i]), copy;
+		size_t bytes = rg_ledger_bytes(sizes[i]), first, count, read = 0;
+		uint8_t *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+		const char *why;
+
+		for (uint32_t client = 0; client < 50; client++)
+			(void)over(ledger, client, NOW_NS);
+		ck_assert_uint_eq(rg_ledger_length(ledger->head), bytes);
+		memset(memory, 0, bytes);
+		memcpy(memory, ledger->head, RG_LEDGER_HEAD_BYTES);
+		ck_assert(rg_ledger_attach(&copy, memory, bytes, &why));
+		for (unsigned part = 0; rg_ledger_part(&copy, part, &first, &count); part++) {
+			ck_assert_uint_le(first + count, bytes);
+			memcpy(memory + first, (uint8_t *)ledger->head + first, count);
+			read += count;
+		}
+		ck_assert_uint_eq(places_taken(&copy), places_taken(ledger));
+		ck_assert_uint_le(read, 50 * 64 * 192);
+		free(memory);
+	}
+}
+END_TEST
+
+START_TEST(test_about)
+{
+	struct rg_about about = {.rules = {{RG_CLOSE, {0, 0}}, {RG_WARN, {120, 60}}},
+				 .service = "shop",
+				 .libssl = "3.0.19"},
+			read;
+	struct rg_ledger *ledger = ledger_for(64);
+
+	rg_ledger_post(ledger, &about);
+	rg_ledger_about(ledger, &read);
+	ck_assert_str_eq(read.service, "shop");
+	ck_assert_str_eq(read.libssl, "3.0.19");
+	ck_assert_int_eq(read.rules[1].action, RG_WARN);
+	ck_assert_uint_eq(read.rules[1].limit.count, 120);
+	memset((uint8_t *)ledger->head + 64, 0xff, RG_LEDGER_HEAD_BYTES - 64);
+	rg_ledger_about(ledger, &read);
+	ck_assert_uint_lt(strlen(read.service), sizeof read.service);
+	ck_assert_int_eq(read.rules[1].action, RG_OFF);
+	ck_assert_uint_eq(read.rules[1].limit.period_s, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ledger_file");
@@ -177,5 +251,8 @@ int main(void)
 	UNIT_ADD(suite, test_every_length);
 	UNIT_ADD(suite, test_every_bit);
 	UNIT_ADD(suite, test_damaged_in_use);
+	UNIT_ADD(suite, test_totals);
+	UNIT_ADD(suite, test_parts);
+	UNIT_ADD(suite, test_about);
 	return unit_run(suite);
 }
