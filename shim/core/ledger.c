@@ -7,7 +7,7 @@
 #define NS_PER_S    UINT64_C(1000000000)
 #define LOG_AGAIN_S 60
 
-#define WAITING_MAX_NS (60 * NS_PER_S)
+#define WAITING_MAX_NS (3600 * NS_PER_S)
 
 /*
  * A claim lasts as long as writing a few words does. One that is older belongs to a process that
