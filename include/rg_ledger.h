@@ -8,7 +8,10 @@
  *
  * A client has a place in one of the RG_WAYS places that its keyed hash names (SipHash-2-4, key
  * drawn at random when the ledger was made, so nobody can aim at a place). Where all are taken, a
- * client whose limits are all quiet makes room first, then the one heard of longest ago.
+ * client whose limits are all quiet makes room, the one heard of longest ago first. Where none is
+ * quiet, newcomers are counted by a doorkeeper until there is a place (seats.h), and whoever is
+ * over a limit gets the place of the client that is nearest to being quiet, whose account goes to
+ * the doorkeeper. So a flood of addresses makes nobody forgotten who has a limit in use.
  */
 #ifndef RG_LEDGER_H
 #define RG_LEDGER_H
@@ -26,12 +29,13 @@
 #define RG_ABOUT_BYTES	     64
 
 /* Enough for 64 clients: for a process that can not get memory. */
-#define RG_LEDGER_SMALL_BYTES (RG_LEDGER_HEAD_BYTES + 64 * 192)
+#define RG_LEDGER_SMALL_BYTES (RG_LEDGER_HEAD_BYTES + 64 * (192 + 256))
 
 /* A process's own handle: immutable once made, so that threads share it. */
 struct rg_ledger {
 	struct rg_head *head;	/* the memory */
 	struct rg_place *table; /* in it */
+	struct rg_seat *seats;
 	uint32_t places;
 	uint32_t part_places; /* how many are one part: see rg_ledger_part */
 	uint8_t seed[16];
@@ -120,8 +124,8 @@ struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_clie
 struct rg_tally rg_ledger_enter(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 				const struct rg_limit *limit, bool keep_over, uint64_t now_ns);
 
-/* Enter how a handshake ended; note that an action was taken on an EVENT. Nothing happens where the
- * client has lost its place. */
+/* Enter how a handshake ended; note that an action was taken on an EVENT. Where
+ * the client has no place only the totals know. */
 void rg_ledger_outcome(struct rg_ledger *ledger, struct rg_key *key, enum rg_outcome outcome);
 void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event);
 
@@ -145,10 +149,16 @@ void rg_ledger_log_lost(struct rg_ledger *ledger, uint32_t lines);
 /* True for the first caller only, over all processes, since the ledger was made or last resumed. */
 bool rg_ledger_announce(struct rg_ledger *ledger);
 
-/* Places, clients that had to make room, and among these the ones whose limits were not quiet. */
+/*
+ * Places; clients that had to make room; among these the ones whose limits were not quiet. Events
+ * of clients that had no place (they are in no account, but counted under their limit); accounts
+ * that were given up while a limit was in use.
+ */
 uint32_t rg_ledger_places(const struct rg_ledger *ledger);
 uint64_t rg_ledger_evictions(const struct rg_ledger *ledger);
 uint64_t rg_ledger_evictions_unquiet(const struct rg_ledger *ledger);
+uint64_t rg_ledger_unplaced(const struct rg_ledger *ledger);
+uint64_t rg_ledger_lost(const struct rg_ledger *ledger);
 
 /* Copy the account in PLACE (0 to rg_ledger_places - 1); false where there is none. */
 bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t place, struct rg_account *account);

@@ -9,8 +9,10 @@
 /* Not a secret: it tells damage, not forgery. Nothing that passes is trusted any further. */
 static const uint8_t check_key[16] = "reneguard ledger";
 
-_Static_assert(RG_LEDGER_SMALL_BYTES ==
-		   sizeof(struct rg_head) + RG_CLIENTS_MIN * sizeof(struct rg_place),
+/* A place with the seats that go with it. */
+#define PLACE_BYTES (sizeof(struct rg_place) + RG_SEATS_PER_PLACE * sizeof(struct rg_seat))
+
+_Static_assert(RG_LEDGER_SMALL_BYTES == sizeof(struct rg_head) + RG_CLIENTS_MIN * PLACE_BYTES,
 	       "what the smallest ledger takes");
 
 static uint32_t places_for(uint32_t clients)
@@ -20,7 +22,7 @@ static uint32_t places_for(uint32_t clients)
 
 size_t rg_ledger_bytes(uint32_t clients)
 {
-	return sizeof(struct rg_head) + (size_t)places_for(clients) * sizeof(struct rg_place);
+	return sizeof(struct rg_head) + (size_t)places_for(clients) * PLACE_BYTES;
 }
 
 static uint64_t check_of(const struct rg_fixed *fixed)
@@ -33,6 +35,7 @@ static void point_at(struct rg_ledger *ledger, void *memory, const struct rg_fix
 	ledger->head = memory;
 	ledger->table = (struct rg_place *)((unsigned char *)memory + sizeof(struct rg_head));
 	ledger->places = fixed->places;
+	ledger->seats = (struct rg_seat *)(ledger->table + fixed->places);
 	ledger->part_places = (fixed->places + RG_PARTS - 1) / RG_PARTS;
 	memcpy(ledger->seed, fixed->seed, sizeof ledger->seed);
 }
@@ -45,7 +48,7 @@ void rg_ledger_make(struct rg_ledger *ledger, void *memory, uint32_t clients,
 	fixed->magic = RG_LAYOUT_MAGIC;
 	fixed->version = RG_LAYOUT_VERSION;
 	fixed->head_bytes = sizeof(struct rg_head);
-	fixed->place_bytes = sizeof(struct rg_place);
+	fixed->place_bytes = PLACE_BYTES;
 	fixed->places = places_for(clients);
 	memcpy(fixed->seed, seed, sizeof fixed->seed);
 	fixed->check = check_of(fixed);
@@ -65,7 +68,7 @@ bool rg_ledger_attach(struct rg_ledger *ledger, void *memory, size_t bytes, cons
 		return false;
 	*why = "it is a ledger of another version";
 	if (fixed.version != RG_LAYOUT_VERSION || fixed.head_bytes != sizeof(struct rg_head) ||
-	    fixed.place_bytes != sizeof(struct rg_place))
+	    fixed.place_bytes != PLACE_BYTES)
 		return false;
 	*why = "it is damaged";
 	if (fixed.check != check_of(&fixed) || fixed.places == 0 || fixed.places % RG_WAYS != 0)
@@ -96,6 +99,15 @@ static void forget_clock(struct rg_place *place, uint64_t shift_ns)
 	}
 }
 
+static void forget_seats(struct rg_ledger *ledger)
+{
+	size_t seats = (size_t)ledger->places * RG_SEATS_PER_PLACE;
+
+	for (size_t i = 0; LOAD(ledger->head->seat_taken_ns) != 0 && i < seats; i++)
+		STORE(ledger->seats[i].id, 0);
+	STORE(ledger->head->seat_taken_ns, 0);
+}
+
 void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns)
 {
 	struct rg_head *head = ledger->head;
@@ -106,6 +118,7 @@ void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns
 	if (LOAD(head->boot) != boot) {
 		for (uint32_t i = 0; LOAD(head->boot) != 0 && i < ledger->places; i++)
 			forget_clock(&ledger->table[i], shift_ns);
+		forget_seats(ledger);
 		STORE(head->log_word, 0);
 		STORE(head->boot, boot);
 	}

@@ -11,11 +11,13 @@
 
 #include "rg_ledger.h"
 
-#define RG_LAYOUT_MAGIC	  UINT64_C(0x7265476e65723031) /* "10reneGr" */
-#define RG_LAYOUT_VERSION 1
-#define RG_CACHE_LINE	  64
-#define RG_WAYS		  8
-#define RG_PARTS	  1024 /* of the places, for `touched` */
+#define RG_LAYOUT_MAGIC	   UINT64_C(0x7265476e65723031) /* "10reneGr" */
+#define RG_LAYOUT_VERSION  1
+#define RG_CACHE_LINE	   64
+#define RG_WAYS		   8
+#define RG_SEAT_WAYS	   8
+#define RG_SEATS_PER_PLACE 16
+#define RG_PARTS	   1024 /* of the places, for `touched` */
 
 /* What is written once and never changes: checked before the rest is believed to be a ledger. */
 struct rg_fixed {
@@ -37,6 +39,9 @@ struct rg_head {
 	_Atomic uint64_t evictions_unquiet;
 	_Atomic uint32_t log_suppressed;
 	_Atomic uint32_t announced;
+	_Atomic uint64_t seat_taken_ns; /* about when one was taken last; 0: never */
+	_Atomic uint64_t seats_lost;	/* given up although in use */
+	_Atomic uint64_t unplaced;	/* events of clients that had no place */
 	/* Which parts of the places were ever written to: a reader need not touch the others. */
 	_Alignas(RG_CACHE_LINE) _Atomic uint64_t touched[RG_PARTS / 64];
 	/* What clients that had to make room had counted. */
@@ -60,10 +65,7 @@ struct rg_count {
 	_Atomic uint32_t logged_s; /* when a line was last due, monotonic, plus one; 0: never */
 };
 
-/*
- * `id` is 0 where the place is free, odd (the hash of the client) where it is taken, and even while
- * somebody claims it: the upper 48 bits of his client's hash, then the time of the claim.
- */
+/* `id`: see claim.h. */
 struct rg_place {
 	_Alignas(RG_CACHE_LINE) _Atomic uint64_t id;
 	_Atomic uint64_t last_ns;
@@ -75,6 +77,13 @@ struct rg_place {
 	struct rg_count counts[RG_EVENT_COUNT];
 };
 
+/* See seats.h. */
+struct rg_seat {
+	_Atomic uint64_t id;
+	_Atomic uint64_t word; /* rg_limit */
+};
+
+_Static_assert(sizeof(struct rg_seat) == 16, "the same for every word size");
 _Static_assert(sizeof(struct rg_fixed) == 48 && offsetof(struct rg_fixed, check) == 40 &&
 		   offsetof(struct rg_head, boot) == 48 &&
 		   offsetof(struct rg_head, log_word) == 64 &&

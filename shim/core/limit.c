@@ -68,6 +68,18 @@ uint32_t rg_limit_left(uint64_t word, uint16_t tag, uint64_t now_ns, const struc
 	return before < full ? (uint32_t)((full - before) / event_ticks(limit)) : 0;
 }
 
+uint64_t rg_limit_ahead(uint64_t word, uint16_t tag, uint64_t now_ns)
+{
+	return ahead(word, tag, ticks(now_ns));
+}
+
+uint64_t rg_limit_moved(uint64_t word, uint16_t tag, uint16_t new_tag, uint64_t now_ns)
+{
+	return ahead(word, tag, ticks(now_ns)) == 0
+		   ? 0
+		   : (uint64_t)(new_tag & 0xfff) << TIME_BITS | (word & TIME_MASK);
+}
+
 bool rg_limit_is_quiet(uint64_t word, uint16_t tag, uint64_t now_ns)
 {
 	return ahead(word, tag, ticks(now_ns)) == 0;

@@ -114,16 +114,16 @@ static bool find(const struct question *question, struct rg_finds *finds)
 		return false;
 	}
 	rg_finds_scan(finds, question->pid);
+	if (finds->count != 0)
+		return true;
+	if (question->pid != 0)
+		fprintf(stderr, "reneguardctl: process %ld has no ledger", (long)question->pid);
+	else
+		fprintf(stderr, "reneguardctl: no guarded process found");
 	if (finds->unreadable != 0)
-		fprintf(
-		    stderr,
-		    "reneguardctl: %zu guarded process(es) may not be looked into by this user\n",
-		    finds->unreadable);
-	else if (finds->count == 0 && question->pid != 0)
-		fprintf(stderr, "reneguardctl: process %ld has no ledger\n", (long)question->pid);
-	else if (finds->count == 0)
-		fprintf(stderr, "reneguardctl: no guarded process found\n");
-	return finds->count != 0;
+		fprintf(stderr, "; %zu may not be looked into by this user", finds->unreadable);
+	fprintf(stderr, "\n");
+	return false;
 }
 
 static void show(const struct question *question, const struct rg_finds *finds)

@@ -76,8 +76,10 @@ static void table_head(const struct rg_view *view)
 		printf(" %s=%s", rg_event_name((enum rg_event)i), rule);
 	}
 	printf("\n  clients: %zu of %u", view->used, rg_ledger_places(&found->ledger));
-	printf(", made room: %" PRIu64 " (%" PRIu64 " with a limit in use)\n",
+	printf(", made room: %" PRIu64 " (%" PRIu64 " with a limit in use)",
 	       rg_ledger_evictions(&found->ledger), rg_ledger_evictions_unquiet(&found->ledger));
+	printf(", events without a place: %" PRIu64 ", accounts lost: %" PRIu64 "\n",
+	       rg_ledger_unplaced(&found->ledger), rg_ledger_lost(&found->ledger));
 }
 
 void rg_view_table(const struct rg_view *view)
@@ -156,9 +158,11 @@ static void json_ledger(const struct rg_view *view)
 	for (size_t i = 0; i < found->pid_count; i++)
 		printf("%s%ld", i == 0 ? "" : ",", (long)found->pids[i]);
 	printf("],\"places\":%u,\"used\":%zu,\"evictions\":%" PRIu64
-	       ",\"evictions_unquiet\":%" PRIu64 ",\"policy\":{",
+	       ",\"evictions_unquiet\":%" PRIu64 ",\"unplaced\":%" PRIu64 ",\"lost\":%" PRIu64
+	       ",\"policy\":{",
 	       rg_ledger_places(&found->ledger), view->used, rg_ledger_evictions(&found->ledger),
-	       rg_ledger_evictions_unquiet(&found->ledger));
+	       rg_ledger_evictions_unquiet(&found->ledger), rg_ledger_unplaced(&found->ledger),
+	       rg_ledger_lost(&found->ledger));
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
 		char rule[RG_RULE_TEXT_BYTES];
 
@@ -236,6 +240,10 @@ void rg_view_prometheus(const struct rg_view *views, size_t count)
 	GAUGE("evictions_unquiet_total", "counter",
 	      "Clients that had to make room while a limit was in use.",
 	      rg_ledger_evictions_unquiet(&views[v].found->ledger))
+	GAUGE("unplaced_total", "counter", "Events of clients that had no place.",
+	      rg_ledger_unplaced(&views[v].found->ledger))
+	GAUGE("lost_total", "counter", "Accounts given up while a limit was in use.",
+	      rg_ledger_lost(&views[v].found->ledger))
 #undef GAUGE
 	metric("client_events", "gauge", "Guarded events of one client.");
 	for (size_t v = 0; v < count; v++)

@@ -28,7 +28,7 @@ ok "looking made nothing resident but the parts that three clients are in" test 
 is "the service's name, whatever is in it" "$(asked "$json" 'l["service"]')" 'sh"op\x'
 is "its libssl" "$(asked "$json" 'l["libssl"]')" "$(openssl version | awk '{ print $2 }')"
 is "its policy" "$(asked "$json" 'l["policy"]["resumption"], l["policy"]["renegotiation"]')" "('warn:5/600s', 'close')"
-is "fill" "$(asked "$json" 'l["places"], l["used"], l["evictions"]')" "(65536, 3, 0)"
+is "fill" "$(asked "$json" 'l["places"], l["used"], l["evictions"], l["unplaced"], l["lost"]')" "(65536, 3, 0, 0, 0)"
 ok "the server is among its processes" test "$(asked "$json" "$server_pid in l['pids']")" = True
 is "a memory file" "$(asked "$json" 'l["file"]')" None
 is "a client over its limit" "$(asked "$json" 'c["127.0.0.1"]["events"]["resumption"]')" "{'count': 7, 'acted': 2, 'left': 0}"

@@ -6,7 +6,7 @@
 #include "fuzz.h"
 #include "rg_ledger.h"
 
-#define PLACES 16
+#define PLACES 8
 #define NOW_NS UINT64_C(1000000000000)
 
 static void use(struct rg_ledger *ledger)

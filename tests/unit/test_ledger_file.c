@@ -240,6 +240,33 @@ START_TEST(test_about)
 }
 END_TEST
 
+/* So many are left as are let pass. */
+START_TEST(test_left)
+{
+	static const struct rg_limit limits[] = {{1, 1}, {3, 60}, {120, 60}, {7, 86400}};
+	uint64_t random = 3;
+
+	for (unsigned round = 0; round < 2000; round++) {
+		const struct rg_limit *limit = &limits[round % 4];
+		uint64_t now_ns = NOW_NS + unit_random(&random) % NS_PER_S, word = 0;
+		uint32_t left;
+
+		for (uint64_t i = unit_random(&random) % 200; i != 0; i--) {
+			now_ns += unit_random(&random) % NS_PER_S;
+			word = rg_limit_event(word, 5, now_ns, limit, i % 2 != 0).word;
+		}
+		left = rg_limit_left(word, 5, now_ns, limit);
+		for (uint32_t i = 0; i <= left; i++) {
+			struct rg_limit_step step = rg_limit_event(word, 5, now_ns, limit, false);
+
+			UNIT_MUST(step.over == (i == left), "round %u: %u left, event %u", round,
+				  left, i);
+			word = step.word;
+		}
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ledger_file");
@@ -254,5 +281,6 @@ int main(void)
 	UNIT_ADD(suite, test_totals);
 	UNIT_ADD(suite, test_parts);
 	UNIT_ADD(suite, test_about);
+	UNIT_ADD(suite, test_left);
 	return unit_run(suite);
 }
