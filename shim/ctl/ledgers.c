@@ -130,8 +130,8 @@ static struct rg_found *known(struct rg_finds *finds, dev_t device, ino_t inode)
 	return NULL;
 }
 
-/* A mapping of PID's: is it a ledger, and a new one? True where it is one. */
-static bool consider(struct rg_finds *finds, pid_t pid, int memory, const struct mapping *mapping)
+/* A mapping of PID's: is it a ledger, and a new one? */
+static void consider(struct rg_finds *finds, pid_t pid, int memory, const struct mapping *mapping)
 {
 	dev_t device = makedev(mapping->major, mapping->minor);
 	struct rg_found *found = known(finds, device, (ino_t)mapping->inode);
@@ -142,10 +142,8 @@ static bool consider(struct rg_finds *finds, pid_t pid, int memory, const struct
 		if (!copy_out(&fresh, memory, (off_t)mapping->begin,
 			      (size_t)(mapping->end - mapping->begin), false, &why)) {
 			forget_copy(&fresh);
-			return false;
+			return;
 		}
-		fresh.reader = pid;
-		fresh.address = mapping->begin;
 		if (strcmp(mapping->name, MEMORY_FILE) != 0 &&
 		    strcmp(mapping->name, "/dev/zero (deleted)") != 0)
 			snprintf(fresh.file, sizeof fresh.file, "%s", mapping->name);
@@ -153,35 +151,43 @@ static bool consider(struct rg_finds *finds, pid_t pid, int memory, const struct
 		*found = fresh;
 	}
 	add_pid(found, pid);
-	return true;
+}
+
+/* Is the shim, or a ledger, mapped here? */
+static bool is_guarded(FILE *maps)
+{
+	char line[RG_CTL_PATH_BYTES + 128];
+	bool guarded = false;
+
+	while (!guarded && fgets(line, sizeof line, maps) != NULL)
+		guarded = strstr(line, SHIM_NAME) != NULL || strstr(line, MEMORY_FILE) != NULL;
+	rewind(maps);
+	return guarded;
 }
 
 static void scan_process(struct rg_finds *finds, pid_t pid)
 {
 	char path[64], line[RG_CTL_PATH_BYTES + 128];
-	bool guarded = false, seen = false;
 	struct mapping mapping;
 	FILE *maps;
 	int memory;
 
 	snprintf(path, sizeof path, "/proc/%ld/maps", (long)pid);
 	maps = fopen(path, "re");
-	if (maps == NULL)
+	if (maps == NULL) {
+		finds->unreadable += errno == EACCES || errno == EPERM;
 		return;
-	snprintf(path, sizeof path, "/proc/%ld/mem", (long)pid);
-	memory = open(path, O_RDONLY | O_CLOEXEC);
-	while (fgets(line, sizeof line, maps) != NULL) {
-		if (!parse_mapping(line, &mapping))
-			continue;
-		guarded |= strstr(mapping.name, SHIM_NAME) != NULL ||
-			   strcmp(mapping.name, MEMORY_FILE) == 0;
-		if (memory >= 0 && is_candidate(&mapping))
-			seen |= consider(finds, pid, memory, &mapping);
 	}
-	if (guarded && !seen && memory < 0)
-		finds->unreadable++;
-	if (memory >= 0)
-		close(memory);
+	snprintf(path, sizeof path, "/proc/%ld/mem", (long)pid);
+	if (is_guarded(maps)) {
+		memory = open(path, O_RDONLY | O_CLOEXEC);
+		finds->unreadable += memory < 0;
+		while (memory >= 0 && fgets(line, sizeof line, maps) != NULL)
+			if (parse_mapping(line, &mapping) && is_candidate(&mapping))
+				consider(finds, pid, memory, &mapping);
+		if (memory >= 0)
+			close(memory);
+	}
 	fclose(maps);
 }
 

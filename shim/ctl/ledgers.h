@@ -21,9 +21,6 @@ struct rg_found {
 	ino_t inode;
 	pid_t *pids;
 	size_t pid_count;
-	pid_t reader;	   /* one of them that could be looked into */
-	uintptr_t address; /* there */
-	size_t mapped_bytes;
 	char file[RG_CTL_PATH_BYTES]; /* "" where it is a memory file */
 	struct rg_ledger ledger;      /* a copy */
 	void *memory;
@@ -33,7 +30,7 @@ struct rg_found {
 struct rg_finds {
 	struct rg_found *all;
 	size_t count;
-	size_t unreadable; /* processes that are guarded, and could not be looked into */
+	size_t unreadable; /* processes that this user may not look into */
 };
 
 /* Every ledger in use on this host; PID not 0: only those of that process. */
