@@ -2,7 +2,8 @@
 
 #include "claim.h"
 
-#define TRIES 4
+#define TRIES	      4
+#define OVERTAKING_NS UINT64_C(10000000)
 
 /* Seats are looked at only if one was taken in this time: longer than any limit lasts. Until a
  * flood comes, their memory is never touched. */
@@ -99,6 +100,18 @@ static struct rg_seat *find(struct rg_ledger *ledger, uint64_t id, uint64_t now_
 	return seat;
 }
 
+/*
+ * Threads read the clock, then wait for each other: an event that was overtaken is not over the
+ * limit for it. A place knows its last event's time; here as much is let pass as such a wait may
+ * last.
+ */
+static uint64_t not_overtaken(uint64_t word, uint16_t tag, uint64_t now_ns)
+{
+	uint64_t ahead_ns = rg_limit_ahead(word, tag, now_ns) * RG_TICK_NS;
+
+	return now_ns + (ahead_ns < OVERTAKING_NS ? ahead_ns : OVERTAKING_NS);
+}
+
 bool rg_seat_enter(struct rg_ledger *ledger, const struct rg_key *key, enum rg_event event,
 		   const struct rg_limit *limit, bool keep_over, uint64_t now_ns,
 		   struct rg_limit_step *step)
@@ -110,7 +123,8 @@ bool rg_seat_enter(struct rg_ledger *ledger, const struct rg_key *key, enum rg_e
 		return false;
 	word = LOAD(seat->word);
 	do
-		*step = rg_limit_event(word, rg_tag(id), now_ns, limit, keep_over);
+		*step = rg_limit_event(word, rg_tag(id), not_overtaken(word, rg_tag(id), now_ns),
+				       limit, keep_over);
 	while (!atomic_compare_exchange_weak(&seat->word, &word, step->word));
 	return true;
 }

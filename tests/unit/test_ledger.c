@@ -260,6 +260,22 @@ START_TEST(test_doorkeeper)
 }
 END_TEST
 
+START_TEST(test_doorkeeper_out_of_order)
+{
+	static const struct rg_limit six = {6, 60};
+	struct rg_ledger *ledger = ledger_for(8);
+	struct rg_key newcomer = key_number(ledger, 99);
+
+	for (uint32_t i = 0; i < 8; i++) {
+		struct rg_key key = key_number(ledger, i);
+
+		(void)enter(ledger, &key, &six, START_NS);
+	}
+	for (uint32_t i = 0; i < 10; i++)
+		ck_assert_int_eq(enter(ledger, &newcomer, &six, START_NS - 1000 * i).over, i >= 6);
+}
+END_TEST
+
 /* Who was counted without a place takes his account along when there is one. */
 START_TEST(test_place_later)
 {
@@ -369,6 +385,7 @@ int main(void)
 	UNIT_ADD(suite, test_is_over_and_full);
 	UNIT_ADD_ROWS(suite, test_eviction, evictions);
 	UNIT_ADD(suite, test_doorkeeper);
+	UNIT_ADD(suite, test_doorkeeper_out_of_order);
 	UNIT_ADD(suite, test_place_later);
 	UNIT_ADD(suite, test_blocked_without_place);
 	UNIT_ADD(suite, test_newcomer_starts_at_zero);
