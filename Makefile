@@ -58,6 +58,7 @@ $(INSPECTOR): $(CTL) $(CORE)
 # Every test is a program that speaks TAP; tests/run counts. tests/tests.mk says what is built how.
 include tests/tests.mk
 include tests/fuzz/fuzz.mk
+include tests/simulate/simulate.mk
 
 # A sanitized shim in an unmodified program: the runtime has to come first (the loader order that ASan insists on), and a
 # finding has to end the program. Programs of others leak what they like.
@@ -116,8 +117,8 @@ clean: ## remove everything built
 	rm -rf build build-*
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tests/fuzz/fuzz.mk | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tests/fuzz/fuzz.mk tests/simulate/simulate.mk | expand -t 16
 
 -include $(CORE:.o=.d) $(SHELL_OBJS:.o=.d) $(CTL:.o=.d)
 
-.PHONY: all check check-daemons check-libssl check-all demo bench fuzz deps deps-all lint install uninstall clean help FORCE tests-build
+.PHONY: all check check-daemons check-libssl check-all demo bench fuzz simulate deps deps-all lint install uninstall clean help FORCE tests-build

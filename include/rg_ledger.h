@@ -1,13 +1,17 @@
 /*
- * The account of clients: a fixed table in memory that all processes of a tree share. It owns the
- * layout of that memory and nothing else: who maps it, and where, is the caller's business. No
- * locks, no pointers in it, only integers of fixed size, so that threads, forked workers and
- * processes of another word size agree, and a process that is killed at any instruction leaves it
- * usable.
+ * The account of clients: a fixed table in memory that all processes of a tree share, or all that
+ * map the same file. It owns the layout of that memory and nothing else: who maps it, and where, is
+ * the caller's business. No locks, no pointers in it, only integers of fixed size, so that threads,
+ * forked workers and processes of another word size agree, and a process that is killed at any
+ * instruction leaves it usable. Whatever stands in the memory, no index, length or pointer is taken
+ * from it: how many places there are is known from the handle alone.
  *
  * A client has a place in one of the RG_WAYS places that its keyed hash names (SipHash-2-4, key
  * drawn at random when the ledger was made, so nobody can aim at a place). Where all are taken, a
- * client whose limits are all quiet makes room first, then the one heard of longest ago.
+ * client whose limits are all quiet makes room, the one heard of longest ago first. Where none is
+ * quiet, newcomers are counted by a doorkeeper until there is a place (seats.h), and whoever is
+ * over a limit gets the place of the client that is nearest to being quiet, whose account goes to
+ * the doorkeeper. So a flood of addresses makes nobody forgotten who has a limit in use.
  */
 #ifndef RG_LEDGER_H
 #define RG_LEDGER_H
@@ -19,8 +23,23 @@
 #include "rg_client.h"
 #include "rg_event.h"
 #include "rg_limit.h"
+#include "rg_policy.h"
 
-struct rg_ledger; /* the memory itself */
+#define RG_LEDGER_HEAD_BYTES 576
+#define RG_ABOUT_BYTES	     64
+
+/* Enough for 64 clients: for a process that can not get memory. */
+#define RG_LEDGER_SMALL_BYTES (RG_LEDGER_HEAD_BYTES + 64 * (192 + 256))
+
+/* A process's own handle: immutable once made, so that threads share it. */
+struct rg_ledger {
+	struct rg_head *head;	/* the memory */
+	struct rg_place *table; /* in it */
+	struct rg_seat *seats;
+	uint32_t places;
+	uint32_t part_places; /* how many are one part: see rg_ledger_part */
+	uint8_t seed[16];
+};
 
 /* How a first handshake ended. Columns of the account beside the events. X(id, name, what it is) */
 #define RG_OUTCOMES(X)                                                                             \
@@ -56,6 +75,22 @@ struct rg_account {
 	uint32_t events[RG_EVENT_COUNT];
 	uint32_t acted[RG_EVENT_COUNT];
 	uint32_t outcomes[RG_OUTCOME_COUNT];
+	uint64_t words[RG_EVENT_COUNT]; /* rg_limit */
+	uint16_t tag;			/* theirs */
+};
+
+/* All clients together, those that had to make room included. */
+struct rg_totals {
+	uint64_t events[RG_EVENT_COUNT];
+	uint64_t acted[RG_EVENT_COUNT];
+	uint64_t outcomes[RG_OUTCOME_COUNT];
+};
+
+/* Who uses a ledger. Text of a program: to be escaped where it is shown. */
+struct rg_about {
+	struct rg_rule rules[RG_EVENT_COUNT];
+	char service[RG_ABOUT_BYTES];
+	char libssl[RG_ABOUT_BYTES];
 };
 
 /* Bytes that a ledger for at least CLIENTS clients takes. */
@@ -63,7 +98,21 @@ size_t rg_ledger_bytes(uint32_t clients);
 
 /* Make MEMORY (zeroed, 64-byte aligned, rg_ledger_bytes(clients) long) a ledger. SEED: 16 random
  * bytes. */
-struct rg_ledger *rg_ledger_make(void *memory, uint32_t clients, const uint8_t seed[16]);
+void rg_ledger_make(struct rg_ledger *ledger, void *memory, uint32_t clients,
+		    const uint8_t seed[16]);
+
+/*
+ * Take MEMORY (64-byte aligned, BYTES long) for the ledger that it says it is. False where it can
+ * not be one, and *WHY says what is wrong with it ("it is damaged"). Nothing is written.
+ */
+bool rg_ledger_attach(struct rg_ledger *ledger, void *memory, size_t bytes, const char **why);
+
+/*
+ * Go on with a ledger that was made elsewhere. BOOT names the boot of the machine (never the same
+ * twice), EPOCH_NS is the wall-clock time at which its monotonic clock was zero. What another boot
+ * left of limits is emptied, totals stay. One process at a time, under the caller's lock.
+ */
+void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns);
 
 /* The key of CLIENT, which is already cut to its prefix. */
 struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_client *client);
@@ -75,8 +124,8 @@ struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_clie
 struct rg_tally rg_ledger_enter(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 				const struct rg_limit *limit, bool keep_over, uint64_t now_ns);
 
-/* Enter how a handshake ended; note that an action was taken on an EVENT. Nothing happens where the
- * client has lost its place. */
+/* Enter how a handshake ended; note that an action was taken on an EVENT. Where
+ * the client has no place only the totals know. */
 void rg_ledger_outcome(struct rg_ledger *ledger, struct rg_key *key, enum rg_outcome outcome);
 void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event);
 
@@ -97,15 +146,36 @@ bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate
 /* LINES that were due could not be delivered: they count as held back. */
 void rg_ledger_log_lost(struct rg_ledger *ledger, uint32_t lines);
 
-/* True for the first caller only, over all processes. */
+/* True for the first caller only, over all processes, since the ledger was made or last resumed. */
 bool rg_ledger_announce(struct rg_ledger *ledger);
 
-/* Places, clients that had to make room, and among these the ones whose limits were not quiet. */
+/*
+ * Places; clients that had to make room; among these the ones whose limits were not quiet. Events
+ * of clients that had no place (they are in no account, but counted under their limit); accounts
+ * that were given up while a limit was in use.
+ */
 uint32_t rg_ledger_places(const struct rg_ledger *ledger);
 uint64_t rg_ledger_evictions(const struct rg_ledger *ledger);
 uint64_t rg_ledger_evictions_unquiet(const struct rg_ledger *ledger);
+uint64_t rg_ledger_unplaced(const struct rg_ledger *ledger);
+uint64_t rg_ledger_lost(const struct rg_ledger *ledger);
 
 /* Copy the account in PLACE (0 to rg_ledger_places - 1); false where there is none. */
 bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t place, struct rg_account *account);
+
+/* Post who uses the ledger, for those that look at it; read it back, with nothing in it that a
+ * policy could not be. */
+void rg_ledger_post(struct rg_ledger *ledger, const struct rg_about *about);
+void rg_ledger_about(const struct rg_ledger *ledger, struct rg_about *about);
+
+void rg_ledger_totals(const struct rg_ledger *ledger, struct rg_totals *totals);
+
+/*
+ * For a reader from outside. How long a ledger with this HEAD (RG_LEDGER_HEAD_BYTES long) says it
+ * is; 0 where it can not be. And its PARTs, from 0 until false: *BYTES at *FIRST of the memory, 0
+ * where nothing was ever written.
+ */
+size_t rg_ledger_length(const void *head);
+bool rg_ledger_part(const struct rg_ledger *ledger, unsigned part, size_t *first, size_t *bytes);
 
 #endif

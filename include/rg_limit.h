@@ -51,6 +51,15 @@ bool rg_limit_is_over(uint64_t word, uint16_t tag, uint64_t now_ns, const struct
 /* Would the next event be over the limit? */
 bool rg_limit_is_full(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit);
 
+/* How many events at once would not be over the limit (which has a period)? */
+uint32_t rg_limit_left(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit);
+
+/* How far the account is ahead of now, in ticks; 0 where nothing is left on it. */
+uint64_t rg_limit_ahead(uint64_t word, uint16_t tag, uint64_t now_ns);
+
+/* The same account under another TAG; 0 where nothing is left on it. */
+uint64_t rg_limit_moved(uint64_t word, uint16_t tag, uint16_t new_tag, uint64_t now_ns);
+
 /* Is nothing left on the account? */
 bool rg_limit_is_quiet(uint64_t word, uint16_t tag, uint64_t now_ns);
 

@@ -46,7 +46,7 @@ enum rg_log_format { RG_LOG_TEXT, RG_LOG_JSON };
 	X(clients, "RENEGUARD_CLIENTS", "65536", clients, "a number from 64 to 4194304",           \
 	  "clients the ledger holds")                                                              \
 	X(state, "RENEGUARD_STATE", "", path, "an absolute path of at most 1023 characters",       \
-	  "file that backs the ledger, shared by all processes that name it (not yet supported)")  \
+	  "file that backs the ledger, shared by all processes that name it")                      \
 	X(name, "RENEGUARD_NAME", "", name, "1 to 63 printable characters",                        \
 	  "the service's label in logs (default: the program's name)")                             \
 	X(log_targets, "RENEGUARD_LOG", "syslog", targets, "a comma list of syslog, stderr, off",  \

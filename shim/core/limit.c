@@ -61,6 +61,25 @@ bool rg_limit_is_full(uint64_t word, uint16_t tag, uint64_t now_ns, const struct
 	return ahead(word, tag, ticks(now_ns)) + event_ticks(limit) > full_ticks(limit);
 }
 
+uint32_t rg_limit_left(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit)
+{
+	uint64_t before = ahead(word, tag, ticks(now_ns)), full = full_ticks(limit);
+
+	return before < full ? (uint32_t)((full - before) / event_ticks(limit)) : 0;
+}
+
+uint64_t rg_limit_ahead(uint64_t word, uint16_t tag, uint64_t now_ns)
+{
+	return ahead(word, tag, ticks(now_ns));
+}
+
+uint64_t rg_limit_moved(uint64_t word, uint16_t tag, uint16_t new_tag, uint64_t now_ns)
+{
+	return ahead(word, tag, ticks(now_ns)) == 0
+		   ? 0
+		   : (uint64_t)(new_tag & 0xfff) << TIME_BITS | (word & TIME_MASK);
+}
+
 bool rg_limit_is_quiet(uint64_t word, uint16_t tag, uint64_t now_ns)
 {
 	return ahead(word, tag, ticks(now_ns)) == 0;

@@ -7,5 +7,7 @@
 
 int rg_ctl_policy(int argc, char **argv);
 int rg_ctl_check(int argc, char **argv);
+int rg_ctl_status(int argc, char **argv);
+int rg_ctl_top(int argc, char **argv);
 
 #endif

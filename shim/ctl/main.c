@@ -8,15 +8,26 @@ static const char usage[] =
     "usage: reneguardctl policy [--help]              the effective policy from this environment\n"
     "       reneguardctl check [--quiet] PROGRAM      will the shim take effect in PROGRAM?\n"
     "       reneguardctl check [--quiet] --pid PID    does it in the running process PID?\n"
+    "       reneguardctl status [--pid PID | --state FILE] [--json | --prometheus]\n"
+    "                           [--sort COLUMN] [--limit N]\n"
+    "                                                 what the ledgers of running programs hold\n"
+    "       reneguardctl top [--pid PID | --state FILE] [--sort COLUMN] [--limit N]\n"
+    "                                                 the same, live; q ends it\n"
     "       reneguardctl --help | --version\n"
     "\n"
     "policy ends with 0, or with 1 and one line for each bad variable on standard error.\n"
-    "check ends with 0 where connections will be guarded, with 1 where they can not be.\n";
+    "check ends with 0 where connections will be guarded, with 1 where they can not be.\n"
+    "status and top end with 1 where there is no ledger to show. COLUMN: client, since, last, "
+    "left,\n"
+    "acted (the default), or an event or outcome by its name.\n";
 
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
-} commands[] = {{"policy", rg_ctl_policy}, {"check", rg_ctl_check}};
+} commands[] = {{"policy", rg_ctl_policy},
+		{"check", rg_ctl_check},
+		{"status", rg_ctl_status},
+		{"top", rg_ctl_top}};
 
 int main(int argc, char **argv)
 {
@@ -34,7 +45,8 @@ int main(int argc, char **argv)
 		if (strcmp(name, commands[i].name) == 0)
 			return commands[i].run(argc - 2, argv + 2);
 	fprintf(stderr,
-		"reneguardctl: unknown command '%s'; accepted: policy, check, --help, --version\n",
+		"reneguardctl: unknown command '%s'; accepted: policy, check, status, top, --help, "
+		"--version\n",
 		name);
 	return 2;
 }

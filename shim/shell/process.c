@@ -5,22 +5,17 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../core/siphash.h"
 #include "rg_libssl.h"
 #include "rg_line.h"
 #include "rg_log.h"
+#include "store.h"
 
 #define EXIT_CONFIG    78 /* EX_CONFIG of sysexits.h */
 #define COMPLAINTS_MAX 16
 #define VALUE_BYTES    128
-#define CLOEXEC	       1U /* MFD_CLOEXEC, which an older libc does not name */
-#define LEDGER_NAME    "reneguard"
 
 enum stage { UNTOUCHED, UNDER_WAY, DONE };
 
@@ -36,14 +31,11 @@ extern char **environ;
 static struct rg_policy policy; /* immutable once `started` is DONE */
 static struct complaint complaints[COMPLAINTS_MAX];
 static size_t complaint_count;
+static struct rg_ledger ledger; /* immutable once `prepared` is DONE */
 static _Atomic int started, prepared;
 
 const struct rg_policy *_Atomic rg_process_policy_read; /* written once: &policy */
-struct rg_ledger *_Atomic rg_process_ledger_made;	/* written once */
-
-/* The ledger of a process that can not map one: too small to be fair, large enough to keep the
- * log's rate. */
-static _Alignas(64) unsigned char last_resort[128 + RG_CLIENTS_MIN * 192];
+struct rg_ledger *_Atomic rg_process_ledger_made;	/* written once: &ledger */
 
 /* True for the one caller that is to do the work; the others wait until it has been done. */
 static bool begin(_Atomic int *stage)
@@ -72,19 +64,23 @@ static void keep_complaint(void *arg, const char *variable, const char *value, c
 	complaint_count++;
 }
 
+static void tell(const char *variable, const char *value, const char *accepted)
+{
+	struct rg_report report = {.code = "ERR_RENEGUARD_POLICY",
+				   .variable = variable,
+				   .value = value,
+				   .accepted = accepted,
+				   .service = policy.name};
+	char line[RG_LINE_BYTES];
+
+	rg_line(line, sizeof line, policy.log_format, &report);
+	(void)rg_log_deliver(&policy, RG_LOG_ERR, line);
+}
+
 static void tell_complaints(void)
 {
-	for (size_t i = 0; i < complaint_count; i++) {
-		struct rg_report report = {.code = "ERR_RENEGUARD_POLICY",
-					   .variable = complaints[i].variable,
-					   .value = complaints[i].value,
-					   .accepted = complaints[i].accepted,
-					   .service = policy.name};
-		char line[RG_LINE_BYTES];
-
-		rg_line(line, sizeof line, policy.log_format, &report);
-		(void)rg_log_deliver(&policy, RG_LOG_ERR, line);
-	}
+	for (size_t i = 0; i < complaint_count; i++)
+		tell(complaints[i].variable, complaints[i].value, complaints[i].accepted);
 }
 
 const struct rg_policy *rg_process_start(void)
@@ -98,53 +94,16 @@ const struct rg_policy *rg_process_start(void)
 	return &policy;
 }
 
-/* 16 bytes nobody can guess, from what the kernel gave this process; hashed, because libc keeps
- * secrets in the same bytes. */
-static void draw_seed(uint8_t seed[16])
-{
-	const uint8_t *random = (const uint8_t *)(uintptr_t)getauxval(AT_RANDOM);
-	static const uint8_t none[16];
-	uint64_t material[3] = {rg_process_now_ns(), (uint64_t)getpid(), 0};
-
-	for (material[2] = 0; material[2] < 2; material[2]++) {
-		uint64_t half = rg_siphash(random != NULL ? random : none,
-					   (const uint8_t *)material, sizeof material);
-
-		memcpy(seed + 8 * material[2], &half, sizeof half);
-	}
-}
-
-/*
- * Memory that children share and that `reneguardctl` finds by its name in /proc/PID/maps. The
- * descriptor is closed at once, so that the program never meets it; a kernel without
- * memfd_create(2) gets memory without a name.
- */
-static void *map_shared(size_t bytes)
-{
-	int fd = (int)syscall(SYS_memfd_create, LEDGER_NAME, CLOEXEC);
-	int flags = fd >= 0 ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS;
-	void *memory = MAP_FAILED;
-
-	if (fd < 0 || ftruncate(fd, (off_t)bytes) == 0)
-		memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, fd, 0);
-	if (fd >= 0)
-		close(fd);
-	return memory;
-}
-
 static void make_ledger(void)
 {
-	uint32_t clients = policy.clients;
-	void *memory = map_shared(rg_ledger_bytes(clients));
-	uint8_t seed[16];
+	char why[RG_STORE_WHY_BYTES], accepted[RG_STORE_WHY_BYTES + 64];
 
-	if (memory == MAP_FAILED) {
-		memory = last_resort;
-		clients = RG_CLIENTS_MIN;
-	}
-	draw_seed(seed);
-	atomic_store_explicit(&rg_process_ledger_made, rg_ledger_make(memory, clients, seed),
-			      memory_order_release);
+	rg_store_open(&ledger, &policy, why);
+	atomic_store_explicit(&rg_process_ledger_made, &ledger, memory_order_release);
+	if (why[0] == '\0')
+		return;
+	snprintf(accepted, sizeof accepted, "a ledger file, but %s; this ledger is private", why);
+	tell("RENEGUARD_STATE", policy.state, accepted);
 }
 
 void rg_process_prepare(void)

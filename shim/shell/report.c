@@ -1,6 +1,7 @@
 #include "rg_report.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "rg_line.h"
 #include "rg_log.h"
@@ -49,6 +50,18 @@ void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_a
 	deliver(RG_LOG_WARNING, &report);
 }
 
+/* Leave word in the ledger for `reneguardctl status`. */
+static void post(const struct rg_libssl *lib)
+{
+	const struct rg_policy *policy = rg_process_policy();
+	struct rg_about about = {0};
+
+	memcpy(about.rules, policy->rules, sizeof about.rules);
+	snprintf(about.service, sizeof about.service, "%s", policy->name);
+	snprintf(about.libssl, sizeof about.libssl, "%s", lib->version);
+	rg_ledger_post(rg_process_ledger(), &about);
+}
+
 void rg_report_active(const struct rg_libssl *lib)
 {
 	const struct rg_policy *policy = rg_process_policy();
@@ -59,6 +72,7 @@ void rg_report_active(const struct rg_libssl *lib)
 
 	if (!rg_ledger_announce(rg_process_ledger()))
 		return;
+	post(lib);
 	used = (size_t)snprintf(text, sizeof text, "guarding %s",
 				policy->role == RG_ROLE_SERVER	 ? "server connections"
 				: policy->role == RG_ROLE_CLIENT ? "client connections"

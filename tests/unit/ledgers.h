@@ -18,9 +18,12 @@ static inline struct rg_ledger *ledger_for(uint32_t clients)
 	uint8_t *memory =
 	    mmap(NULL, pages + 2 * page, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	ck_assert(memory != MAP_FAILED);
+	struct rg_ledger *ledger = calloc(1, sizeof *ledger);
+
+	ck_assert(memory != MAP_FAILED && ledger != NULL);
 	ck_assert_int_eq(mprotect(memory + page, pages, PROT_READ | PROT_WRITE), 0);
-	return rg_ledger_make(memory + page + pages - bytes, clients, seed);
+	rg_ledger_make(ledger, memory + page + pages - bytes, clients, seed);
+	return ledger;
 }
 
 /* 10.x.x.x */

@@ -46,9 +46,10 @@ static void fresh_ledger(bool upwards)
 static void discard_ledger(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uintptr_t begin = (uintptr_t)ledger / page * page;
+	uintptr_t memory = (uintptr_t)ledger->head, begin = memory / page * page;
 
-	munmap((void *)begin, rg_ledger_bytes(8) + ((uintptr_t)ledger - begin));
+	munmap((void *)begin, rg_ledger_bytes(8) + (memory - begin));
+	free(ledger);
 }
 
 static pid_t start_child(void)
@@ -226,6 +227,41 @@ START_TEST(test_killed_anywhere)
 }
 END_TEST
 
+/* No place is quiet: the child is counted without one. */
+static pid_t start_child_at_the_door(void)
+{
+	fresh_ledger(false);
+	for (uint32_t client = 0; client < 8; client++)
+		(void)allowed_of(client, 1, NOW_NS);
+	return start_child();
+}
+
+/* The child is killed there: it loses one event at most, and nobody else any. */
+START_TEST(test_killed_at_the_door)
+{
+	unsigned steps = whole(false), stop = 0;
+
+	for (; steps != 0; stop += stride(steps)) {
+		pid_t pid = start_child_at_the_door();
+		unsigned allowed;
+
+		if (step(pid, stop) != stop)
+			break; /* it was through before */
+		end_child(pid, true);
+		allowed = allowed_of(CLIENT, 5, NOW_NS);
+		UNIT_MUST(allowed == two.count || allowed == two.count - 1,
+			  "killed after %u instructions: it is allowed %u more", stop, allowed);
+		for (uint32_t client = 3000; client < 3020; client++)
+			UNIT_MUST(allowed_of(client, 5, NOW_NS) == two.count,
+				  "killed after %u instructions: another is not allowed two", stop);
+		UNIT_MUST(places_taken(ledger) == 8,
+			  "killed after %u instructions: a place is lost", stop);
+		discard_ledger();
+	}
+	ck_assert(steps == 0 || stop > 100);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ledger_steps");
@@ -233,5 +269,6 @@ int main(void)
 	unit_add(suite, "test_stopped_twin", test_stopped_twin, 0, 2);
 	unit_add(suite, "test_clocks_apart", test_clocks_apart, 0, 2);
 	unit_add(suite, "test_killed_anywhere", test_killed_anywhere, 0, 2);
+	UNIT_ADD(suite, test_killed_at_the_door);
 	return unit_run(suite);
 }

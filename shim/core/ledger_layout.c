@@ -1,0 +1,220 @@
+/* Making a ledger, believing that some memory is one, and looking at it from outside. */
+#include "ledger_layout.h"
+
+#include <string.h>
+
+#include "rg_policy.h"
+#include "siphash.h"
+
+/* Not a secret: it tells damage, not forgery. Nothing that passes is trusted any further. */
+static const uint8_t check_key[16] = "reneguard ledger";
+
+/* A place with the seats that go with it. */
+#define PLACE_BYTES (sizeof(struct rg_place) + RG_SEATS_PER_PLACE * sizeof(struct rg_seat))
+
+_Static_assert(RG_LEDGER_SMALL_BYTES == sizeof(struct rg_head) + RG_CLIENTS_MIN * PLACE_BYTES,
+	       "what the smallest ledger takes");
+
+static uint32_t places_for(uint32_t clients)
+{
+	return (clients + RG_WAYS - 1) / RG_WAYS * RG_WAYS;
+}
+
+size_t rg_ledger_bytes(uint32_t clients)
+{
+	return sizeof(struct rg_head) + (size_t)places_for(clients) * PLACE_BYTES;
+}
+
+static uint64_t check_of(const struct rg_fixed *fixed)
+{
+	return rg_siphash(check_key, (const uint8_t *)fixed, offsetof(struct rg_fixed, check));
+}
+
+static void point_at(struct rg_ledger *ledger, void *memory, const struct rg_fixed *fixed)
+{
+	ledger->head = memory;
+	ledger->table = (struct rg_place *)((unsigned char *)memory + sizeof(struct rg_head));
+	ledger->places = fixed->places;
+	ledger->seats = (struct rg_seat *)(ledger->table + fixed->places);
+	ledger->part_places = (fixed->places + RG_PARTS - 1) / RG_PARTS;
+	memcpy(ledger->seed, fixed->seed, sizeof ledger->seed);
+}
+
+void rg_ledger_make(struct rg_ledger *ledger, void *memory, uint32_t clients,
+		    const uint8_t seed[16])
+{
+	struct rg_fixed *fixed = memory;
+
+	fixed->magic = RG_LAYOUT_MAGIC;
+	fixed->version = RG_LAYOUT_VERSION;
+	fixed->head_bytes = sizeof(struct rg_head);
+	fixed->place_bytes = PLACE_BYTES;
+	fixed->places = places_for(clients);
+	memcpy(fixed->seed, seed, sizeof fixed->seed);
+	fixed->check = check_of(fixed);
+	point_at(ledger, memory, fixed);
+}
+
+bool rg_ledger_attach(struct rg_ledger *ledger, void *memory, size_t bytes, const char **why)
+{
+	struct rg_fixed fixed; /* a copy: what is mapped may change while it is looked at */
+
+	*why = "it is too short for a ledger";
+	if (bytes < sizeof(struct rg_head))
+		return false;
+	memcpy(&fixed, memory, sizeof fixed);
+	*why = "it is no ledger";
+	if (fixed.magic != RG_LAYOUT_MAGIC)
+		return false;
+	*why = "it is a ledger of another version";
+	if (fixed.version != RG_LAYOUT_VERSION || fixed.head_bytes != sizeof(struct rg_head) ||
+	    fixed.place_bytes != PLACE_BYTES)
+		return false;
+	*why = "it is damaged";
+	if (fixed.check != check_of(&fixed) || fixed.places == 0 || fixed.places % RG_WAYS != 0)
+		return false;
+	*why = "it is not as long as it says";
+	if (fixed.places > RG_CLIENTS_MAX || bytes != rg_ledger_bytes(fixed.places))
+		return false;
+	point_at(ledger, memory, &fixed);
+	*why = NULL;
+	return true;
+}
+
+/* Limits, claims and times of another boot: what is left of them means nothing under this clock. */
+static void forget_clock(struct rg_place *place, uint64_t shift_ns)
+{
+	uint64_t id = LOAD(place->id);
+
+	if (id != 0 && (id & 1) == 0)
+		STORE(place->id, 0);
+	if ((id & 1) == 0)
+		return;
+	ADD(place->first_ns, shift_ns);
+	ADD(place->last_ns, shift_ns);
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		STORE(place->counts[i].word, 0);
+		STORE(place->counts[i].run, 0);
+		STORE(place->counts[i].logged_s, 0);
+	}
+}
+
+static void forget_seats(struct rg_ledger *ledger)
+{
+	size_t seats = (size_t)ledger->places * RG_SEATS_PER_PLACE;
+
+	for (size_t i = 0; LOAD(ledger->head->seat_taken_ns) != 0 && i < seats; i++)
+		STORE(ledger->seats[i].id, 0);
+	STORE(ledger->head->seat_taken_ns, 0);
+}
+
+void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns)
+{
+	struct rg_head *head = ledger->head;
+	/* What was at this wall-clock time is so far from the zero of our clock; often before it.
+	 */
+	uint64_t shift_ns = LOAD(head->epoch_ns) - epoch_ns;
+
+	if (LOAD(head->boot) != boot) {
+		for (uint32_t i = 0; LOAD(head->boot) != 0 && i < ledger->places; i++)
+			forget_clock(&ledger->table[i], shift_ns);
+		forget_seats(ledger);
+		STORE(head->log_word, 0);
+		STORE(head->boot, boot);
+	}
+	STORE(head->epoch_ns, epoch_ns);
+	STORE(head->announced, 0);
+}
+
+/* --- for those that look at it --- */
+
+static void post_text(_Atomic char to[RG_ABOUT_BYTES], const char from[RG_ABOUT_BYTES])
+{
+	for (size_t i = 0; i < RG_ABOUT_BYTES; i++)
+		STORE(to[i], from[i]);
+}
+
+static void read_text(char to[RG_ABOUT_BYTES], const _Atomic char from[RG_ABOUT_BYTES])
+{
+	for (size_t i = 0; i < RG_ABOUT_BYTES; i++)
+		to[i] = LOAD(from[i]);
+	to[RG_ABOUT_BYTES - 1] = '\0';
+}
+
+void rg_ledger_post(struct rg_ledger *ledger, const struct rg_about *about)
+{
+	struct rg_head *head = ledger->head;
+
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		STORE(head->rules[i].action, about->rules[i].action);
+		STORE(head->rules[i].count, about->rules[i].limit.count);
+		STORE(head->rules[i].period_s, about->rules[i].limit.period_s);
+	}
+	post_text(head->service, about->service);
+	post_text(head->libssl, about->libssl);
+}
+
+void rg_ledger_about(const struct rg_ledger *ledger, struct rg_about *about)
+{
+	const struct rg_head *head = ledger->head;
+
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		uint32_t action = LOAD(head->rules[i].action);
+		struct rg_limit limit = {LOAD(head->rules[i].count), LOAD(head->rules[i].period_s)};
+		bool sound = limit.count != 0 && limit.count <= RG_LIMIT_COUNT_MAX &&
+			     limit.period_s <= RG_LIMIT_PERIOD_MAX_S;
+
+		about->rules[i].action = action < RG_ACTION_COUNT ? (enum rg_action)action : RG_OFF;
+		about->rules[i].limit = sound ? limit : (struct rg_limit){0, 0};
+	}
+	read_text(about->service, head->service);
+	read_text(about->libssl, head->libssl);
+}
+
+void rg_ledger_totals(const struct rg_ledger *ledger, struct rg_totals *totals)
+{
+	const struct rg_head *head = ledger->head;
+	struct rg_account account;
+
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		totals->events[i] = LOAD(head->gone_events[i]);
+		totals->acted[i] = LOAD(head->gone_acted[i]);
+	}
+	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
+		totals->outcomes[i] = LOAD(head->gone_outcomes[i]);
+	for (uint32_t place = 0; place < ledger->places; place++) {
+		if (!rg_ledger_account(ledger, place, &account))
+			continue;
+		for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+			totals->events[i] += account.events[i];
+			totals->acted[i] += account.acted[i];
+		}
+		for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
+			totals->outcomes[i] += account.outcomes[i];
+	}
+}
+
+size_t rg_ledger_length(const void *head)
+{
+	struct rg_fixed fixed;
+
+	memcpy(&fixed, head, sizeof fixed);
+	return fixed.magic == RG_LAYOUT_MAGIC && fixed.places <= RG_CLIENTS_MAX
+		   ? rg_ledger_bytes(fixed.places)
+		   : 0;
+}
+
+bool rg_ledger_part(const struct rg_ledger *ledger, unsigned part, size_t *first, size_t *bytes)
+{
+	size_t begin = (size_t)part * ledger->part_places, end = begin + ledger->part_places;
+
+	if (part >= RG_PARTS || begin >= ledger->places)
+		return false;
+	if (end > ledger->places)
+		end = ledger->places;
+	*first = sizeof(struct rg_head) + begin * sizeof(struct rg_place);
+	*bytes = (LOAD(ledger->head->touched[part / 64]) >> part % 64 & 1) != 0
+		     ? (end - begin) * sizeof(struct rg_place)
+		     : 0;
+	return true;
+}

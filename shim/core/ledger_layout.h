@@ -1,0 +1,103 @@
+/*
+ * What a ledger's memory looks like: a head, then the places. Only integers of fixed size at fixed
+ * offsets, the same for every word size. Any change to it is another RG_LAYOUT_VERSION. Private to
+ * the ledger's own files.
+ */
+#ifndef RG_LEDGER_LAYOUT_H
+#define RG_LEDGER_LAYOUT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "rg_ledger.h"
+
+#define RG_LAYOUT_MAGIC	   UINT64_C(0x7265476e65723031) /* "10reneGr" */
+#define RG_LAYOUT_VERSION  1
+#define RG_CACHE_LINE	   64
+#define RG_WAYS		   8
+#define RG_SEAT_WAYS	   8
+#define RG_SEATS_PER_PLACE 16
+#define RG_PARTS	   1024 /* of the places, for `touched` */
+
+/* What is written once and never changes: checked before the rest is believed to be a ledger. */
+struct rg_fixed {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t head_bytes;
+	uint32_t place_bytes;
+	uint32_t places;
+	uint8_t seed[16];
+	uint64_t check; /* a hash of all above */
+};
+
+struct rg_head {
+	struct rg_fixed fixed;
+	_Atomic uint64_t boot;	   /* whose clock the times are of */
+	_Atomic uint64_t epoch_ns; /* wall-clock time at which that clock was zero */
+	_Alignas(RG_CACHE_LINE) _Atomic uint64_t log_word;
+	_Atomic uint64_t evictions;
+	_Atomic uint64_t evictions_unquiet;
+	_Atomic uint32_t log_suppressed;
+	_Atomic uint32_t announced;
+	_Atomic uint64_t seat_taken_ns; /* about when one was taken last; 0: never */
+	_Atomic uint64_t seats_lost;	/* given up although in use */
+	_Atomic uint64_t unplaced;	/* events of clients that had no place */
+	/* Which parts of the places were ever written to: a reader need not touch the others. */
+	_Alignas(RG_CACHE_LINE) _Atomic uint64_t touched[RG_PARTS / 64];
+	/* What clients that had to make room had counted. */
+	_Alignas(RG_CACHE_LINE) _Atomic uint64_t gone_events[RG_EVENT_COUNT];
+	_Atomic uint64_t gone_acted[RG_EVENT_COUNT];
+	_Atomic uint64_t gone_outcomes[RG_OUTCOME_COUNT];
+	/* For display: written by whoever announced last, read with suspicion. */
+	struct rg_posted_rule {
+		_Atomic uint32_t action, count, period_s;
+	} rules[RG_EVENT_COUNT];
+	_Atomic char service[RG_ABOUT_BYTES];
+	_Atomic char libssl[RG_ABOUT_BYTES];
+};
+
+/* The account of one event: the limit's state, and counts that only people look at. */
+struct rg_count {
+	_Atomic uint64_t word;	 /* rg_limit */
+	_Atomic uint32_t events; /* ever */
+	_Atomic uint32_t run;	 /* since the client was last quiet */
+	_Atomic uint32_t acted;
+	_Atomic uint32_t logged_s; /* when a line was last due, monotonic, plus one; 0: never */
+};
+
+/* `id`: see claim.h. */
+struct rg_place {
+	_Alignas(RG_CACHE_LINE) _Atomic uint64_t id;
+	_Atomic uint64_t last_ns;
+	_Atomic uint64_t first_ns;
+	_Atomic uint64_t address[2];
+	_Atomic uint32_t family;
+	_Atomic uint32_t outcomes[RG_OUTCOME_COUNT];
+	uint32_t reserved;
+	struct rg_count counts[RG_EVENT_COUNT];
+};
+
+/* See seats.h. */
+struct rg_seat {
+	_Atomic uint64_t id;
+	_Atomic uint64_t word; /* rg_limit */
+};
+
+_Static_assert(sizeof(struct rg_seat) == 16, "the same for every word size");
+_Static_assert(sizeof(struct rg_fixed) == 48 && offsetof(struct rg_fixed, check) == 40 &&
+		   offsetof(struct rg_head, boot) == 48 &&
+		   offsetof(struct rg_head, log_word) == 64 &&
+		   sizeof(struct rg_head) == RG_LEDGER_HEAD_BYTES &&
+		   offsetof(struct rg_head, touched) == 128 &&
+		   offsetof(struct rg_head, gone_events) == 256 &&
+		   offsetof(struct rg_head, rules) == 352,
+	       "the same for every word size");
+_Static_assert(sizeof(struct rg_place) == 192 && offsetof(struct rg_place, family) == 40 &&
+		   offsetof(struct rg_place, counts) == 56 && sizeof(struct rg_count) == 24,
+	       "laid out for cache lines, the same for every word size");
+
+#define LOAD(object)	     atomic_load_explicit(&(object), memory_order_relaxed)
+#define STORE(object, value) atomic_store_explicit(&(object), value, memory_order_relaxed)
+#define ADD(object, value)   atomic_fetch_add_explicit(&(object), value, memory_order_relaxed)
+
+#endif

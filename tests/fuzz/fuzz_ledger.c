@@ -1,0 +1,87 @@
+/*
+ * Input: a state file. Odd first byte: what never changes is put right, so that the rest of the
+ * file is met as well. Nothing outside the memory is touched (the sanitizer's business), and what
+ * is read of it is of use.
+ */
+#include "fuzz.h"
+#include "rg_ledger.h"
+
+#define PLACES 8
+#define NOW_NS UINT64_C(1000000000000)
+
+static void use(struct rg_ledger *ledger)
+{
+	static const struct rg_limit limits[] = {{3, 60}, {0, 0}, {1000000, 86400}};
+	struct rg_account account;
+	uint32_t suppressed;
+
+	for (uint8_t i = 0; i < 40; i++) {
+		struct rg_client client = {.address = {10, 0, 0, i}, .family = RG_IPV4};
+		struct rg_key key = rg_ledger_key(ledger, &client);
+		enum rg_event event = (enum rg_event)(i % RG_EVENT_COUNT);
+		const struct rg_limit *limit = &limits[i % 3];
+		uint64_t now_ns = NOW_NS + i;
+
+		(void)rg_ledger_enter(ledger, &key, event, limit, i % 2 != 0, now_ns);
+		(void)rg_ledger_is_over(ledger, &key, event, limit, now_ns);
+		(void)rg_ledger_is_full(ledger, &key, event, limit, now_ns);
+		rg_ledger_acted(ledger, &key, event);
+		rg_ledger_outcome(ledger, &key, RG_OUTCOME_ACCEPTED);
+	}
+	(void)rg_ledger_log_allowed(ledger, &limits[0], NOW_NS, &suppressed);
+	for (uint32_t place = 0; place < rg_ledger_places(ledger); place++)
+		if (rg_ledger_account(ledger, place, &account)) {
+			char text[RG_CLIENT_TEXT_BYTES];
+
+			rg_client_text(&account.client, text);
+			FUZZ_MUST(strlen(text) < sizeof text);
+		}
+}
+
+/* What `reneguardctl status` reads. */
+static void look_at(const struct rg_ledger *ledger)
+{
+	size_t whole = rg_ledger_bytes(rg_ledger_places(ledger)), first, bytes;
+	struct rg_totals totals;
+	struct rg_about about;
+
+	rg_ledger_totals(ledger, &totals);
+	rg_ledger_about(ledger, &about);
+	FUZZ_MUST(strlen(about.service) < sizeof about.service);
+	FUZZ_MUST(strlen(about.libssl) < sizeof about.libssl);
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		char text[RG_RULE_TEXT_BYTES];
+
+		rg_rule_text(&about.rules[i], text);
+		FUZZ_MUST((about.rules[i].limit.period_s == 0) || about.rules[i].limit.count != 0);
+	}
+	for (unsigned part = 0; rg_ledger_part(ledger, part, &first, &bytes); part++)
+		FUZZ_MUST(first + bytes <= whole);
+	FUZZ_MUST(rg_ledger_length(ledger->head) == whole);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
+{
+	static const uint8_t seed[16] = "a seed of 16 byt";
+	bool repair = bytes != 0 && input[0] % 2 != 0;
+	size_t whole = rg_ledger_bytes(PLACES), size = repair ? whole : bytes;
+	uint8_t *memory = aligned_alloc(64, (size + 64) / 64 * 64);
+	struct rg_ledger ledger;
+	const char *why;
+
+	memset(memory, 0, size);
+	memcpy(memory, input, bytes < size ? bytes : size);
+	if (repair)
+		rg_ledger_make(&ledger, memory, PLACES, seed);
+	if (rg_ledger_attach(&ledger, memory, size, &why)) {
+		FUZZ_MUST(rg_ledger_bytes(rg_ledger_places(&ledger)) == size);
+		use(&ledger);
+		look_at(&ledger);
+		rg_ledger_resume(&ledger, input[0], NOW_NS);
+		use(&ledger);
+	} else {
+		FUZZ_MUST(!repair && why != NULL);
+	}
+	free(memory);
+	return 0;
+}
