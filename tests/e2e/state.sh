@@ -83,11 +83,12 @@ is "and nothing is said about it" "$(count_lines "$tmp/race.log" ERR_RENEGUARD)"
 
 # --- files that are refused: one line, and the program goes on with a private ledger ---
 
+as_nobody=()
 # refused NAME FILE REGEX [VARIABLE=VALUE]...
 refused() {
 	local name=$1 file=$2 regex=$3 out status
 	shift 3
-	out=$(env RENEGUARD_LOG=stderr RENEGUARD_STATE="$file" "$@" LD_PRELOAD="$preload" openssl version 2>&1)
+	out=$("${as_nobody[@]}" env RENEGUARD_LOG=stderr RENEGUARD_STATE="$file" "$@" LD_PRELOAD="$preload" openssl version 2>&1)
 	status=$?
 	like "$name" "$out" "code=ERR_RENEGUARD_POLICY variable=RENEGUARD_STATE value=$file accepted=\".*$regex.*\""
 	is "$name: one line, and the program runs" "$(grep -c ERR_ <<<"$out") $(grep -c ^OpenSSL <<<"$out") $status" "1 1 0"
@@ -129,6 +130,17 @@ if [ "$(id -u)" = 0 ]; then
 	altered foreign && chown 65534 "$tmp/foreign"
 	refused "owned by another user" "$tmp/foreign" "owned by another user"
 fi
+altered readonly && chmod 400 "$tmp/readonly"
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	chown 65534 "$tmp/readonly" && chmod 711 "$tmp"
+	as_nobody=(setpriv --reuid 65534 --clear-groups)
+fi
+if [ "$(id -u)" != 0 ] || "${as_nobody[@]}" test -r "$shim" 2>/dev/null; then
+	refused "not writable" "$tmp/readonly" "can not be opened: Permission denied"
+else
+	skip "not writable" "root may write to everything, and nobody else may read the shim here"
+fi
+as_nobody=()
 locked=$tmp/locked && altered locked
 flock "$locked" sleep 4 &
 sleep 0.2

@@ -88,6 +88,31 @@ START_TEST(test_processes_are_exact)
 }
 END_TEST
 
+/*
+ * The same where no place is to be had until the client is over: exact, but for events that came
+ * while it first got a seat, or its place.
+ */
+START_TEST(test_threads_at_the_door)
+{
+	pthread_t threads[WORKERS];
+	unsigned results[WORKERS], allowed = 0;
+
+	ledger = ledger_for(8);
+	for (uint32_t client = 100; client < 108; client++)
+		(void)allowed_of(client, 4, &four, NOW_NS);
+	for (unsigned i = 0; i < WORKERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, hammer, &results[i]), 0);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+		allowed += results[i];
+	}
+	ck_assert_uint_ge(allowed, thousand.count);
+	ck_assert_uint_le(allowed, thousand.count + WORKERS);
+	ck_assert_uint_eq(places_of(ledger, client_number(1), NULL), 1);
+	ck_assert_uint_ne(rg_ledger_unplaced(ledger), 0);
+}
+END_TEST
+
 /* --- a new client that comes on all threads at once --- */
 
 #define ROUNDS	4000
@@ -251,6 +276,7 @@ int main(void)
 
 	UNIT_ADD(suite, test_threads_are_exact);
 	UNIT_ADD(suite, test_processes_are_exact);
+	UNIT_ADD(suite, test_threads_at_the_door);
 	UNIT_ADD_ROWS(suite, test_first_insertion, first_sizes);
 	UNIT_ADD(suite, test_one_of_all_threads);
 	UNIT_ADD(suite, test_killed_processes);
