@@ -15,4 +15,7 @@
  * none. */
 int rg_reads_recent(unsigned back);
 
+/* Look up the functions behind the hooks now, so that none is looked up in a signal handler. */
+void rg_reads_prepare(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "connection.h"
+#include "patience.h"
 #include "registry.h"
 #include "rg_policy.h"
 #include "rg_process.h"
@@ -102,6 +103,9 @@ void rg_guard_connection(const struct rg_libssl *lib, struct ssl_st *ssl)
 
 	if (!lib->guardable || (lib->SSL_is_quic != NULL && lib->SSL_is_quic(ssl)))
 		return;
+	/* A program that found SSL_CTX_new by dlsym(3) got past that hook. */
+	if (__builtin_expect(rg_process_ledger() == NULL, 0))
+		rg_process_prepare();
 	if (atomic_load_explicit(&program_has_callbacks, memory_order_relaxed)) {
 		void *stored =
 		    lib->SSL_CTX_get_ex_data(lib->SSL_get_SSL_CTX(ssl), lib->callback_index);
@@ -164,13 +168,12 @@ struct rg_libssl *rg_guard_library_of(const void *caller)
 
 	if (lib == NULL || atomic_load_explicit(&prepared[lib->slot], memory_order_acquire))
 		return lib;
-	while (atomic_flag_test_and_set(&preparing))
-		;
+	rg_lock(&preparing);
 	if (!atomic_load(&prepared[lib->slot])) {
 		prepare(lib);
 		atomic_store_explicit(&prepared[lib->slot], true, memory_order_release);
 	}
-	atomic_flag_clear(&preparing);
+	rg_unlock(&preparing);
 	return lib;
 }
 

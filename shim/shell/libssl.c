@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "patience.h"
+
 /* Which callers are bound to which library: filled once for each module, only ever appended to. */
 #define MODULES_MAX 32
 
@@ -200,15 +202,13 @@ static struct rg_libssl *find_library(const void *caller)
 
 	if (ssl_new == NULL)
 		return NULL;
-	/* Held for a few lookups, once for each module; nothing in it waits for another thread. */
-	while (atomic_flag_test_and_set_explicit(&busy, memory_order_acquire))
-		;
+	rg_lock(&busy);
 	if (atomic_load(&module_count) == 0)
 		remember((uintptr_t)&modules, &ourselves);
 	lib = library_with(ssl_new);
 	if (lib != NULL && known((uintptr_t)caller) == NULL)
 		remember((uintptr_t)caller, lib);
-	atomic_flag_clear_explicit(&busy, memory_order_release);
+	rg_unlock(&busy);
 	return lib;
 }
 

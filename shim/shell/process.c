@@ -1,16 +1,17 @@
 #include "rg_process.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "rg_libssl.h"
 #include "rg_line.h"
 #include "rg_log.h"
+#include "rg_reads.h"
 #include "store.h"
 
 #define EXIT_CONFIG    78 /* EX_CONFIG of sysexits.h */
@@ -46,9 +47,12 @@ static bool begin(_Atomic int *stage)
 		return false;
 	if (atomic_compare_exchange_strong(stage, &seen, UNDER_WAY))
 		return true;
-	while (atomic_load_explicit(stage, memory_order_acquire) != DONE)
+	for (unsigned i = 0; i < RG_PATIENCE_YIELDS; i++) {
+		if (atomic_load_explicit(stage, memory_order_acquire) == DONE)
+			return false;
 		sched_yield();
-	return false;
+	}
+	return true; /* in a child forked meanwhile: nobody else is going to do it */
 }
 
 static void keep_complaint(void *arg, const char *variable, const char *value, const char *accepted)
@@ -114,6 +118,7 @@ void rg_process_prepare(void)
 		return;
 	rg_log_open(&policy);
 	if (begin(&prepared)) {
+		rg_reads_prepare();
 		make_ledger();
 		tell_complaints();
 		atomic_store_explicit(&prepared, DONE, memory_order_release);

@@ -41,12 +41,28 @@ int rg_reads_recent(unsigned back)
 	return ring.fds[(ring.newest + RG_READS_KEPT - back) % RG_READS_KEPT] - 1;
 }
 
+enum read_index {
+	READ,
+	READV,
+	RECV,
+	RECVFROM,
+	RECVMSG,
+	READ_CHK,
+	RECV_CHK,
+	RECVFROM_CHK,
+	READ_COUNT
+};
+
+static const char *const read_names[READ_COUNT] = {
+    "read", "readv", "recv", "recvfrom", "recvmsg", "__read_chk", "__recv_chk", "__recvfrom_chk"};
+static void *_Atomic read_functions[READ_COUNT];
+
 /*
  * The next function of that name: another preload's, or libc's. dlsym(3) may allocate, and an
  * allocator may read while it starts: such a read, from inside the lookup, gets the system call
  * itself. ERRNO stays as it was.
  */
-static __attribute__((noinline, cold)) void *look_up(_Atomic(void *) *cache, const char *name)
+static __attribute__((noinline, cold)) void *look_up(enum read_index index)
 {
 	static _Thread_local bool looking_up __attribute__((tls_model("initial-exec")));
 	void *found;
@@ -55,23 +71,28 @@ static __attribute__((noinline, cold)) void *look_up(_Atomic(void *) *cache, con
 	if (looking_up)
 		return NULL;
 	looking_up = true;
-	found = dlsym(RTLD_NEXT, name);
+	found = dlsym(RTLD_NEXT, read_names[index]);
 	looking_up = false;
-	atomic_store_explicit(cache, found, memory_order_relaxed);
+	atomic_store_explicit(&read_functions[index], found, memory_order_relaxed);
 	errno = saved;
 	return found;
 }
 
-static inline void *next(_Atomic(void *) *cache, const char *name)
+void rg_reads_prepare(void)
 {
-	void *found = atomic_load_explicit(cache, memory_order_relaxed);
-
-	return __builtin_expect(found != NULL, 1) ? found : look_up(cache, name);
+	for (enum read_index index = 0; index < READ_COUNT; index++)
+		(void)look_up(index);
 }
 
-#define NEXT(type, name, function)                                                                 \
-	static _Atomic(void *) cache;                                                              \
-	void *found = next(&cache, name);                                                          \
+static inline void *next(enum read_index index)
+{
+	void *found = atomic_load_explicit(&read_functions[index], memory_order_relaxed);
+
+	return __builtin_expect(found != NULL, 1) ? found : look_up(index);
+}
+
+#define NEXT(type, index, function)                                                                \
+	void *found = next(index);                                                                 \
 	type *function;                                                                            \
 	memcpy(&function, &found, sizeof function)
 
@@ -92,14 +113,14 @@ EXPORT recvfrom_checked_function __recvfrom_chk;
 
 EXPORT ssize_t read(int fd, void *buffer, size_t bytes)
 {
-	NEXT(read_function, "read", function);
+	NEXT(read_function, READ, function);
 	return note(fd, function != NULL ? function(fd, buffer, bytes)
 					 : syscall(SYS_read, fd, buffer, bytes));
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 {
-	NEXT(readv_function, "readv", function);
+	NEXT(readv_function, READV, function);
 	return note(fd, function != NULL ? function(fd, parts, count)
 					 : syscall(SYS_readv, fd, parts, count));
 }
@@ -113,41 +134,41 @@ static ssize_t not_there(void)
 
 EXPORT ssize_t recv(int fd, void *buffer, size_t bytes, int flags)
 {
-	NEXT(recv_function, "recv", function);
+	NEXT(recv_function, RECV, function);
 	return note(fd, function != NULL ? function(fd, buffer, bytes, flags) : not_there());
 }
 
 EXPORT ssize_t recvfrom(int fd, void *restrict buffer, size_t bytes, int flags,
 			struct sockaddr *restrict from, socklen_t *restrict from_bytes)
 {
-	NEXT(recvfrom_function, "recvfrom", function);
+	NEXT(recvfrom_function, RECVFROM, function);
 	return note(fd, function != NULL ? function(fd, buffer, bytes, flags, from, from_bytes)
 					 : not_there());
 }
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
-	NEXT(recvmsg_function, "recvmsg", function);
+	NEXT(recvmsg_function, RECVMSG, function);
 	return note(fd, function != NULL ? function(fd, message, flags) : not_there());
 }
 
 ssize_t __read_chk(int fd, void *buffer, size_t bytes, size_t room)
 {
-	NEXT(read_checked_function, "__read_chk", function);
+	NEXT(read_checked_function, READ_CHK, function);
 	return note(fd, function != NULL ? function(fd, buffer, bytes, room)
 					 : syscall(SYS_read, fd, buffer, bytes));
 }
 
 ssize_t __recv_chk(int fd, void *buffer, size_t bytes, size_t room, int flags)
 {
-	NEXT(recv_checked_function, "__recv_chk", function);
+	NEXT(recv_checked_function, RECV_CHK, function);
 	return note(fd, function != NULL ? function(fd, buffer, bytes, room, flags) : not_there());
 }
 
 ssize_t __recvfrom_chk(int fd, void *buffer, size_t bytes, size_t room, int flags,
 		       struct sockaddr *from, socklen_t *from_bytes)
 {
-	NEXT(recvfrom_checked_function, "__recvfrom_chk", function);
+	NEXT(recvfrom_checked_function, RECVFROM_CHK, function);
 	return note(fd, function != NULL
 			    ? function(fd, buffer, bytes, room, flags, from, from_bytes)
 			    : not_there());

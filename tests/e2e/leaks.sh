@@ -25,8 +25,12 @@ held() { # CONNECTIONS EACH COMMAND N CLIENT-OPTION...
 	for ((made = 0; made < connections; made += each)); do
 		peer "$@" 127.0.0.1 "$port" "${command[@]}" >/dev/null
 	done
-	within 20 gone "$pid"
-	wait "$pid"
+	# A connection that did not come about on a busy machine is made up for, so that the server ends.
+	for ((made = 0; made < 20; made++)); do
+		within 2 gone "$pid" && break
+		peer "${@:1:2}" 127.0.0.1 "$port" get 1 >/dev/null
+	done
+	stop "$pid"
 	sed -n 's/.* \(definitely\|indirectly\|possibly\) lost: \([0-9,]*\) bytes.*/\1=\2/p; s/.*still \(reachable\): \([0-9,]*\) bytes.*/\1=\2/p; s/.*ERROR SUMMARY: \([0-9]*\) errors.*/errors=\1/p' "$log" | tr '\n' ' '
 }
 
