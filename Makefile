@@ -24,8 +24,9 @@ CTL := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/ctl/*.c))
 SHIM := $(BUILD)/libreneguard.so
 
 # One library for new and old systems (shim/shell/glibc_floor.h): libdl stays needed, since dlsym is in it before
-# glibc 2.34. A libc that has no libdl.so.2 is linked as it likes.
-LIBDL := $(shell test -e "$$($(CC) -print-file-name=libdl.so.2)" && echo -Wl,--push-state,--no-as-needed -l:libdl.so.2 -Wl,--pop-state || echo -ldl)
+# glibc 2.34. Another libc is linked as it likes.
+IS_GLIBC := $(shell printf '\043include <features.h>\n' | $(CC) -E -dM - 2>/dev/null | grep -w __GLIBC__)
+LIBDL := $(if $(IS_GLIBC),-Wl$(comma)--push-state$(comma)--no-as-needed -l:libdl.so.2 -Wl$(comma)--pop-state,-ldl)
 FLOOR := $(if $(SANITIZE),,-include shim/shell/glibc_floor.h)
 $(SHELL_OBJS): override CPPFLAGS += $(FLOOR)
 INSPECTOR := $(BUILD)/reneguardctl

@@ -36,6 +36,7 @@ RG_BIND(dlopen, RG_GLIBC_DLOPEN);
 RG_BIND(dlsym, RG_GLIBC_FIRST);
 RG_BIND(dlclose, RG_GLIBC_FIRST);
 RG_BIND(dladdr, RG_GLIBC_FIRST);
+RG_BIND(fcntl, RG_GLIBC_FIRST); /* of 2.28 on 32-bit x86 */
 RG_BIND(__fxstat, RG_GLIBC_FIRST);
 RG_BIND(__xstat, RG_GLIBC_FIRST);
 RG_BIND(__lxstat, RG_GLIBC_FIRST);

@@ -76,7 +76,8 @@ static void on_free(void *parent, void *data, struct crypto_ex_data_st *ad, int 
 		return;
 	connection = place->state;
 	rg_connection_end(connection);
-	rg_libssl_forget(&connection->refusal);
+	if (connection->options_changed)
+		rg_libssl_forget(&connection->refusal);
 	rg_registry_release(place);
 	errno = saved;
 }
