@@ -1,0 +1,112 @@
+"""A client that does not play along: `raw_client.py KIND HOST PORT [FROM [N]]`, N connections, one line of pairs for each.
+
+silent: sends nothing, and waits     leave: a ClientHello, reads the first answer, leaves
+reset: the same, but leaves by RST   garbage: a ClientHello, then bytes that are no TLS
+noise: bytes that are no TLS         part: the first half of a ClientHello, leaves
+abort: a ClientHello, then an alert  stay: a ClientHello, and then nothing
+binder: an offer to resume (TLS 1.3) whose binder is wrong
+answer: what came first (handshake, alert, none); end: how it ended (eof, reset, timeout, left); ms: how long it took.
+"""
+import socket
+import ssl
+import struct
+import sys
+import time
+
+WAIT_S = 6
+CONTENT = {20: "ccs", 21: "alert", 22: "handshake"}
+
+
+def context():
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = ssl.CERT_NONE
+    return client
+
+
+def connect(host, port, source):
+    return socket.create_connection((host, port), WAIT_S, source_address=(source, 0) if source else None)
+
+
+def session(client, host, port, source):
+    client.minimum_version = ssl.TLSVersion.TLSv1_3
+    with client.wrap_socket(connect(host, port, source)) as stream:
+        stream.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        stream.recv(4096)
+        return stream.session
+
+
+def client_hello(client, offered=None):
+    out = ssl.MemoryBIO()
+    half = client.wrap_bio(ssl.MemoryBIO(), out, session=offered)
+    try:
+        half.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return out.read()
+
+
+def send(stream, data):
+    try:
+        stream.sendall(data)
+    except OSError:
+        pass
+
+
+def receive(stream):
+    try:
+        data = stream.recv(65536)
+    except ConnectionResetError:
+        return "", "reset"
+    except OSError:
+        return "", "timeout"
+    return (CONTENT.get(data[0], "other"), "") if data else ("", "eof")
+
+
+def drain(stream):
+    end = ""
+    while not end:
+        _, end = receive(stream)
+    return end
+
+
+def talk(kind, stream, hello):
+    """Gives the first answer and the end."""
+    if kind == "silent":
+        return receive(stream)
+    if kind == "noise":
+        send(stream, b"\x00no TLS at all\r\n\r\n" * 20)
+        return receive(stream)
+    if kind == "part":
+        send(stream, hello[: len(hello) // 2])
+        return "", "left"
+    send(stream, hello)
+    answer, end = receive(stream)
+    if end or kind in ("leave", "reset"):
+        return answer, end or "left"
+    if kind == "garbage":
+        send(stream, b"\x00no TLS at all\r\n\r\n" * 20)
+    if kind == "abort":
+        send(stream, b"\x15\x03\x03\x00\x02\x02\x50")
+    return answer, drain(stream)
+
+
+def main():
+    kind, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    source = sys.argv[4] if len(sys.argv) > 4 else ""
+    client = context()
+    offered = session(client, host, port, source) if kind == "binder" else None
+    for n in range(1, 1 + int(sys.argv[5] if len(sys.argv) > 5 else 1)):
+        hello = client_hello(client, offered)
+        if kind == "binder":
+            hello = hello[:-1] + bytes([hello[-1] ^ 1])
+        stream = connect(host, port, source)
+        begin = time.monotonic()
+        answer, end = talk(kind, stream, hello)
+        if kind == "reset":
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stream.close()
+        print(f"n={n} answer={answer or 'none'} end={end} ms={int((time.monotonic() - begin) * 1000)}")
+
+
+main()
