@@ -5,7 +5,7 @@
 set -eu
 
 base="gcc libc6-dev make pkg-config libssl-dev openssl check python3 procps"
-all="nginx-light redis-server apache2 apache2-bin rsyslog curl valgrind strace clang libclang-rt-14-dev clang-format cppcheck shellcheck wrk file libfaketime libeatmydata1 libcap2-bin debootstrap"
+all="nginx-light redis-server apache2 apache2-bin rsyslog curl valgrind strace clang libclang-rt-14-dev clang-format cppcheck shellcheck wrk file libfaketime libeatmydata1 libcap2-bin debootstrap haproxy dovecot-imapd iproute2"
 command -v npm >/dev/null || all="$all npm"
 
 case ${1:-} in

@@ -1,0 +1,184 @@
+#!/bin/bash
+# Who is the client, where the SSL has no descriptor: Apache httpd (event MPM) and HAProxy, which read inside the SSL call; Node.js,
+# asyncio and Dovecot, which read before it. Two clients with handshakes interleaved in every order, over both versions: the line and
+# the account name the right one, with the right counts.
+. tests/lib/tap.sh
+. tests/lib/server.sh
+. tests/lib/node.sh
+unset "${!RENEGUARD_@}"
+export PATH=$PATH:/usr/sbin:/usr/bin
+needs python3
+
+# account PID CLIENT: "full=N resumed=N" in `reneguardctl status --json`
+account() {
+	"$RG_BUILD/reneguardctl" status --pid "$1" --json | python3 -c 'import json, sys
+for client in json.load(sys.stdin)["ledgers"][0]["clients"]:
+    if client["client"] == sys.argv[1]:
+        events = client["events"]
+        print("full=%d resumed=%d" % (events["handshake"]["count"], events["resumption"]["count"]))' "$2"
+}
+
+# clients PID: all that are on the account (a probe whether the port listens makes no handshake, and is not)
+clients() {
+	"$RG_BUILD/reneguardctl" status --pid "$1" --json | python3 -c 'import json, sys
+print(*sorted(client["client"] for client in json.load(sys.stdin)["ledgers"][0]["clients"]))'
+}
+
+# attributed NAME EXCHANGE LOG [CLIENT]: the server on $port, whose ledger process $ledger_pid has; it warns at the third offer.
+# CLIENT was there before.
+attributed() {
+	local name=$1 kind=$2 log=$3 tls seen line
+	for tls in 1.2 1.3; do
+		local first=127.0.0.1${tls#1.} second=127.0.0.2${tls#1.}
+		seen=$(timeout 60 python3 tests/lib/interleave.py "$kind" $tls "$port" $first $second 2>&1)
+		is "$name, TLS $tls: both clients are served in every order" "$seen" "$first full=1 resumed=6
+$second full=6 resumed=1"
+		is "$name, TLS $tls: the account of each" "$(account "$ledger_pid" $first), $(account "$ledger_pid" $second)" \
+			"full=1 resumed=6, full=6 resumed=1"
+		line=$(line_with "$log" "event=resumption.*client=$first ")
+		ok "$name, TLS $tls: the line names the one over the limit" all_fields "${line#*: code}" action=warn client=$first 'port=[0-9]+' \
+			count=3 limit=2/600s tls=TLSv$tls
+		is "$name, TLS $tls: and never the other" "$(count_lines "$log" "client=$second ")" 0
+	done
+	is "$name: nobody else is on the account" "$(clients "$ledger_pid")" "${4:+$4 }127.0.0.12 127.0.0.13 127.0.0.22 127.0.0.23"
+}
+
+limits=(RENEGUARD_RESUMPTION=warn:2/600s)
+certificates
+chmod -R a+rX "$tmp"
+
+# --- Apache httpd, event MPM ---
+modules=$(dirname "$(find /usr/lib* -name mod_ssl.so -path '*apache2*' 2>/dev/null | head -n 1)")
+if command -v apache2 >/dev/null && [ -f "$modules/mod_ssl.so" ]; then
+	port=$(pick_port)
+	mkdir "$tmp/htdocs" && echo ok >"$tmp/htdocs/index.html"
+	cat >"$tmp/httpd.conf" <<-CONF
+		ServerName localhost
+		Listen 127.0.0.1:$port
+		ServerRoot $tmp
+		PidFile $tmp/httpd.pid
+		DefaultRuntimeDir $tmp
+		ErrorLog $tmp/httpd-error.log
+		LoadModule mpm_event_module $modules/mod_mpm_event.so
+		LoadModule authz_core_module $modules/mod_authz_core.so
+		LoadModule dir_module $modules/mod_dir.so
+		LoadModule ssl_module $modules/mod_ssl.so
+		$([ "$(id -u)" = 0 ] && printf 'User www-data\nGroup www-data')
+		StartServers 2
+		ServerLimit 2
+		ThreadsPerChild 4
+		MaxRequestWorkers 8
+		DocumentRoot $tmp/htdocs
+		DirectoryIndex index.html
+		SSLEngine on
+		SSLProtocol -all +TLSv1.2 +TLSv1.3
+		SSLSessionCache none
+		SSLCertificateFile $tmp/cert.pem
+		SSLCertificateKeyFile $tmp/key.pem
+	CONF
+	chmod -R a+rX "$tmp"
+	under with "${limits[@]}"
+	start_on_port httpd "${under[@]}" apache2 -D FOREGROUND -f "$tmp/httpd.conf"
+	ledger_pid=$pid
+	: >>"$tmp/httpd-error.log"
+	attributed "Apache httpd" http "$tmp/httpd-error.log"
+	stop "$pid"
+else
+	skip "Apache httpd" "not installed"
+fi
+
+# --- HAProxy ---
+if command -v haproxy >/dev/null; then
+	port=$(pick_port)
+	cat >"$tmp/haproxy.cfg" <<-CONF
+		global
+			nbthread 2
+		defaults
+			mode http
+			timeout connect 5s
+			timeout client 10s
+			timeout server 10s
+		frontend tls
+			bind 127.0.0.1:$port ssl crt $tmp/server.pem
+			http-request return status 200 content-type text/plain string "ok"
+	CONF
+	under with "${limits[@]}"
+	start_on_port haproxy "${under[@]}" haproxy -db -f "$tmp/haproxy.cfg"
+	ledger_pid=$pid
+	attributed HAProxy http "$tmp/haproxy.log"
+	stop "$pid"
+else
+	skip HAProxy "not installed"
+fi
+
+# --- Node.js ---
+if find_node; then
+	port=$(pick_port)
+	under with "${limits[@]}"
+	start_on_port node "${inside[@]}" "${under[@]}" "${node[@]}" tests/lib/tls_echo.js "$tmp/server.pem" "$port"
+	ledger_pid=$pid
+	attributed Node.js http "$tmp/node.log"
+	stop "$pid"
+else
+	skip Node.js "none that uses the system's libssl, and none can be fetched or run in a mount namespace"
+fi
+
+# --- asyncio ---
+python=$(command -v /usr/bin/python3 || command -v python3)
+port=$(pick_port)
+under with "${limits[@]}"
+start_on_port asyncio "${under[@]}" "$python" tests/lib/tls_echo.py asyncio "$tmp/server.pem" "$port"
+ledger_pid=$pid
+attributed asyncio line "$tmp/asyncio.log"
+stop "$pid"
+
+# --- Dovecot: one login process, executed by the master with an environment that names what to keep ---
+login_pid() { ledger_pid=$(pgrep -P "$pid" -x imap-login) && grep -q memfd:reneguard "/proc/$ledger_pid/maps"; }
+if command -v dovecot >/dev/null && [ "$(id -u)" = 0 ] && id dovenull >/dev/null 2>&1; then
+	port=$(pick_port)
+	cat >"$tmp/dovecot.conf" <<-CONF
+		base_dir = $tmp/dovecot
+		state_dir = $tmp/dovecot-state
+		log_path = $tmp/dovecot.log
+		protocols = imap
+		listen = 127.0.0.1
+		ssl = required
+		ssl_cert = <$tmp/cert.pem
+		ssl_key = <$tmp/key.pem
+		ssl_min_protocol = TLSv1.2
+		ssl_dh =
+		import_environment = TZ LD_PRELOAD RENEGUARD_RESUMPTION RENEGUARD_LOG
+		mail_location = maildir:$tmp/mail/%u
+		passdb {
+		  driver = static
+		  args = nopassword=y
+		}
+		userdb {
+		  driver = static
+		  args = uid=65534 gid=65534 home=$tmp
+		}
+		service imap-login {
+		  service_count = 0
+		  process_min_avail = 1
+		  process_limit = 1
+		  inet_listener imap {
+		    port = 0
+		  }
+		  inet_listener imaps {
+		    port = $port
+		    ssl = yes
+		  }
+		}
+	CONF
+	: >"$tmp/dovecot.log"
+	under with "${limits[@]}"
+	start_on_port dovecot-master "${under[@]}" dovecot -F -c "$tmp/dovecot.conf"
+	# It opens its ledger with its first connection, or is executed for it.
+	timeout 10 openssl s_client -connect "127.0.0.1:$port" </dev/null >/dev/null 2>&1
+	ok "Dovecot: its login process is guarded" within 5 login_pid
+	attributed Dovecot banner "$tmp/dovecot.log" 127.0.0.1
+	stop "$pid"
+else
+	skip Dovecot "not installed, or not root"
+fi
+finish
