@@ -1,5 +1,5 @@
 #!/bin/sh
-# tests/bench/bench.sh BUILD: what the shim costs, each figure beside the run without it.
+# tests/bench/bench.sh BUILD [all|ledger]: what the shim costs, each figure beside the run without it; `ledger`: the account alone.
 # Instructions (callgrind) and malloc'ed bytes have a limit and decide: over it, or not to be measured, is status 1. Timings
 # are printed and never decide. A missing tool is said and skipped. What was counted stays in BUILD/bench:
 # `callgrind_annotate BUILD/bench/NAME.with.callgrind` tells where the instructions went.
@@ -8,6 +8,7 @@ set -u
 build=$(cd "${1:?usage: $0 BUILD}" && pwd) || exit 2
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
 shim=$build/libreneguard.so
+what=${2:-all}
 work=$build/bench
 empty=$work/empty.so
 
@@ -38,6 +39,7 @@ export RENEGUARD_LOG=off LC_ALL=C
 
 failed=0
 unmeasured=
+tls= # the versions nginx speaks, where not its default ones
 running= # pids of what this script started in the background and has not waited for
 
 stop_running() {
@@ -308,6 +310,7 @@ http {
 		listen 127.0.0.1:$1 ssl;
 		ssl_certificate $cert;
 		ssl_certificate_key $key;
+		${tls:+ssl_protocols $tls;}
 		location / { return 200 "hello\n"; }
 	}
 }
@@ -401,6 +404,9 @@ bench_nginx() {
 	bench_load close "a new connection each"
 }
 
+# shellcheck source=tests/bench/bench-ledger.sh
+. "$here/bench-ledger.sh"
+
 # --- all of it ---------------------------------------------------------------------------------
 
 prepare() {
@@ -412,6 +418,7 @@ prepare() {
 			"$here/$program.c" "$here/bench.c" -lssl -lcrypto || return 1
 	done
 	${CC:-cc} -shared -o "$empty" -x c /dev/null || return 1
+	prepare_ledger || return 1
 	cert=$work/cert.pem key=$work/key.pem
 	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout "$key" -out "$cert" 2>"$work/openssl.log"
 }
@@ -422,12 +429,15 @@ refusal=$(LD_PRELOAD=$shim /bin/true 2>&1)
 prepare || { echo "$0: cannot build its programs" >&2; exit 2; }
 echo "$(openssl version), $(uname -m), $(getconf _NPROCESSORS_ONLN) CPUs; default policy"
 row figure without with difference limit verdict
-bench_reads
-bench_handshakes
-bench_handshake_syscalls
-bench_start
-bench_memory
-bench_nginx
+if [ "$what" = all ]; then
+	bench_reads
+	bench_handshakes
+	bench_handshake_syscalls
+	bench_start
+	bench_memory
+	bench_nginx
+fi
+bench_ledger
 echo
 if [ $failed = 0 ]; then
 	echo "bench: within every limit$unmeasured"

@@ -1,0 +1,225 @@
+/*
+ * ledger CLIENTS|zipf MILLISECONDS: accounting operations per second, each what a new connection
+ * does: make the client's key, enter an event under a limit (120/60s). CLIENTS are drawn evenly;
+ * zipf is ten million with exponent 1 (the busiest sends every 23rd event, half of all are from the
+ * busiest 3,000). The ledger is of the default capacity, in memory shared between processes.
+ * Prints `one VALUE`, `threads VALUE`, `processes VALUE`: one worker, two threads, two processes;
+ * operations per second of all workers, the best of three runs each. Workers are pinned, each to a
+ * CPU of its own.
+ */
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rg_ledger.h"
+
+enum {
+	CAPACITY = 65536,
+	MANY = 10000000,
+	SKEWED_DRAWS = 1 << 22,
+	BATCH = 1024,
+	RUNS = 3,
+	EVENT_GAP_NS = 100,
+	WARM_UP = 1 << 20
+};
+
+static struct rg_ledger ledger;
+static const struct rg_limit limit = {.count = 120, .period_s = 60};
+static uint32_t clients;
+static uint32_t *skewed; /* NULL: even */
+
+/* In memory that processes share too. */
+static struct shared {
+	atomic_bool go, stop;
+	atomic_ulong operations;
+} * shared;
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "ledger: %s\n", what);
+	exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static void operate(uint32_t client, uint64_t when_ns)
+{
+	uint8_t address[4] = {10, (uint8_t)(client >> 16), (uint8_t)(client >> 8), (uint8_t)client};
+	struct rg_client who = rg_client_ipv4(address);
+	struct rg_key key = rg_ledger_key(&ledger, &who);
+
+	(void)rg_ledger_enter(&ledger, &key, RG_RESUMPTION, &limit, false, when_ns);
+}
+
+static void batch(uint64_t *random, uint64_t *when_ns)
+{
+	for (int i = 0; i < BATCH; i++, *when_ns += EVENT_GAP_NS) {
+		uint64_t drawn = skewed != NULL ? (*random)++ : next_random(random) >> 32;
+
+		operate(skewed != NULL ? skewed[drawn % SKEWED_DRAWS]
+				       : (uint32_t)(drawn * clients >> 32),
+			*when_ns);
+	}
+}
+
+static void pin(int worker)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(worker % (int)sysconf(_SC_NPROCESSORS_ONLN), &set);
+	(void)sched_setaffinity(0, sizeof set, &set);
+}
+
+static void work(int worker)
+{
+	uint64_t random = 0x9e3779b97f4a7c15U * (uint64_t)(worker + 1), when_ns = now_ns();
+	unsigned long operations = 0;
+
+	pin(worker);
+	while (!atomic_load(&shared->go))
+		;
+	for (; !atomic_load_explicit(&shared->stop, memory_order_relaxed); operations += BATCH)
+		batch(&random, &when_ns);
+	atomic_fetch_add(&shared->operations, operations);
+}
+
+static void *work_in_thread(void *worker)
+{
+	work((int)(intptr_t)worker);
+	return NULL;
+}
+
+/* Lets the workers that wait go, and stops them. Operations per second. */
+static double timed(long milliseconds)
+{
+	struct timespec run = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+	uint64_t begin;
+
+	(void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* all are at the start */
+	begin = now_ns();
+	atomic_store(&shared->go, true);
+	(void)nanosleep(&run, NULL);
+	atomic_store(&shared->stop, true);
+	return (double)(now_ns() - begin) / 1e9;
+}
+
+static double in_threads(int workers, long milliseconds)
+{
+	pthread_t threads[2];
+	double seconds;
+
+	for (int i = 0; i < workers; i++)
+		if (pthread_create(&threads[i], NULL, work_in_thread, (void *)(intptr_t)i) != 0)
+			die("pthread_create");
+	seconds = timed(milliseconds);
+	for (int i = 0; i < workers; i++)
+		pthread_join(threads[i], NULL);
+	return (double)atomic_load(&shared->operations) / seconds;
+}
+
+static double in_processes(int workers, long milliseconds)
+{
+	pid_t pids[2];
+	double seconds;
+
+	for (int i = 0; i < workers; i++) {
+		pids[i] = fork();
+		if (pids[i] < 0)
+			die("fork");
+		if (pids[i] == 0) {
+			alarm(30);
+			work(i);
+			_exit(0);
+		}
+	}
+	seconds = timed(milliseconds);
+	for (int i = 0; i < workers; i++)
+		waitpid(pids[i], NULL, 0);
+	return (double)atomic_load(&shared->operations) / seconds;
+}
+
+static void best(const char *name, double (*run)(int, long), int workers, long milliseconds)
+{
+	double most = 0;
+
+	for (int i = 0; i < RUNS; i++) {
+		double rate;
+
+		memset(shared, 0, sizeof *shared);
+		rate = run(workers, milliseconds);
+		most = rate > most ? rate : most;
+	}
+	printf("%s %.0f\n", name, most);
+}
+
+static void *shared_memory(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		die("mmap");
+	return memory;
+}
+
+/* Rank r with probability 1/r: the logarithm of the rank is even. */
+static void draw_skewed(void)
+{
+	uint64_t random = 88172645463325252U;
+
+	skewed = malloc(SKEWED_DRAWS * sizeof *skewed);
+	if (skewed == NULL)
+		die("malloc");
+	for (int i = 0; i < SKEWED_DRAWS; i++) {
+		double even = (double)(next_random(&random) >> 11) / 9007199254740992.0;
+
+		skewed[i] = (uint32_t)exp(even * log(MANY));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const uint8_t seed[16] = "bench of ledger";
+	uint64_t random = 1, when_ns = now_ns();
+	long milliseconds;
+
+	if (argc != 3)
+		die("usage: ledger CLIENTS|zipf MILLISECONDS");
+	alarm(60);
+	clients = strcmp(argv[1], "zipf") == 0 ? MANY : (uint32_t)strtoul(argv[1], NULL, 10);
+	milliseconds = strtol(argv[2], NULL, 10);
+	if (clients == 0 || milliseconds <= 0)
+		die("a number is wrong");
+	if (strcmp(argv[1], "zipf") == 0)
+		draw_skewed();
+	shared = shared_memory(sizeof *shared);
+	rg_ledger_make(&ledger, shared_memory(rg_ledger_bytes(CAPACITY)), CAPACITY, seed);
+	for (int i = 0; i < WARM_UP / BATCH; i++)
+		batch(&random, &when_ns);
+	best("one", in_threads, 1, milliseconds);
+	best("threads", in_threads, 2, milliseconds);
+	best("processes", in_processes, 2, milliseconds);
+	return 0;
+}
