@@ -43,10 +43,10 @@ struct rg_limit_step rg_limit_event(uint64_t word, uint16_t tag, uint64_t now_ns
 	uint64_t after = before + event_ticks(limit);
 	struct rg_limit_step step = {.over = after > full_ticks(limit), .quiet = before == 0};
 
-	if (step.over && keep_over)
-		after = full_ticks(limit) + event_ticks(limit);
-	else if (step.over)
+	if (step.over && !keep_over)
 		after = before;
+	else if (after > full_ticks(limit) + event_ticks(limit))
+		after = full_ticks(limit) + event_ticks(limit);
 	step.word = (uint64_t)(tag & 0xfff) << TIME_BITS | ((now + after) & TIME_MASK);
 	return step;
 }

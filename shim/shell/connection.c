@@ -82,7 +82,7 @@ static void act(struct rg_connection *connection, struct ssl_st *ssl, enum rg_ev
 	case RG_CLOSE:
 	case RG_BLOCK:
 		connection->options_changed = true;
-		if (event == RG_RENEGOTIATION)
+		if (event == RG_RENEGOTIATION && handshake->established)
 			rg_libssl_refuse_renegotiation(connection->lib, ssl, &connection->refusal);
 		else if (handshake->running && !handshake->answered)
 			rg_libssl_refuse_handshake(connection->lib, ssl, &connection->refusal);

@@ -132,27 +132,36 @@ static bool send_syslog(const struct rg_policy *policy, int severity, const char
 	return false;
 }
 
-/* write(2) that does not block and does not raise SIGPIPE in the program. */
+/*
+ * write(2) that does not block, and raises neither SIGPIPE (a reader that is gone) nor SIGXFSZ (a
+ * file that has reached the limit of its length) in the program: both are held back, and taken away
+ * if the write raised them.
+ */
 static bool write_quietly(int fd, const char *text, size_t bytes)
 {
 	struct pollfd ready = {.fd = fd, .events = POLLOUT};
 	const struct timespec at_once = {0, 0};
-	sigset_t sigpipe, pending, before;
-	bool written, was_pending;
+	sigset_t ours, pending, before;
+	bool written, pipe_pending, length_pending;
 
 	/* A pipe that is ready takes a page whole; our frames are shorter. */
 	if (poll(&ready, 1, 0) != 1 || (ready.revents & (POLLOUT | POLLERR | POLLNVAL)) != POLLOUT)
 		return false;
-	sigemptyset(&sigpipe);
-	sigaddset(&sigpipe, SIGPIPE);
-	/* Not pthread_sigmask(3), which old systems keep in libpthread; this is the thread's mask,
-	 * too. */
-	if (sigpending(&pending) != 0 || sigprocmask(SIG_BLOCK, &sigpipe, &before) != 0)
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGPIPE);
+	sigaddset(&ours, SIGXFSZ);
+	if (sigpending(&pending) != 0 || sigprocmask(SIG_BLOCK, &ours, &before) != 0)
 		return false;
-	was_pending = sigismember(&pending, SIGPIPE) == 1;
+	pipe_pending = sigismember(&pending, SIGPIPE) == 1;
+	length_pending = sigismember(&pending, SIGXFSZ) == 1;
 	written = write(fd, text, bytes) == (ssize_t)bytes;
-	if (!written && errno == EPIPE && !was_pending)
-		(void)sigtimedwait(&sigpipe, NULL, &at_once);
+	/* What was pending before stays so: a set without it is waited for. */
+	if (pipe_pending)
+		sigdelset(&ours, SIGPIPE);
+	if (length_pending)
+		sigdelset(&ours, SIGXFSZ);
+	if (!written && (errno == EPIPE || errno == EFBIG))
+		(void)sigtimedwait(&ours, NULL, &at_once);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return written;
 }

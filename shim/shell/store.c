@@ -216,6 +216,7 @@ static bool take_up(struct rg_ledger *ledger, int fd, const struct rg_policy *po
 	struct stat status;
 	size_t bytes;
 	void *memory;
+	int error;
 
 	if (boot == 0)
 		return refuse(why, "the boot of the machine can not be told: no " BOOT_ID, 0);
@@ -224,6 +225,10 @@ static bool take_up(struct rg_ledger *ledger, int fd, const struct rg_policy *po
 	bytes = (size_t)status.st_size;
 	if (status.st_size <= 0 || (off_t)bytes != status.st_size)
 		return refuse(why, "it is too short for a ledger", 0);
+	/* A copy may have holes: on a full disk the first store into one would be SIGBUS. */
+	error = posix_fallocate(fd, 0, status.st_size);
+	if (error != 0)
+		return refuse(why, "its blocks can not be had", error);
 	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		return refuse(why, "it can not be mapped", errno);
