@@ -67,6 +67,11 @@ SAN_RUNTIME = $(foreach s,$(subst $(comma), ,$(SANITIZE)),$(if $(filter address,
 export RG_SANITIZER_RUNTIME = $(strip $(if $(SANITIZE),$(SAN_RUNTIME)))
 export ASAN_OPTIONS ?= detect_leaks=0
 export TSAN_OPTIONS ?= halt_on_error=1
+# What is sanitized takes its time.
+ifneq ($(SANITIZE),)
+export CK_DEFAULT_TIMEOUT ?= 180
+export TEST_TIMEOUT_S ?= 900
+endif
 
 # Real libssl builds of other systems (scripts/libssl-builds.sh); all builds of ours share them.
 export RG_LIBSSL_BUILDS ?= $(CURDIR)/build/libssl
