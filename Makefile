@@ -61,10 +61,7 @@ include tests/tests.mk
 include tests/fuzz/fuzz.mk
 include tests/simulate/simulate.mk
 
-# A sanitized shim in an unmodified program: the runtime has to come first (the loader order that ASan insists on), and a
-# finding has to end the program. Programs of others leak what they like.
-SAN_RUNTIME = $(foreach s,$(subst $(comma), ,$(SANITIZE)),$(if $(filter address,$(s)),$(shell $(CC) -print-file-name=libasan.so))$(if $(filter thread,$(s)),$(shell $(CC) -print-file-name=libtsan.so)))
-export RG_SANITIZER_RUNTIME = $(strip $(if $(SANITIZE),$(SAN_RUNTIME)))
+# A finding in a sanitized build has to end the program; programs of others leak what they like.
 export ASAN_OPTIONS ?= detect_leaks=0
 export TSAN_OPTIONS ?= halt_on_error=1
 # What is sanitized takes its time.

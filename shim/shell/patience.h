@@ -9,8 +9,8 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#define RG_PATIENCE_YIELDS 100000 /* tens of milliseconds: what is waited for takes microseconds   \
-				   */
+/* Tens of milliseconds: what is waited for takes microseconds. */
+#define RG_PATIENCE_YIELDS 100000
 
 static inline void rg_lock(atomic_flag *lock)
 {

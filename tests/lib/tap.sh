@@ -5,8 +5,7 @@
 
 tap_points=0 tap_failed=0 tap_undo=()
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/reneguard-test.XXXXXX")
-# What goes into LD_PRELOAD; the runtime of a sanitized build has to come first.
-shim=${RG_SANITIZER_RUNTIME:+$RG_SANITIZER_RUNTIME:}$RG_BUILD/libreneguard.so
+shim=$RG_BUILD/libreneguard.so
 tools=$RG_BUILD/tests/tools
 # What LD_PRELOAD gets: a sanitized shim wants its runtime before it, and the programs' own leaks are not the subject.
 preload=$(ldd "$shim" 2>/dev/null | awk '/lib(asan|tsan|ubsan)/ { printf "%s:", $3 }')$shim
