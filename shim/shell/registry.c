@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROWTH_BITS 3
+#define GROWTH_BITS 2
 #define BUSY	    ((uintptr_t)1) /* a place that is being taken; no key, for keys are aligned */
 
 #define SPARES 4
