@@ -1,34 +1,13 @@
 #!/bin/bash
 # Debian's Node.js 18, which uses the system's libssl and allows three renegotiations in ten minutes by itself
-# (SSL_OP_ALLOW_CLIENT_RENEGOTIATION). Upstream's builds hold an OpenSSL of their own: nothing to interpose, so the package is
-# unpacked beside the build where the machine has another node.
+# (SSL_OP_ALLOW_CLIENT_RENEGOTIATION).
 . tests/lib/tap.sh
 . tests/lib/server.sh
+. tests/lib/node.sh
 
-uses_system_libssl() { "$@" -e 'process.exit(process.config.variables.node_shared_openssl ? 0 : 1)' 2>/dev/null; }
-
-unpacked=$RG_BUILD/cache/nodejs
-unpack_node() {
-	local packages="libnode108 node-acorn node-cjs-module-lexer node-undici node-busboy libc-ares2 libuv1 libnghttp2-14 libicu72 libbrotli1"
-	command -v apt-get >/dev/null && command -v dpkg >/dev/null || return
-	mkdir -p "$unpacked.new" || return
-	# shellcheck disable=SC2086 # a list of package names
-	(cd "$unpacked.new" && timeout 120 apt-get download -q "nodejs=18*" $packages) >"$tmp/download.log" 2>&1 || return
-	for package in "$unpacked.new"/*.deb; do dpkg -x "$package" "$unpacked.new" && rm "$package"; done
-	mv "$unpacked.new" "$unpacked"
-}
-
-# Debian's node reads parts of itself from /usr/share/nodejs: the unpacked ones are laid there in a mount namespace of the test's own.
-inside=() node=(node)
-if ! uses_system_libssl "${node[@]}"; then
-	[ -d "$unpacked" ] || unpack_node || rm -rf "$unpacked.new"
-	libraries=$(echo "$unpacked"/usr/lib/*-linux-gnu)
-	inside=(unshare "$([ "$(id -u)" = 0 ] && echo -m || echo -rm)" sh -c 'mount --bind "$0" /usr/share && exec "$@"' "$unpacked/usr/share")
-	node=(env "LD_LIBRARY_PATH=$libraries" "$unpacked/usr/bin/node")
-	if ! uses_system_libssl "${inside[@]}" "${node[@]}"; then
-		echo "1..0 # SKIP no Node.js that uses the system's libssl: its package can not be fetched, or run in a mount namespace"
-		exit 0
-	fi
+if ! find_node; then
+	echo "1..0 # SKIP no Node.js that uses the system's libssl: its package can not be fetched, or run in a mount namespace"
+	exit 0
 fi
 certificates
 
