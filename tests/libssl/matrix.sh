@@ -5,6 +5,7 @@
 # shellcheck disable=SC2154
 . tests/lib/tap.sh
 . tests/lib/server.sh
+. tests/lib/hooks.sh # all but its serve
 . tests/lib/builds.sh
 
 needs "${CC:-cc}" openssl
@@ -65,15 +66,6 @@ serve() { # with|without TLSSERVER-ARGUMENT...: policy from the environment; its
 	server_pid=$!
 	port=''
 	read -r -t 10 -u "$server_out" line && port=${line#port=}
-}
-
-next_report() { report='' && read -r -t 15 -u "$server_out" report; }
-
-served_out() {
-	exec {server_out}<&-
-	kill "$server_pid" 2>/dev/null
-	wait "$server_pid" 2>/dev/null
-	return 0
 }
 
 lines() { grep -c "event=$1" "$tmp/server.log"; }
