@@ -4,8 +4,15 @@
 # Services that come with a package are not started. An unknown distribution gets the list and status 1.
 set -eu
 
+# What the daemons under test need: packages="…" and, as PROGRAM or PROGRAM:PACKAGE, clients="…" of their files.
+daemon_packages() {
+	for file in "$(dirname "$0")"/../tests/daemons/*.sh; do
+		sed -n -e 's/^packages="\([^"]*\)".*/\1/p' -e 's/^clients="\([^"]*\)".*/\1/p' "$file" | sed 's/[^ ]*://g'
+	done | tr ' ' '\n' | sort -u | tr '\n' ' '
+}
+
 base="gcc libc6-dev make pkg-config libssl-dev openssl check python3 procps"
-all="nginx-light redis-server apache2 apache2-bin rsyslog curl valgrind strace clang libclang-rt-14-dev clang-format cppcheck shellcheck wrk file libfaketime libeatmydata1 libcap2-bin debootstrap haproxy dovecot-imapd iproute2"
+all="rsyslog curl valgrind strace clang libclang-rt-14-dev clang-format cppcheck shellcheck wrk file libfaketime libeatmydata1 libcap2-bin debootstrap iproute2 $(daemon_packages)"
 command -v npm >/dev/null || all="$all npm"
 
 case ${1:-} in

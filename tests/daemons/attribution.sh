@@ -2,6 +2,7 @@
 # Who is the client, where the SSL has no descriptor: Apache httpd (event MPM) and HAProxy, which read inside the SSL call; Node.js,
 # asyncio and Dovecot, which read before it. Two clients with handshakes interleaved in every order, over both versions: the line and
 # the account name the right one, with the right counts.
+packages="apache2 apache2-bin haproxy dovecot-imapd redis-server"
 . tests/lib/tap.sh
 . tests/lib/server.sh
 . tests/lib/node.sh

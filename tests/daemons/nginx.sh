@@ -1,87 +1,84 @@
 #!/bin/bash
-# nginx with two workers and dropped privileges: one account for both, an SNI switch that changes options, ordinary traffic, and
-# the difference to the same server without the shim. Lines are read back from rsyslogd.
-. tests/lib/tap.sh
-. tests/lib/server.sh
+# nginx: two workers without privileges, whose environment is gone; an SNI switch that changes options. On trixie it also listens for QUIC.
+. tests/lib/daemon.sh
+packages="nginx-light"
+packages_trixie="nginx"
+clients="curl"
+program=nginx
+systems="here bullseye trixie"
+protocol=http
+own_log='SSL_read\(\) failed.*ERR_TLS_RENEGOTIATION_DISABLED'
 
-needs nginx rsyslogd curl
-certificates
-start_rsyslogd
-user=$([ "$(id -u)" = 0 ] && echo "user www-data;")
-
-# serve HALF [VARIABLE=VALUE]...
-serve() {
-	port=$(pick_port)
+configure() {
+	local user='' quic='' options=''
+	[ "$(id -u)" != 0 ] || user='user nobody nogroup;'
+	[ "$system" != trixie ] || quic="listen 127.0.0.1:$port quic;"
+	[ "$system" = bullseye ] || options='ssl_conf_command Options -SessionTicket,ClientRenegotiation;' # since 1.19.4
 	cat >"$tmp/nginx.conf" <<-CONF
 		$user
-		daemon off; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/nginx-error.log info;
+		daemon off; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/error.log info;
 		events { worker_connections 512; }
 		http {
 			access_log off; client_body_temp_path $tmp/b; proxy_temp_path $tmp/p; fastcgi_temp_path $tmp/f;
 			uwsgi_temp_path $tmp/u; scgi_temp_path $tmp/s;
 			ssl_certificate $tmp/cert.pem; ssl_certificate_key $tmp/key.pem; ssl_session_cache shared:s:1m;
 			ssl_protocols TLSv1.2 TLSv1.3;
-			server { listen 127.0.0.1:$port ssl default_server reuseport; server_name localhost; return 200 "ok\$pid\n"; }
-			server { listen 127.0.0.1:$port ssl; server_name other.test; ssl_prefer_server_ciphers on;
-				ssl_conf_command Options -SessionTicket,ClientRenegotiation; return 200 "other\$pid\n"; }
+			server { listen 127.0.0.1:$port ssl default_server reuseport; $quic server_name localhost;
+				location / { return 200 "ok\n"; }
+				location = /pid { return 200 "\$pid\n"; } }
+			server { listen 127.0.0.1:$port ssl; server_name other.test; ssl_prefer_server_ciphers on; $options return 200 "other\n"; }
 		}
 	CONF
-	under "$@"
-	start_on_port nginx "${under[@]}" nginx -c "$tmp/nginx.conf"
+}
+launch() { daemon nginx -c "$tmp/nginx.conf"; }
+exchange() { fetch / /another; }
+reload() { kill -HUP "$pid"; }
+own_errors() { grep -E '\[(warn|error|crit|alert|emerg)\]' "$tmp/error.log"; }
+
+requests() { # [CURL-OPTION]...: how many of 20 requests on 20 connections were answered 200
+	local paths=()
+	for _ in {1..20}; do paths+=(/); done
+	fetch -H 'Connection: close' "$@" "${paths[@]}" | grep -c '^200$'
+}
+summed() { awk -F '[ =]' '{ full += $3; reused += $5; refused += $7 } END { print "full=" full, "reused=" reused, "refused=" refused }'; }
+
+switched_by_name() {
+	[ "$system" != bullseye ] || return 0
+	ok "$label: an SNI switch to a server with ClientRenegotiation does not open it" all_fields \
+		"$(peer_summary --tls 1.2 --sni other.test 127.0.0.1 "$port" renegotiate 3)" started=1 honoured=0
 }
 
-fetch() { # [CURL-OPTION]...: how many of 20 requests on 20 connections were answered 200
-	local urls=()
-	for _ in {1..20}; do urls+=(-o /dev/null "https://localhost:$port/"); done
-	curl -s --cacert "$tmp/cert.pem" --resolve "localhost:$port:127.0.0.1" -H 'Connection: close' -w '%{http_code}\n' "$@" "${urls[@]}" | grep -c '^200$'
+workers() {
+	local n line
+	line=$(line_with "$syslog_file" 'event=renegotiation.*client=127.0.0.6')
+	unlike "$label: a worker without privileges and environment logs, not the master" "$line" "reneguard\[$pid\]"
+	is "$label: RENEGUARD_ACTIVE is said once for all of them" "$(count_lines "$syslog_file" RENEGUARD_ACTIVE)" 1
+	is "$label: forty requests on forty connections" "$(requests)" 40
+	is "$label: both workers were in it" "$(for n in {1..12}; do fetch /pid; done | grep -v -e '^200$' -e '^$' | sort -u | wc -l)" 2
+	end
+	begin with RENEGUARD_RESUMPTION=decline:20/600s || return
+	is "$label: exactly twenty resumptions, whichever worker" "$(peer_summary --tls 1.3 --from 127.0.0.8 127.0.0.1 "$port" resume 30)" \
+		"summary full=11 reused=20 refused=0"
+	is "$label: four connections at a time: exactly twenty" \
+		"$(for n in 1 2 3 4; do peer_summary --tls 1.2 --from 127.0.0.7 127.0.0.1 "$port" resume 20 & done | summed)" "full=64 reused=20 refused=0"
+	reload
+	sleep 1
+	is "$label: after a reload the account goes on" "$(peer_summary --tls 1.3 --from 127.0.0.8 127.0.0.1 "$port" resume 2)" \
+		"summary full=3 reused=0 refused=0"
 }
 
-serve without
-ok "without the shim, libssl warns and nginx serves on" all_fields "$(storm 127.0.0.1 "$port" 200)" warnings=200 served=1
-field "and the server with the ClientRenegotiation option honours it" \
-	"$(peer_summary --tls 1.2 --sni other.test 127.0.0.1 "$port" renegotiate 3)" honoured '[03]'
-stop "$pid"
+load() {
+	local seen
+	command -v wrk >/dev/null || { skip "$label: two seconds of load" "wrk is not installed"; return; }
+	seen=$(wrk -t1 -c16 -d2s -H 'Connection: close' "https://127.0.0.1:$port/" 2>&1)
+	like "$label: two seconds of load" "$seen" 'Requests/sec: +[1-9][0-9]'
+	unlike "$label: without an error" "$seen" 'Socket errors|Non-2xx'
+}
 
-serve with RENEGUARD_LOG=syslog RENEGUARD_SYSLOG_SOCKET="$syslog_socket" RENEGUARD_RESUMPTION=decline:20/600s
-for n in 1 2 3 4; do
-	ok "with it the first attempt is the last, $n" all_fields "$(storm --from 127.0.0.4 127.0.0.1 "$port" 5)" 'sent=[12]' served=0
-done
-line=$(line_with "$syslog_file" 'client=127.0.0.4.*count=4')
-like "a worker without privileges and environment logs it" "$line" "^authpriv.warning reneguard\[[0-9]+\]: code=ERR_TLS_RENEGOTIATION_DISABLED event=renegotiation action=close client=127\.0\.0\.4 port=[0-9]+ count=4 service=nginx tls=TLSv1\.2 libssl="
-ok "of a worker, not of the master" test "$(grep -o 'reneguard\[[0-9]*' <<<"$line" | cut -d[ -f2)" != "$pid"
-like "nginx's error log names the reason" "$(cat "$tmp/nginx-error.log")" 'SSL_read\(\) failed.*ERR_TLS_RENEGOTIATION_DISABLED'
-is "said once for master and workers" "$(grep -c RENEGUARD_ACTIVE "$syslog_file")" 1
-for tls in 1.2 1.3; do
-	ok "an SNI switch with other options does not open it" all_fields \
-		"$(peer_summary --tls 1.2 --sni other.test 127.0.0.1 "$port" renegotiate 1)" started=1 honoured=0
-	is "ordinary requests are served, TLS $tls" "$(fetch --tls-max $tls)" 20
-done
-
-# Connections spread over both workers by the kernel (reuseport): the account is one.
-seen=$(peer --tls 1.3 --from 127.0.0.6 127.0.0.1 "$port" resume 30)
-like "two workers: exactly twenty resumptions, then full handshakes" "$seen" '^summary full=11 reused=20 refused=0'
-line=$(line_with "$syslog_file" "event=resumption.*client=127.0.0.6 ")
-ok "said once" all_fields "$line lines=$(grep -c "event=resumption.*client=127.0.0.6 " "$syslog_file")" code=ERR_TLS_SESSION_ATTACK action=decline client=127.0.0.6 count=21 limit=20/600s service=nginx lines=1
-together=$(for n in 1 2 3 4; do peer_summary --tls 1.2 --from 127.0.0.7 127.0.0.1 "$port" resume 20 & done; wait)
-is "four connections at a time: exactly twenty" \
-	"$(awk -F '[ =]' '{ full += $3; reused += $5; refused += $7 } END { print full, reused, refused }' <<<"$together")" "64 20 0"
-workers=$(for _ in {1..12}; do curl -sk "https://127.0.0.1:$port/"; done | sort -u | wc -l)
-is "both workers were in it" "$workers" 2
-kill -HUP "$pid" && sleep 0.5
-is "after a reload it is served" "$(fetch)" 20
-seen=$(peer_summary --tls 1.3 --from 127.0.0.6 127.0.0.1 "$port" resume 2)
-is "and the account goes on" "$seen" "summary full=3 reused=0 refused=0"
-ok "and renegotiation stays refused" all_fields "$(storm 127.0.0.1 "$port" 3)" 'sent=[12]' served=0
-stop "$pid"
-unlike "no worker died" "$(cat "$tmp/nginx-error.log")" 'exited on signal|\[(alert|emerg)\]'
-
-if command -v wrk >/dev/null; then
-	serve with RENEGUARD_RESUMPTION=count
-	load=$(wrk -t1 -c16 -d2s -H 'Connection: close' "https://127.0.0.1:$port/" 2>&1)
-	like "two seconds of load" "$load" 'Requests/sec: +[1-9][0-9]'
-	unlike "without an error" "$load" 'Socket errors|Non-2xx'
-	stop "$pid"
-else
-	skip "two seconds of load without an error" "wrk is not installed"
-fi
-finish
+more() {
+	workers
+	switched_by_name
+	load
+	unlike "$label: no worker died" "$(own_log_text)" 'exited on signal|\[(alert|emerg)\]'
+}
+trials

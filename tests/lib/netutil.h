@@ -64,13 +64,17 @@ static inline void net_bound_waits(int fd, int timeout_ms)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
-// Connects to HOST:PORT (or unix:PATH), from `source` if it is not NULL; -1 when refused.
+// Connects to HOST:PORT (or unix:PATH), from `source` if it is not NULL; -1 when refused. fd:N is a connection that was made before.
 static inline int net_connect(const char *host, int port, const char *source, int timeout_ms)
 {
 	struct sockaddr_storage address;
 	int fd, one = 1;
 	socklen_t length;
 
+	if (sscanf(host, "fd:%d", &fd) == 1) {
+		net_bound_waits(fd, timeout_ms);
+		return fd;
+	}
 	if (net_is_unix(host)) {
 		struct sockaddr_un un = net_unix_address(host + strlen(NET_UNIX_PREFIX));
 

@@ -104,16 +104,18 @@ needs() {
 # Of the reports on standard input those with a frame of ours: a program may well have races of its own (V8's job queue has).
 sanitizer_reports() { awk 'BEGIN { RS = "==================+\n" } /libreneguard|shim\/|AddressSanitizer|runtime error/'; }
 
+show_logs() { # DIRECTORY
+	local log
+	for log in "$1"/*.log; do
+		[ -s "$log" ] && diag "--- ${log##*/}" && diag "$(tail -n 60 "$log")"
+	done
+}
+
 finish() {
 	[ "$preload" = "$shim" ] ||
 		is "no sanitizer report that names us" "$(cat "$tmp"/sanitizer.log.* 2>/dev/null | sanitizer_reports | head -n 60)" ""
 	echo "1..$tap_points"
-	if [ $tap_failed != 0 ]; then
-		local log
-		for log in "$tmp"/*.log; do
-			[ -s "$log" ] && diag "--- ${log##*/}" && diag "$(tail -n 60 "$log")"
-		done
-	fi
+	[ $tap_failed = 0 ] || show_logs "$tmp"
 	[ $tap_failed = 0 ]
 	exit
 }

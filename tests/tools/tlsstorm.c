@@ -7,6 +7,8 @@
 // --pipeline: without waiting for answers   --fragment BYTES: each ClientHello cut into records of
 // so many bytes
 // --from ADDR: source address               --line: a line, not an HTTP request, asks for service
+// --hex BYTES: these ask for service        HOST fd:N: down the connection that was inherited
+// --eager: asks for nothing before (a server that closes after its answer)
 #include "netutil.h"
 #include <errno.h>
 #include <getopt.h>
@@ -36,6 +38,7 @@ struct half {
 
 static struct half ours, theirs;
 static int fd;
+static bool eager;
 
 static void put(unsigned char *to, uint64_t value, int bytes)
 {
@@ -204,12 +207,37 @@ static bool await(int type)
 	}
 }
 
-static int storm(SSL *ssl, int total, bool pipeline, int fragment, const char *request)
+struct request {
+	unsigned char bytes[1024];
+	int length;
+};
+
+static struct request request_of(const char *text, bool hex)
+{
+	struct request request = {.length = (int)strlen(text) / (hex ? 2 : 1)};
+
+	if (request.length > (int)sizeof(request.bytes))
+		exit(2);
+	for (int i = 0; i < request.length; i++) {
+		unsigned value = (unsigned char)text[i];
+
+		if (hex && sscanf(text + 2 * i, "%2x", &value) != 1)
+			exit(2);
+		request.bytes[i] = (unsigned char)value;
+	}
+	return request;
+}
+
+static bool ask(const struct request *request)
+{
+	return send_record(SSL3_RT_APPLICATION_DATA, request->bytes, request->length);
+}
+
+static int storm(SSL *ssl, int total, bool pipeline, int fragment, const struct request *request)
 {
 	unsigned char hello[512];
 	int sent = 0;
-	bool alive = send_record(SSL3_RT_APPLICATION_DATA, request, (int)strlen(request)) &&
-		     await(SSL3_RT_APPLICATION_DATA);
+	bool alive = eager || (ask(request) && await(SSL3_RT_APPLICATION_DATA));
 
 	while (alive && sent < total && !seen.hellos) {
 		int length = client_hello(ssl, hello);
@@ -220,7 +248,7 @@ static int storm(SSL *ssl, int total, bool pipeline, int fragment, const char *r
 	}
 	seen.data = 0;
 	// A write may fail where the reason still waits to be read.
-	alive = send_record(SSL3_RT_APPLICATION_DATA, request, (int)strlen(request)) && alive;
+	alive = ask(request) && alive;
 	alive = !seen.hellos && await(SSL3_RT_APPLICATION_DATA) && alive;
 	printf("sent=%d warnings=%d hellos=%d served=%d end=%s\n", sent, seen.warnings, seen.hellos,
 	       alive, seen.end);
@@ -233,8 +261,11 @@ int main(int argc, char **argv)
 					      {"fragment", 1, 0, 'f'},
 					      {"from", 1, 0, 's'},
 					      {"line", 0, 0, 'l'},
+					      {"hex", 1, 0, 'x'},
+					      {"eager", 0, 0, 'e'},
 					      {0, 0, 0, 0}};
-	const char *from = NULL, *request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	struct request request = request_of("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", false);
+	const char *from = NULL;
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	int option, fragment = 0;
 	bool pipeline = false;
@@ -252,7 +283,13 @@ int main(int argc, char **argv)
 			from = optarg;
 			break;
 		case 'l':
-			request = "ping\n";
+			request = request_of("ping\n", false);
+			break;
+		case 'e':
+			eager = true;
+			break;
+		case 'x':
+			request = request_of(optarg, true);
 			break;
 		default:
 			return 2;
@@ -273,5 +310,5 @@ int main(int argc, char **argv)
 	}
 	derive(ssl);
 	theirs.sequence = 1;
-	return storm(ssl, atoi(argv[optind + 2]), pipeline, fragment, request);
+	return storm(ssl, atoi(argv[optind + 2]), pipeline, fragment, &request);
 }

@@ -1,0 +1,259 @@
+"""The TLS client of the daemon tests: `dialogue.py PROTOCOL PORT COMMAND ARGUMENT...`, to 127.0.0.1, every wait bounded.
+
+visits SOURCE TLS...      for each version a full handshake and then an offer to resume, with an exchange in each
+interleave FIRST SECOND TLS ACTION accepted|vain|FOREIGN-PORT
+                          two clients whose handshakes interleave. A connection has five steps: connect, half a ClientHello, the
+                          rest, the handshake's end, an exchange; ORDERS says whose turn it is. Both begin with a full handshake of
+                          their own; then the first offers to resume in every order, the second in the first one only. More than
+                          LIMIT offers are warned of, declined or closed; `vain`: the server accepts none by itself; a port: it gives
+                          none, and what is offered comes from the HTTP server there
+attack SOURCE BYSTANDER TLSSTORM N
+                          N attempts to renegotiate on one connection (tests/tools/tlsstorm.c) while a bystander's is open
+hold N SOURCE TLS         N connections that have exchanged something, until standard input ends
+PROTOCOL with `-serial` behind it: the server serves one connection at a time. What is not as it should be ends the program with a
+message; else it prints, for each client, what it was given.
+"""
+import collections
+import re
+import socket
+import ssl
+import subprocess
+import sys
+
+WAIT_S = 10
+LIMIT = 2
+ORDERS = ("ABABABABAB", "ABBAABBAAB", "AABBBBBAAA", "BBBAAAAABB", "BABBABABAA", "BAABBABABA")
+ONE_BY_ONE = ("AAAAABBBBB",)
+
+# Each is a list of (what is sent, what the answer ends with; None: nothing is waited for): in clear text before TLS, at the
+# beginning inside TLS, and what can be said again and again. First of all `again` is what an attacker says in between.
+Protocol = collections.namedtuple("Protocol", "again opening clear", defaults=((), ()))
+
+SMTP = Protocol([(b"NOOP\r\n", rb"^250 ")], [(b"EHLO localhost\r\n", rb"^250 .*\r\n")])
+SMTP_GREETING = (b"", rb"^220 .*\r\n")
+IMAP = Protocol([(b"a NOOP\r\n", rb"^a OK ")])
+IMAP_GREETING = (b"", rb"^\* OK .*\r\n")
+POP3_GREETING = (b"", rb"^\+OK.*\r\n")
+XMPP_STREAM = (
+    b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'"
+    b" to='localhost' version='1.0'>",
+    rb"</stream:features>",
+)
+MYSQL_HELLO = bytes.fromhex("008a0800 00000001 21") + bytes(23)
+PROTOCOLS = {
+    "http": Protocol([(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", rb"HTTP/1\.[01] \d+ [\s\S]*?\r\n\r\n")]),
+    "line": Protocol([(b"ping\n", rb"\n")]),
+    "banner": Protocol([], [(b"", rb"\n")]),
+    "smtp": SMTP._replace(opening=[SMTP_GREETING, *SMTP.opening]),
+    "smtp-starttls": SMTP._replace(clear=[SMTP_GREETING, *SMTP.opening, (b"STARTTLS\r\n", rb"^220 .*\r\n")]),
+    "imap": IMAP._replace(opening=[IMAP_GREETING]),
+    "imap-starttls": IMAP._replace(clear=[IMAP_GREETING, (b"a STARTTLS\r\n", rb"^a OK .*\r\n")]),
+    "pop3": Protocol([(b"CAPA\r\n", rb"^\.\r\n")], [POP3_GREETING]),
+    "pop3-starttls": Protocol([(b"CAPA\r\n", rb"^\.\r\n")], [], [POP3_GREETING, (b"STLS\r\n", rb"^\+OK.*\r\n")]),
+    "ftp-starttls": Protocol([(b"NOOP\r\n", rb"^\d{3} ")], [], [(b"", rb"^220 .*\r\n"), (b"AUTH TLS\r\n", rb"^234 .*\r\n")]),
+    "redis": Protocol([(b"PING\r\n", rb"^\+PONG\r\n")]),
+    "memcached": Protocol([(b"version\r\n", rb"^VERSION .*\r\n")]),
+    "mqtt": Protocol([(bytes.fromhex("c000"), rb"^\xd0\x00")], [(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", rb"^\x20\x02..")]),
+    "dns": Protocol([(bytes.fromhex("001b 1234 0100 0001000000000000") + b"\x09localhost\0\0\1\0\1", rb"^..\x12\x34")]),
+    "stun": Protocol([(bytes.fromhex("00010000 2112a442") + b"reneguard-rg", rb"^\x01\x01")]),
+    "postgres": Protocol(
+        [(b"Q\0\0\0\x0dSELECT 1\0", rb"Z\0\0\0\x05.")],
+        [(b"\0\0\0\x29\0\3\0\0user\0postgres\0database\0postgres\0\0", rb"Z\0\0\0\x05.")],
+        [(bytes.fromhex("00000008 04d2162f"), rb"^S")],
+    ),
+    "mysql": Protocol(
+        [(bytes.fromhex("01000000 0e"), rb"^...\x01\x00")],
+        [(b"\x3c\0\0\2" + MYSQL_HELLO + b"root\0\0mysql_native_password\0", rb"^...\x03\x00")],
+        [(b"", rb"mysql_native_password\0"), (b"\x20\0\0\1" + MYSQL_HELLO, None)],
+    ),
+    "xmpp": Protocol(
+        [(b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='NONE'/>", rb"<failure[\s\S]*</failure>")],
+        [XMPP_STREAM],
+        [XMPP_STREAM, (b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", rb"<proceed[^>]*>")],
+    ),
+}
+
+
+def context(tls):
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = ssl.CERT_NONE
+    client.minimum_version = client.maximum_version = ssl.TLSVersion["TLSv1_" + tls[2:]]
+    return client
+
+
+def say(script, write, read):
+    for request, end in script:
+        if request:
+            write(request)
+        answer = b""
+        while end is not None and not re.search(end, answer, re.M | re.S if answer[:1] < b" " else re.M):
+            answer += read()
+
+
+def connect(protocol, source, port):
+    """The socket, with what is said in clear text said."""
+
+    def read():
+        data = stream.recv(65536)
+        if not data:
+            raise ConnectionError("the server left in clear text")
+        return data
+
+    stream = socket.create_connection(("127.0.0.1", port), WAIT_S, source_address=(source, 0))
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    say(protocol.clear, stream.sendall, read)
+    return stream
+
+
+class Connection:
+    def __init__(self, client, protocol, port, source, session=None):
+        self.protocol, self.opening, self.where = protocol, protocol.opening, (source, port)
+        self.bytes_in, self.bytes_out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = client.wrap_bio(self.bytes_in, self.bytes_out, session=session)
+        self.steps = iter((self.connect, self.half, self.rest, self.finish, self.exchange))
+        self.refused = False
+
+    def step(self):
+        step = next(self.steps)
+        try:
+            if not self.refused:
+                step()
+        except (ssl.SSLError, ConnectionError):
+            self.refused = True
+
+    def connect(self):
+        self.stream = connect(self.protocol, *self.where)
+
+    def half(self):
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self.flight = self.bytes_out.read()
+        self.stream.sendall(self.flight[: len(self.flight) // 2])
+
+    def rest(self):
+        self.stream.sendall(self.flight[len(self.flight) // 2 :])
+
+    def until_done(self, call):
+        while True:
+            try:
+                result = call()
+                self.stream.sendall(self.bytes_out.read())
+                return result
+            except ssl.SSLWantReadError:
+                self.stream.sendall(self.bytes_out.read())
+                data = self.stream.recv(65536)
+                if not data:
+                    raise ConnectionError("the server left") from None
+                self.bytes_in.write(data)
+
+    def finish(self):
+        self.until_done(self.tls.do_handshake)
+
+    def read(self):
+        data = self.until_done(lambda: self.tls.read(65536))
+        if not data:
+            raise ConnectionError("the server said goodbye")
+        return data
+
+    def exchange(self):
+        say([*self.opening, *self.protocol.again], self.tls.write, self.read)
+        self.opening = []
+
+    def whole(self):
+        """All steps at once; an error is the caller's."""
+        for step in self.steps:
+            step()
+        return self
+
+    def end(self):
+        """(what it was: full, resumed or refused; its session)"""
+        result = "refused" if self.refused else "resumed" if self.tls.session_reused else "full"
+        try:
+            self.tls.unwrap()
+        except ssl.SSLError:
+            pass
+        try:
+            self.stream.sendall(self.bytes_out.read())
+        except OSError:
+            pass
+        self.stream.close()
+        return result, self.tls.session
+
+
+def visits(protocol, port, serial, source, *versions):
+    for tls in versions:
+        client = context(tls)
+        first, session = Connection(client, protocol, port, source).whole().end()
+        offered = bool(session and (session.has_ticket or session.id))
+        second, _ = Connection(client, protocol, port, source, session if offered else None).whole().end()
+        print(f"{tls}: {first}, {second if second != 'full' else 'offered in vain' if offered else 'no session'}")
+
+
+def interleave(protocol, port, serial, first, second, tls, action, how):
+    client = context(tls)
+    sources = dict(zip("AB", (first, second)))
+    sessions, offers = {}, {"A": 0, "B": 0}
+    foreign = how.isdigit() and Connection(client, PROTOCOLS["http"], int(how), first).whole().end()[1]
+    given = {who: collections.Counter() for who in "AB"}
+    for n, order in enumerate(ONE_BY_ONE + (ONE_BY_ONE * len(ORDERS) if serial else ORDERS)):
+        offering = [who for who in "AB" if n > 0 and (who == "A" or n == 1)]
+        pair = {w: Connection(client, protocol, port, sources[w], sessions[w] if w in offering else None) for w in "AB"}
+        # One that serves one at a time goes on to the next when this one has gone.
+        results = {}
+        for i, who in enumerate(order):
+            pair[who].step()
+            if serial and i % 5 == 4:
+                results[who] = pair[who].end()
+        for who in "AB":
+            result, session = results.get(who) or pair[who].end()
+            offers[who] += who in offering
+            over = who in offering and offers[who] > LIMIT
+            wanted = "resumed" if who in offering and how == "accepted" else "full"
+            wanted = {"decline": "full", "close": "refused"}.get(action, wanted) if over else wanted
+            if result != wanted:
+                sys.exit(f"round {n} ({order}): {who} is {result}, wanted {wanted}")
+            given[who][result] += 1
+            if not over and (foreign or session):
+                sessions[who] = foreign or session
+    for who in "AB":
+        print(sources[who], *(f"{result}={given[who][result]}" for result in ("full", "resumed", "refused")))
+
+
+def attack(protocol, port, serial, source, bystander, storm, count):
+    other = Connection(context("1.2"), protocol, port, bystander)
+    served = 0 if serial else other.whole() and 1
+    stream = connect(protocol, source, port)
+    own_port = stream.getsockname()[1]
+    stream.setblocking(True)  # tlsstorm bounds its own waits
+    request = next((sent for sent, _ in [*protocol.opening, *protocol.again] if sent), b"\r\n")
+    seen = subprocess.run(
+        [storm, *["--eager"] * serial, "--hex", request.hex(), f"fd:{stream.fileno()}", "0", count],
+        pass_fds=[stream.fileno()], timeout=60, stdout=subprocess.PIPE, text=True, check=False,
+    ).stdout.strip()  # fmt: skip
+    stream.close()
+    try:
+        served = 1 if (other.whole() if serial else other.exchange() or True) else 0
+    except (OSError, ssl.SSLError) as error:
+        sys.exit(f"{seen} port={own_port} bystander=0 ({error})")
+    print(f"{seen} port={own_port} bystander={served}")
+    other.end()
+
+
+def hold(protocol, port, serial, count, source, tls):
+    held = [Connection(context(tls), protocol, port, source).whole() for _ in range(1 if serial else int(count))]
+    print(f"open {len(held)}", flush=True)
+    sys.stdin.read()
+    for connection in held:
+        connection.end()
+
+
+def main():
+    kind, port, command = sys.argv[1:4]
+    serial = kind.endswith("-serial")
+    commands = {"visits": visits, "interleave": interleave, "attack": attack, "hold": hold}
+    commands[command](PROTOCOLS[kind.removesuffix("-serial")], int(port), serial, *sys.argv[4:])
+
+
+main()

@@ -1,0 +1,14 @@
+# Debian packages that are unpacked beside the build instead of installed (bash): what another package conflicts with.
+# shellcheck shell=bash disable=SC2034,SC2154
+
+# unpack NAME PACKAGE...: into $unpacked_root, once; false where they can not be had.
+unpack() {
+	unpacked_root=$RG_BUILD/cache/$1
+	[ ! -d "$unpacked_root" ] || return 0
+	local package new=$unpacked_root.new
+	shift
+	command -v apt-get >/dev/null && command -v dpkg >/dev/null && mkdir -p "$new" || return
+	(cd "$new" && timeout 120 apt-get download -q "$@") >"$tmp/download.log" 2>&1 || { rm -rf "$new"; return 1; }
+	for package in "$new"/*.deb; do dpkg -x "$package" "$new" && rm "$package"; done
+	mv "$new" "$unpacked_root"
+}
