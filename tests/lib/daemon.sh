@@ -84,17 +84,18 @@ leave_system() {
 # --- one run of it ---
 # daemon COMMAND...: under the wrapper, or bare, as the half says; waits until it listens. Its pid is in $pid.
 daemon() {
-	local words=("${around[@]}")
+	# The boot's number, which a state file has to tell, is in /proc.
+	local words=("${around[@]}") enter=(unshare -m sh -c 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' "$root")
 	[ -z "$run_as" ] || words+=(setpriv --reuid="$run_as" --regid="$(in_system id -g "$run_as")" --init-groups)
 	words+=(env)
 	case $half-$system in
 	without-here) ;;
-	without-*) words=(chroot "$root" "${words[@]}") ;;
+	without-*) words=("${enter[@]}" "${words[@]}") ;;
 	with-here)
 		words+=("${policy[@]}")
 		if [ "$shim" -ef build/libreneguard.so ] && [ "$preload" = "$shim" ]; then words+=(scripts/reneguard --); else words+=(LD_PRELOAD="$preload"); fi
 		;;
-	with-*) words=(chroot "$root" "${words[@]}" "${policy[@]}" LD_PRELOAD="$tmp/libreneguard.so") ;;
+	with-*) words=("${enter[@]}" "${words[@]}" "${policy[@]}" LD_PRELOAD="$tmp/libreneguard.so") ;;
 	esac
 	start "$name" "${words[@]}" "$@"
 	within 30 listening "$port"
@@ -205,8 +206,8 @@ one_ledger() {
 	ok "$label: connections are open" within 20 grep -q ^open "$tmp/hold.log"
 	for one in $(family); do
 		if grep -q libreneguard "/proc/$one/maps"; then
-			! grep -q '/libssl' "/proc/$one/maps" || processes="$processes $one"
-		elif grep -q '/libssl' "/proc/$one/maps"; then
+			! grep -q '/libssl[^/]*$' "/proc/$one/maps" || processes="$processes $one"
+		elif grep -q '/libssl[^/]*$' "/proc/$one/maps"; then
 			unguarded="$unguarded $one ($(tr '\0' ' ' <"/proc/$one/cmdline"))"
 		elif find "/proc/$one/fd" -lname '*memfd:reneguard*' | grep -q .; then
 			leaked="$leaked $one"
@@ -316,7 +317,7 @@ trials() {
 	mkdir -p "$RG_BUILD/daemons"
 	row=$RG_BUILD/daemons/$name.md
 	: >"$row"
-	for system in $systems; do
+	for system in ${RG_SYSTEMS:-$systems}; do
 		for variant in $variants; do
 			variant=${variant#-}
 			trial
