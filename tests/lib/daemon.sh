@@ -10,6 +10,7 @@
 #   resumes="1.2 1.3"   versions in which it resumes by itself; vain="…": gives sessions and accepts none; foreign="…": gives none
 #   own_log=REGEX       what its own log (own_log_text: $tmp/*.log) says after a refused renegotiation
 #   run_as=USER         it refuses to be root; state=yes: it executes its TLS processes, which share the ledger in $tmp/ledger
+#   idle=REGEX          processes of it, by command line, that have a libssl loaded and never use it: they need no ledger
 #   variables=(…)       further RENEGUARD_ variables; around=(…): words before the wrapper
 # and functions: configure (into $tmp, listening on 127.0.0.1:$port), launch (calls `daemon COMMAND...`), exchange (a real client's, prints
 # the answers); where it has them, reload, own_errors, limitations (calls `cannot COLUMN REASON`), more (what only this daemon has).
@@ -26,7 +27,7 @@ unset "${!RENEGUARD_@}"
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 name=$(basename "$0" .sh) base=$tmp
 columns="serves renegotiation ledger reload warned declined closed"
-systems=here variants=- versions="1.2 1.3" resumes="1.2 1.3" vain='' protocol=line clients='' unpacked='' foreign='' told=0 own_log='' run_as='' state='' variables=() around=()
+systems=here variants=- versions="1.2 1.3" resumes="1.2 1.3" vain='' protocol=line clients='' unpacked='' foreign='' told=0 own_log='' run_as='' state='' idle='' variables=() around=()
 packages='' program=''
 
 defined() { declare -F "$1" >/dev/null; }
@@ -205,6 +206,7 @@ one_ledger() {
 	exec {holder}> >(dialogue hold 6 127.0.0.41 "${versions%% *}" >"$tmp/hold.log")
 	ok "$label: connections are open" within 20 grep -q ^open "$tmp/hold.log"
 	for one in $(family); do
+		[ -z "$idle" ] || ! tr '\0' ' ' <"/proc/$one/cmdline" | grep -Eq -- "$idle" || continue
 		if grep -q libreneguard "/proc/$one/maps"; then
 			! grep -q '/libssl[^/]*$' "/proc/$one/maps" || processes="$processes $one"
 		elif grep -q '/libssl[^/]*$' "/proc/$one/maps"; then
