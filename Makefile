@@ -70,14 +70,20 @@ export CK_DEFAULT_TIMEOUT ?= 180
 export TEST_TIMEOUT_S ?= 900
 endif
 
+# How many daemons are tested side by side: each waits more than it works.
+RG_JOBS ?= 3
+DAEMON_TIMEOUT_S ?= 1500
+
 # Real libssl builds of other systems (scripts/libssl-builds.sh); all builds of ours share them.
 export RG_LIBSSL_BUILDS ?= $(CURDIR)/build/libssl
 
 check: all tests-build ## every test that needs no root and no daemon package (what is installed is used, the rest skipped)
 	tests/run $(BUILD) $(UNIT_TESTS) $(HOOK_TESTS) $(E2E_TESTS)
 
-check-daemons: all tests-build ## the end-to-end tests against real daemons
-	tests/run $(BUILD) $(DAEMON_TESTS)
+check-daemons: all tests-build ## every promise on real daemons, here and in an older and a newer Debian, as a table (RG_JOBS side by side)
+	@rm -rf $(BUILD)/daemons
+	@RG_JOBS=$(RG_JOBS) TEST_TIMEOUT_S=$(DAEMON_TIMEOUT_S) tests/run $(BUILD) $(SOAK_TESTS) $(DAEMON_TESTS); status=$$?; \
+		cat tests/daemons/table.md $(BUILD)/daemons/*.md 2>/dev/null; exit $$status
 
 check-libssl: all tests-build ## the contract on every libssl build within reach (1.0.1f to 3.5), as a table
 	@rm -f $(BUILD)/libssl-versions.md

@@ -1,6 +1,6 @@
 # What the tests are and how their programs are built. A unit test is tests/unit/test_NAME.c (Check, the functional
 # core alone); a hook test is a program under tests/hooks; an end-to-end test is a script in tests/e2e, one that
-# needs a daemon's package in tests/daemons. Programs the scripts drive are tests/tools/NAME.c, linked to libssl.
+# needs a daemon's package in tests/daemons (each a daemon, after tests/lib/daemon.sh). Programs the scripts drive are tests/tools/NAME.c, linked to libssl.
 
 TEST_CPPFLAGS := -Itests/lib
 CHECK_LIBS = $(shell pkg-config --libs check)
@@ -10,6 +10,7 @@ UNIT_TESTS := $(patsubst tests/unit/test_%.c,$(BUILD)/tests/unit/test_%,$(wildca
 HOOK_TESTS := $(wildcard tests/hooks/*.sh)
 E2E_TESTS := $(wildcard tests/e2e/*.sh)
 DAEMON_TESTS := $(wildcard tests/daemons/*.sh)
+SOAK_TESTS := $(wildcard tests/soak/*.sh)
 LIBSSL_TESTS := $(wildcard tests/libssl/*.sh)
 TEST_TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tests/tools/%,$(wildcard tests/tools/*.c))
 
