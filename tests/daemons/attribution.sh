@@ -1,11 +1,10 @@
 #!/bin/bash
-# Who is the client, where the SSL has no descriptor: Apache httpd (event MPM) and HAProxy, which read inside the SSL call; Node.js,
-# asyncio and Dovecot, which read before it. Two clients with handshakes interleaved in every order, over both versions: the line and
+# Who is the client, where the SSL has no descriptor: Apache httpd (event MPM) and HAProxy, which read inside the SSL call; Dovecot, which
+# reads before it. Two clients with handshakes interleaved in every order, over both versions: the line and
 # the account name the right one, with the right counts.
 packages="apache2 apache2-bin haproxy dovecot-imapd redis-server"
 . tests/lib/tap.sh
 . tests/lib/server.sh
-. tests/lib/node.sh
 unset "${!RENEGUARD_@}"
 export PATH=$PATH:/usr/sbin:/usr/bin
 needs python3
@@ -31,9 +30,9 @@ attributed() {
 	local name=$1 kind=$2 log=$3 tls seen line
 	for tls in 1.2 1.3; do
 		local first=127.0.0.1${tls#1.} second=127.0.0.2${tls#1.}
-		seen=$(timeout 60 python3 tests/lib/interleave.py "$kind" $tls "$port" $first $second 2>&1)
-		is "$name, TLS $tls: both clients are served in every order" "$seen" "$first full=1 resumed=6
-$second full=6 resumed=1"
+		seen=$(timeout 60 python3 tests/lib/dialogue.py "$kind" "$port" interleave $first $second $tls warn accepted 2>&1)
+		is "$name, TLS $tls: both clients are served in every order" "$seen" "$first full=1 resumed=6 refused=0
+$second full=6 resumed=1 refused=0"
 		is "$name, TLS $tls: the account of each" "$(account "$ledger_pid" $first), $(account "$ledger_pid" $second)" \
 			"full=1 resumed=6, full=6 resumed=1"
 		line=$(line_with "$log" "event=resumption.*client=$first ")
@@ -111,27 +110,6 @@ if command -v haproxy >/dev/null; then
 else
 	skip HAProxy "not installed"
 fi
-
-# --- Node.js ---
-if find_node; then
-	port=$(pick_port)
-	under with "${limits[@]}"
-	start_on_port node "${inside[@]}" "${under[@]}" "${node[@]}" tests/lib/tls_echo.js "$tmp/server.pem" "$port"
-	ledger_pid=$pid
-	attributed Node.js http "$tmp/node.log"
-	stop "$pid"
-else
-	skip Node.js "none that uses the system's libssl, and none can be fetched or run in a mount namespace"
-fi
-
-# --- asyncio ---
-python=$(command -v /usr/bin/python3 || command -v python3)
-port=$(pick_port)
-under with "${limits[@]}"
-start_on_port asyncio "${under[@]}" "$python" tests/lib/tls_echo.py asyncio "$tmp/server.pem" "$port"
-ledger_pid=$pid
-attributed asyncio line "$tmp/asyncio.log"
-stop "$pid"
 
 # --- Dovecot: one login process, executed by the master with an environment that names what to keep ---
 login_pid() { ledger_pid=$(pgrep -P "$pid" -x imap-login) && grep -q memfd:reneguard "/proc/$ledger_pid/maps"; }

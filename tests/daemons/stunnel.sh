@@ -5,25 +5,28 @@ packages="stunnel4"
 program=stunnel4
 systems="here bullseye"
 protocol=line
-own_log='ERR_TLS_RENEGOTIATION_DISABLED'
+own_log='SSL_read: reneguard:0: .*no renegotiation'
 
 configure() {
 	backend
-	mkdir -p "$tmp/empty"
+	local jail=$tmp/jail
+	mkdir -p "$jail$tmp" # a reload reads its files again, from in there, where no name has a number
 	cat >"$tmp/stunnel.conf" <<-CONF
 		foreground = yes
 		debug = info
 		pid =
-		$([ "$(id -u)" != 0 ] || printf '%s\n' "chroot = $tmp/empty" "setuid = nobody" "setgid = nogroup")
+		$([ "$(id -u)" != 0 ] || printf '%s\n' "chroot = $jail" "setuid = 65534" "setgid = 65534")
 		[echo]
 		accept = 127.0.0.1:$port
 		connect = 127.0.0.1:$backend_port
 		cert = $tmp/server.pem
 		sslVersionMin = TLSv1.2
 	CONF
+	cp "$tmp/stunnel.conf" "$tmp/server.pem" "$jail$tmp"
 }
 launch() { daemon stunnel4 "$tmp/stunnel.conf"; }
 exchange() { converse 'hello\n' '^hello$'; }
-reload() { kill -HUP "$pid"; }
+reload() { kill -HUP "$pid" && within 10 configured_twice; }
+configured_twice() { [ "$(grep -c 'Configuration successful' "$tmp/stunnel.log")" = 2 ]; }
 own_errors() { grep -E 'LOG[0-4]' "$tmp/stunnel.log"; }
 trials

@@ -21,11 +21,11 @@ pick_port() {
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# start NAME COMMAND...: in the background, output in $tmp/NAME.log; its pid is in $pid.
+# start NAME COMMAND...: in the background, output in $tmp/NAME.log, input from $stdin where that is set; its pid is in $pid.
 start() {
 	local name=$1
 	shift
-	"$@" </dev/null >>"$tmp/$name.log" 2>&1 &
+	"$@" <"${stdin:-/dev/null}" >>"$tmp/$name.log" 2>&1 &
 	pid=$!
 	at_exit "stop $pid"
 }
