@@ -239,7 +239,19 @@ ssize_t SSL_sendfile(struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int
 	return rg_guard_leave(ssl) ? result : -1;
 }
 
-/* --- where contexts and connections come from, and begin anew --- */
+/* --- where a library, contexts and connections begin, and begin anew --- */
+
+/* libssl comes first: the options of this call are those it is to be initialised with. */
+int OPENSSL_init_ssl(uint64_t options, const void *settings)
+{
+	struct rg_libssl *lib = rg_libssl_of(RG_CALLER);
+	int result = lib != NULL && lib->OPENSSL_init_ssl != NULL
+			 ? lib->OPENSSL_init_ssl(options, settings)
+			 : 0;
+
+	rg_guard_initialised();
+	return result;
+}
 
 struct ssl_ctx_st *SSL_CTX_new(const struct ssl_method_st *method)
 {

@@ -95,6 +95,13 @@ if [ "$(id -u)" = 0 ]; then
 		served_out
 		ok "from a jail, without privileges ($place)" received 'action=close client=127.0.5.1 '
 	done
+	cp "$tmp/server.pem" "$tmp/jail" && chmod 644 "$tmp/jail/server.pem"
+	: >"$syslog_file"
+	RENEGUARD_STATE=$tmp/state serve with plugin --allow --early-jail "$tmp/jail" --cert server.pem
+	renegotiate --from 127.0.5.1 >/dev/null
+	served_out
+	ok "from a jail in which the first context was made, by a libssl that was opened later" received 'action=close client=127.0.5.1 '
+	like "and to the account that is outside of it" "$("$RG_BUILD/reneguardctl" status --state "$tmp/state" 2>&1)" '^ *127\.0\.5\.1 '
 else
 	skip "from a jail, without privileges" "only root can lock itself up"
 fi

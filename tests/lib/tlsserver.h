@@ -28,7 +28,7 @@ enum entry {
 };
 
 struct options {
-	const char *cert, *host, *entry, *where, *callbacks, *churn_fds, *jail;
+	const char *cert, *host, *entry, *where, *callbacks, *churn_fds, *jail, *early_jail;
 	int port, connections;
 	enum io io;
 	bool allow, change_options, reuse, renegotiate_self, ask_later, quiet, dup, free_by_bio, heap, own_options;

@@ -45,6 +45,7 @@ enum {
 };
 
 int MAYBE SSL_library_init(void);
+int MAYBE OPENSSL_init_ssl(uint64_t, const void *);
 void MAYBE SSL_load_error_strings(void);
 const SSL_METHOD *MAYBE SSLv23_server_method(void);
 const SSL_METHOD *MAYBE TLS_server_method(void);
