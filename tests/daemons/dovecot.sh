@@ -1,0 +1,79 @@
+#!/bin/bash
+# Dovecot: its login processes are executed by the master, open libssl as a plug-in, and lock themselves up before they make a context.
+# imaps: they serve many connections (service_count = 0); starttls: each serves one (service_count = 1, the default), with ticket keys of its own.
+. tests/lib/daemon.sh
+. tests/lib/executed.sh
+packages="dovecot-imapd"
+clients="curl"
+program=dovecot
+systems="here bullseye"
+variants="imaps starttls"
+idle='^dovecot/(stats|auth) '
+own_log='SSL_(read|write) failed: error:.*no renegotiation: ERR_TLS_RENEGOTIATION_DISABLED'
+
+configure() {
+	local login='service_count = 1'
+	other_port=$(pick_port) protocol=imap-starttls resumes='' vain='1.2 1.3'
+	if [ "$variant" = imaps ]; then
+		protocol=imap resumes='1.2 1.3' vain=''
+		login=$'service_count = 0\nprocess_limit = 1'
+	fi
+	cat >"$tmp/dovecot.conf" <<-CONF
+		base_dir = $tmp/run
+		state_dir = $tmp/state
+		log_path = $tmp/dovecot-own.log
+		protocols = imap
+		listen = 127.0.0.1
+		ssl = required
+		ssl_cert = <$tmp/cert.pem
+		ssl_key = <$tmp/key.pem
+		ssl_min_protocol = TLSv1.2
+		ssl_dh =
+		import_environment = \$import_environment $passed_on
+		mail_location = maildir:$tmp/mail/%u
+		passdb {
+		  driver = static
+		  args = nopassword=y
+		}
+		userdb {
+		  driver = static
+		  args = uid=65534 gid=65534 home=$tmp
+		}
+		service imap-login {
+		  $login
+		  inet_listener imap {
+		    port = $([ "$variant" = imaps ] && echo "$other_port" || echo "$port")
+		  }
+		  inet_listener imaps {
+		    port = $([ "$variant" = imaps ] && echo "$port" || echo "$other_port")
+		    ssl = yes
+		  }
+		}
+	CONF
+	mailbox
+}
+
+mailbox() {
+	mkdir -p "$tmp/mail/joe/cur" "$tmp/mail/joe/new" "$tmp/mail/joe/tmp"
+	printf '%s\n' 'From: ann@localhost' 'To: joe@localhost' 'Subject: hello' 'Date: Sun, 22 Nov 2026 06:00:00 +0000' '' body \
+		>"$tmp/mail/joe/cur/1700000000.M1P1.localhost:2,S"
+	chown -R 65534:65534 "$tmp/mail"
+}
+
+launch() { daemon dovecot -F -c "$tmp/dovecot.conf"; }
+
+# The mailbox's state and its mail, from both listeners.
+exchange() {
+	local urls=("imaps://localhost:$port" "imap://localhost:$other_port") url
+	[ "$variant" = imaps ] || urls=("imaps://localhost:$other_port" "imap://localhost:$port")
+	for url in "${urls[@]}"; do
+		curl -sS --max-time 20 --cacert "$tmp/cert.pem" --ssl-reqd -u joe:secret "$url/INBOX" -X 'STATUS INBOX (MESSAGES UNSEEN)' 2>&1
+		curl -sS --max-time 20 --cacert "$tmp/cert.pem" --ssl-reqd -u joe:secret "$url/INBOX;MAILINDEX=1" 2>&1
+	done
+}
+
+reload() { kill -HUP "$pid"; }
+
+own_errors() { sed -n 's/^.\{16\}//; /Error\|Fatal\|Panic\|Warning/p' "$tmp/dovecot-own.log" | grep -Ev 'SIGHUP received|Killed with signal 15'; }
+
+trials
