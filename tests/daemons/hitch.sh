@@ -1,0 +1,28 @@
+#!/bin/bash
+# hitch: two workers without privileges in an empty chroot, in front of something else; a reload starts new workers and retires the old ones.
+. tests/lib/daemon.sh
+packages="hitch"
+program=hitch
+own_log='ERR_TLS_RENEGOTIATION_DISABLED'
+
+configure() {
+	backend
+	mkdir -p "$tmp/empty"
+	cat >"$tmp/hitch.conf" <<-CONF
+		frontend = "[127.0.0.1]:$port"
+		backend = "[127.0.0.1]:$backend_port"
+		pem-file = "$tmp/server.pem"
+		tls-protos = TLSv1.2 TLSv1.3
+		workers = 2
+		daemon = off
+		log-level = 2
+		$([ "$(id -u)" != 0 ] || printf '%s\n' "user = \"nobody\"" "group = \"nogroup\"" "chroot = \"$tmp/empty\"")
+	CONF
+}
+
+launch() { daemon hitch --config="$tmp/hitch.conf"; }
+exchange() { converse 'hello\n' '^hello$'; }
+reload() { kill -HUP "$pid"; }
+own_errors() { grep -Ei 'error|fail|fatal' "$tmp/hitch.log"; }
+
+trials
