@@ -1,0 +1,49 @@
+#!/bin/bash
+# prosody: Lua, whose libssl comes with a module that is opened later; STARTTLS. It takes the descriptor off the SSL at teardown, and refuses root.
+. tests/lib/daemon.sh
+packages="prosody"
+clients="go-sendxmpp"
+program=prosody
+protocol=xmpp
+run_as=prosody
+own_log='no renegotiation'
+
+configure() {
+	direct_port=$(pick_port)
+	install -d -o prosody "$tmp/prosody" "$tmp/certs" "$tmp/prosody/localhost" "$tmp/prosody/localhost/accounts"
+	install -o prosody -m 600 "$tmp/key.pem" "$tmp/prosody.key"
+	cat >"$tmp/prosody.cfg.lua" <<-CONF
+		interfaces = { "127.0.0.1" }
+		c2s_ports = { $port }
+		c2s_direct_tls_ports = { $direct_port }
+		modules_enabled = { "saslauth", "tls", "roster", "offline", "ping", "posix" }
+		modules_disabled = { "s2s" }
+		pidfile = "$tmp/prosody/pid"
+		data_path = "$tmp/prosody"
+		log = { info = "*console" }
+		authentication = "internal_plain"
+		c2s_require_encryption = true
+		ssl = { certificate = "$tmp/cert.pem", key = "$tmp/prosody.key", protocol = "tlsv1_2+", options = { no_ticket = false } }
+		VirtualHost "localhost"
+	CONF
+	for user in alice bob; do echo 'return { ["password"] = "secret" };' >"$tmp/prosody/localhost/accounts/$user.dat"; done
+	chown -R prosody "$tmp/prosody"
+}
+
+launch() { daemon prosody -F --config "$tmp/prosody.cfg.lua"; }
+
+xmpp() { # USER PORT OPTION...
+	SSL_CERT_FILE=$tmp/cert.pem timeout 3 go-sendxmpp -u "$1@localhost" -p secret -j "127.0.0.1:$2" "${@:3}" 2>&1
+}
+
+exchange() {
+	echo "a message by STARTTLS" | xmpp alice "$port" bob@localhost
+	echo "a message by direct TLS" | xmpp alice "$direct_port" -t bob@localhost
+	xmpp bob "$port" -l | sed "s,^[^ ]*Z ,,"
+}
+
+reload() { kill -HUP "$pid"; }
+
+own_errors() { grep -E '(warn|error)' "$tmp"/prosody*.log; }
+
+trials
