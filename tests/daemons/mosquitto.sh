@@ -1,0 +1,53 @@
+#!/bin/bash
+# Mosquitto: one thread that ends the handshake inside SSL_read; drops its privileges; client certificates on a listener of their own.
+. tests/lib/daemon.sh
+packages="mosquitto"
+clients="mosquitto_pub:mosquitto-clients"
+program=mosquitto
+protocol=mqtt
+own_log='no renegotiation'
+
+configure() {
+	certificate_port=$(pick_port)
+	install -o mosquitto -m 600 "$tmp/key.pem" "$tmp/mosquitto.key"
+	cat >"$tmp/mosquitto.conf" <<-CONF
+		per_listener_settings true
+		listener $port 127.0.0.1
+		allow_anonymous true
+		certfile $tmp/cert.pem
+		keyfile $tmp/mosquitto.key
+		listener $certificate_port 127.0.0.1
+		certfile $tmp/cert.pem
+		keyfile $tmp/mosquitto.key
+		cafile $tmp/cert.pem
+		require_certificate true
+		use_identity_as_username true
+	CONF
+}
+
+launch() { daemon mosquitto -v -c "$tmp/mosquitto.conf"; }
+
+# A retained message is stored by one client and read by the next.
+publish_and_read() { # PORT TLS [OPTION]...
+	local server=(-h localhost -p "$1" --cafile "$tmp/cert.pem" --tls-version "tlsv$2" "${@:3}")
+	timeout 10 mosquitto_pub "${server[@]}" -q 1 -r -t "reading/$1" -m "42 over $2" 2>&1 || return
+	timeout 10 mosquitto_sub "${server[@]}" -C 1 -t "reading/$1" 2>&1
+}
+
+exchange() {
+	local tls
+	for tls in 1.2 1.3; do
+		publish_and_read "$port" $tls
+		publish_and_read "$certificate_port" $tls --cert "$tmp/cert.pem" --key "$tmp/key.pem"
+	done
+	publish_and_read "$certificate_port" 1.2 >/dev/null || echo "refused without a certificate"
+	head -c 1000000 /dev/zero | timeout 10 mosquitto_pub -h localhost -p "$port" --cafile "$tmp/cert.pem" -q 1 -r -t big -s
+	timeout 10 mosquitto_sub -h localhost -p "$port" --cafile "$tmp/cert.pem" -C 1 -t big | wc -c
+}
+
+reload() { kill -HUP "$pid"; }
+
+# The end of the file is a connection of the harness that only asks whether it listens.
+own_errors() { grep -iE 'error|warning' "$tmp/mosquitto.log" | grep -v 'unexpected eof'; }
+
+trials

@@ -1,0 +1,51 @@
+#!/bin/bash
+# unbound, DNS over TLS: two threads, chroot, dropped privileges, the descriptor itself as the SSL's BIO.
+. tests/lib/daemon.sh
+packages="unbound"
+clients="kdig:knot-dnsutils"
+program=unbound
+protocol=dns
+own_log='no renegotiation'
+
+configure() {
+	install -d -o unbound "$tmp/jail"
+	install -o unbound -m 600 "$tmp/key.pem" "$tmp/cert.pem" "$tmp/jail" # read again, in the chroot, by a reload
+	cat >"$tmp/jail/unbound.conf" <<-CONF
+		server:
+			interface: 127.0.0.1@$port
+			tls-port: $port
+			tls-service-key: $tmp/jail/key.pem
+			tls-service-pem: $tmp/jail/cert.pem
+			num-threads: 2
+			do-daemonize: no
+			use-syslog: no
+			log-time-ascii: yes
+			verbosity: 1
+			username: unbound
+			chroot: $tmp/jail
+			directory: $tmp/jail
+			pidfile: ""
+			module-config: iterator
+			local-data: "probe.test. A 192.0.2.1"
+			local-data: 'large.test. TXT $(printf '"%0200d" ' {1..60})'
+		remote-control:
+			control-enable: no
+	CONF
+}
+
+launch() { daemon unbound -d -c "$tmp/jail/unbound.conf"; }
+
+ask() { timeout 10 kdig "@127.0.0.1" -p "$port" +tls-ca="$tmp/cert.pem" +tls-hostname=localhost +short "$@" 2>&1; }
+
+exchange() {
+	ask probe.test A
+	ask large.test TXT | cksum
+	ask +keepopen probe.test A large.test A probe.test A
+	ask +tls-sni=localhost absent.test A +noshort | grep -o 'status: [A-Z]*'
+}
+
+reload() { kill -HUP "$pid"; }
+
+own_errors() { grep -E 'error|warning|fatal' "$tmp"/unbound*.log; }
+
+trials
