@@ -42,6 +42,7 @@ XMPP_STREAM = (
 MYSQL_HELLO = bytes.fromhex("008a0800 00000001 21") + bytes(23)
 PROTOCOLS = {
     "http": Protocol([(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", rb"HTTP/1\.[01] \d+ [\s\S]*?\r\n\r\n")]),
+    "proxy": Protocol([(b"HEAD http://localhost/squid-internal-static/icons/SN.png HTTP/1.1\r\nHost: localhost\r\n\r\n", rb"^HTTP/1\.1 200 [\s\S]*?\r\n\r\n")]),
     "line": Protocol([(b"ping\n", rb"\n")]),
     "banner": Protocol([], [(b"", rb"\n")]),
     "smtp": SMTP._replace(opening=[SMTP_GREETING, *SMTP.opening]),

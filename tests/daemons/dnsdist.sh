@@ -1,0 +1,43 @@
+#!/bin/bash
+# dnsdist: DNS over TLS (threads behind an acceptor) and DNS over HTTPS (h2o, which reads before it calls libssl); drops its privileges.
+. tests/lib/daemon.sh
+packages="dnsdist"
+clients="kdig:knot-dnsutils"
+program=dnsdist
+variants="dot doh"
+
+configure() {
+	local listener
+	install -o _dnsdist -m 600 "$tmp/key.pem" "$tmp/dnsdist.key"
+	listener="\"127.0.0.1:$port\", \"$tmp/cert.pem\", \"$tmp/dnsdist.key\""
+	case $variant in
+	dot) protocol=dns over=+tls listener="addTLSLocal($listener, { provider = \"openssl\" })" ;;
+	doh) protocol=http over=+https=/dns-query listener="addDOHLocal($listener, { \"/dns-query\" })" ;;
+	esac
+	cat >"$tmp/dnsdist.conf" <<-CONF
+		setSecurityPollSuffix("")
+		setLocal("127.0.0.1:$(pick_port)")
+		setVerboseHealthChecks(true)
+		controlSocket("127.0.0.1:$(pick_port)")
+		setKey("$(head -c 32 /dev/urandom | base64)")
+		$listener
+		addAction("probe.test.", SpoofAction("192.0.2.1"))
+		addAction(AllRule(), RCodeAction(DNSRCode.NXDOMAIN))
+	CONF
+}
+
+launch() { daemon dnsdist --supervised --disable-syslog -u _dnsdist -g _dnsdist -C "$tmp/dnsdist.conf"; }
+
+ask() { timeout 10 kdig @127.0.0.1 -p "$port" $over +tls-ca="$tmp/cert.pem" +tls-hostname=localhost "$@" 2>&1; }
+
+exchange() {
+	ask +short probe.test A
+	ask +short +keepopen probe.test A probe.test A
+	ask absent.test A | grep -o 'status: [A-Z]*'
+}
+
+reload() { dnsdist -C "$tmp/dnsdist.conf" -e 'reloadAllCertificates()'; }
+
+own_errors() { grep -iE 'error|warning|fatal|except' "$tmp/$name".log; }
+
+trials
