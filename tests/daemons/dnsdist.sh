@@ -11,8 +11,8 @@ configure() {
 	install -o _dnsdist -m 600 "$tmp/key.pem" "$tmp/dnsdist.key"
 	listener="\"127.0.0.1:$port\", \"$tmp/cert.pem\", \"$tmp/dnsdist.key\""
 	case $variant in
-	dot) protocol=dns over=+tls listener="addTLSLocal($listener, { provider = \"openssl\" })" ;;
-	doh) protocol=http over=+https=/dns-query listener="addDOHLocal($listener, { \"/dns-query\" })" ;;
+	dot) protocol=dns own_log=ERR_TLS_RENEGOTIATION_DISABLED over=+tls listener="addTLSLocal($listener, { provider = \"openssl\" })" ;;
+	doh) protocol=http own_log='' over=+https=/dns-query listener="addDOHLocal($listener, { \"/dns-query\" })" ;;
 	esac
 	cat >"$tmp/dnsdist.conf" <<-CONF
 		setSecurityPollSuffix("")
@@ -26,7 +26,7 @@ configure() {
 	CONF
 }
 
-launch() { daemon dnsdist --supervised --disable-syslog -u _dnsdist -g _dnsdist -C "$tmp/dnsdist.conf"; }
+launch() { daemon dnsdist --supervised -v --disable-syslog -u _dnsdist -g _dnsdist -C "$tmp/dnsdist.conf"; }
 
 ask() { timeout 10 kdig @127.0.0.1 -p "$port" $over +tls-ca="$tmp/cert.pem" +tls-hostname=localhost "$@" 2>&1; }
 
