@@ -44,7 +44,7 @@ exchange() {
 	turn wrong | grep -o 'Cannot complete Allocation'
 }
 
-reload() { kill -USR2 "$pid"; }
+reload() { renew kill -USR2 "$pid"; }
 
 own_errors() { grep -E 'ERROR|WARNING' "$tmp"/coturn*.log; }
 

@@ -36,7 +36,7 @@ exchange() {
 	ask absent.test A | grep -o 'status: [A-Z]*'
 }
 
-reload() { dnsdist -C "$tmp/dnsdist.conf" -e 'reloadAllCertificates()'; }
+reload() { renew dnsdist -C "$tmp/dnsdist.conf" -e 'reloadAllCertificates()'; }
 
 own_errors() { grep -iE 'error|warning|fatal|except' "$tmp/$name".log; }
 

@@ -10,6 +10,7 @@ own_log='no renegotiation'
 configure() {
 	certificate_port=$(pick_port)
 	install -o mosquitto -m 600 "$tmp/key.pem" "$tmp/mosquitto.key"
+	cp "$tmp/cert.pem" "$tmp/client.pem" # a reload reads its own certificate again, but not the clients' authority
 	cat >"$tmp/mosquitto.conf" <<-CONF
 		per_listener_settings true
 		listener $port 127.0.0.1
@@ -19,7 +20,7 @@ configure() {
 		listener $certificate_port 127.0.0.1
 		certfile $tmp/cert.pem
 		keyfile $tmp/mosquitto.key
-		cafile $tmp/cert.pem
+		cafile $tmp/client.pem
 		require_certificate true
 		use_identity_as_username true
 	CONF
@@ -38,14 +39,14 @@ exchange() {
 	local tls
 	for tls in 1.2 1.3; do
 		publish_and_read "$port" $tls
-		publish_and_read "$certificate_port" $tls --cert "$tmp/cert.pem" --key "$tmp/key.pem"
+		publish_and_read "$certificate_port" $tls --cert "$tmp/client.pem" --key "$tmp/key.pem"
 	done
 	publish_and_read "$certificate_port" 1.2 >/dev/null || echo "refused without a certificate"
 	head -c 1000000 /dev/zero | timeout 10 mosquitto_pub -h localhost -p "$port" --cafile "$tmp/cert.pem" -q 1 -r -t big -s
 	timeout 10 mosquitto_sub -h localhost -p "$port" --cafile "$tmp/cert.pem" -C 1 -t big | wc -c
 }
 
-reload() { kill -HUP "$pid"; }
+reload() { renew kill -HUP "$pid"; }
 
 # The end of the file is a connection of the harness that only asks whether it listens.
 own_errors() { grep -iE 'error|warning' "$tmp/mosquitto.log" | grep -v 'unexpected eof'; }

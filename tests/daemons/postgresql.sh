@@ -52,7 +52,7 @@ exchange() {
 	ask "SELECT repeat('x', 3000000)" user=postgres | sha256sum
 }
 
-reload() { kill -HUP "$pid"; } # new connections get the new certificate
+reload() { renew kill -HUP "$pid"; }
 
 own_errors() { grep -E 'ERROR|FATAL|PANIC|SSL error|could not' "$tmp"/postgresql*.log; }
 

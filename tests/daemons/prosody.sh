@@ -42,7 +42,7 @@ exchange() {
 	xmpp bob "$port" -l | sed "s,^[^ ]*Z ,,"
 }
 
-reload() { kill -HUP "$pid"; }
+reload() { renew kill -HUP "$pid"; }
 
 own_errors() { grep -E '(warn|error)' "$tmp"/prosody*.log; }
 

@@ -44,7 +44,7 @@ exchange() {
 	through "$certificate_port" | tail -n 1 # without a certificate
 }
 
-reload() { kill -HUP "$pid"; }
+reload() { renew kill -HUP "$pid"; }
 
 # Without -N the kid does the TLS.
 kid_pid() { kid=$(pgrep -P "$pid" -f squid-1); }

@@ -9,7 +9,7 @@ own_log='no renegotiation'
 
 configure() {
 	install -d -o unbound "$tmp/jail"
-	install -o unbound -m 600 "$tmp/key.pem" "$tmp/cert.pem" "$tmp/jail" # read again, in the chroot, by a reload
+	install -o unbound -m 600 "$tmp/key.pem" "$tmp/cert.pem" "$tmp/jail"
 	cat >"$tmp/jail/unbound.conf" <<-CONF
 		server:
 			interface: 127.0.0.1@$port
@@ -44,7 +44,8 @@ exchange() {
 	ask +tls-sni=localhost absent.test A +noshort | grep -o 'status: [A-Z]*'
 }
 
-reload() { kill -HUP "$pid"; }
+reload() { kill -HUP "$pid" && within 10 restarted; } # of its threads: the SSL_CTX stays
+restarted() { [ "$(grep -c 'start of service' "$tmp/unbound.log")" = 2 ]; }
 
 own_errors() { grep -E 'error|warning|fatal' "$tmp"/unbound*.log; }
 

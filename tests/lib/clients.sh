@@ -33,6 +33,13 @@ converse() {
 	done
 }
 
+# renew COMMAND...: makes another certificate, COMMAND has the daemon reload it, and it is served.
+renew() {
+	certificate
+	"$@" && within 10 serves_certificate
+}
+serves_certificate() { [ "$(dialogue certificate 127.0.0.1)" = "$(cat "$tmp/cert.pem")" ]; }
+
 # backend: starts, once, what a proxy stands in front of (tests/lib/backend.py: lines and HTTP); it is at $backend_port.
 backend() {
 	[ -z "${backend_port:-}" ] || return 0

@@ -10,6 +10,7 @@ interleave FIRST SECOND TLS ACTION accepted|vain|FOREIGN-PORT
 attack SOURCE BYSTANDER TLSSTORM N
                           N attempts to renegotiate on one connection (tests/tools/tlsstorm.c) while a bystander's is open
 hold N SOURCE TLS         N connections that have exchanged something, until standard input ends
+certificate SOURCE        the one that is served, as PEM
 PROTOCOL with `-serial` behind it: the server serves one connection at a time. What is not as it should be ends the program with a
 message; else it prints, for each client, what it was given.
 """
@@ -250,10 +251,16 @@ def hold(protocol, port, serial, count, source, tls):
         connection.end()
 
 
+def certificate(protocol, port, serial, source):
+    connection = Connection(context("1.2"), protocol, port, source).whole()
+    print(ssl.DER_cert_to_PEM_cert(connection.tls.getpeercert(True)), end="")
+    connection.end()
+
+
 def main():
     kind, port, command = sys.argv[1:4]
     serial = kind.endswith("-serial")
-    commands = {"visits": visits, "interleave": interleave, "attack": attack, "hold": hold}
+    commands = {"visits": visits, "interleave": interleave, "attack": attack, "hold": hold, "certificate": certificate}
     commands[command](PROTOCOLS[kind.removesuffix("-serial")], int(port), serial, *sys.argv[4:])
 
 

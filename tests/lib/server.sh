@@ -4,6 +4,10 @@
 
 certificates() {
 	openssl ecparam -name prime256v1 -genkey -noout -out "$tmp/key.pem" 2>/dev/null
+	certificate
+}
+
+certificate() { # another one for that key
 	openssl req -x509 -key "$tmp/key.pem" -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
 		-out "$tmp/cert.pem" 2>/dev/null
 	cat "$tmp/cert.pem" "$tmp/key.pem" >"$tmp/server.pem"
