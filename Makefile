@@ -85,6 +85,12 @@ check-daemons: all tests-build ## every promise on real daemons, here and in an 
 	@RG_JOBS=$(RG_JOBS) TEST_TIMEOUT_S=$(DAEMON_TIMEOUT_S) tests/run $(BUILD) $(SOAK_TESTS) $(DAEMON_TESTS); status=$$?; \
 		cat tests/daemons/table.md $(BUILD)/daemons/*.md 2>/dev/null; exit $$status
 
+# Ten minutes of it; `make soak SOAK_SECONDS=60` is a short one.
+export SOAK_SECONDS ?= 600
+
+soak: all tests-build ## nginx, HAProxy and Dovecot under mixed load for SOAK_SECONDS: nothing lost, everything accounted, memory flat
+	TEST_TIMEOUT_S=$$(($(SOAK_SECONDS) + 420)) tests/run $(BUILD) tests/soak/soak.sh
+
 check-libssl: all tests-build ## the contract on every libssl build within reach (1.0.1f to 3.5), as a table
 	@rm -f $(BUILD)/libssl-versions.md
 	@tests/run $(BUILD) $(LIBSSL_TESTS); status=$$?; cat $(BUILD)/libssl-versions.md 2>/dev/null; exit $$status
@@ -130,4 +136,4 @@ help: ## this list
 
 -include $(CORE:.o=.d) $(SHELL_OBJS:.o=.d) $(CTL:.o=.d)
 
-.PHONY: all check check-daemons check-libssl check-all demo bench fuzz simulate deps deps-all lint install uninstall clean help FORCE tests-build
+.PHONY: all check check-daemons check-libssl check-all soak demo bench fuzz simulate deps deps-all lint install uninstall clean help FORCE tests-build

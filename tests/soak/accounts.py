@@ -1,0 +1,86 @@
+"""Do the accounts agree? `accounts.py CLIENTS LEDGER LOG SERVICE ACTION SECONDS`: what load.py wrote, what `reneguardctl status --json`
+printed, the lines that arrived, and for how long it ran. Every disagreement is one line, or `agreed`; with LEDGER `total` the sums
+are printed, with `lost` what went wrong."""
+import collections
+import json
+import re
+import sys
+
+FIELDS = ("full", "resumed", "missed", "refused", "renegotiated", "lost")
+
+
+def expected(did, action):
+    """The row of the ledger for a client that did this."""
+    offers = did["resumed"] + did["missed"] + did["refused"]
+    # Where offers are declined, nothing but the policy makes nginx miss one: its workers share a ticket key over reloads.
+    acted = did["missed"] if action == "decline" else did["refused"]
+    return {
+        "handshake": (did["full"] + did["missed"], 0),
+        "resumption": (offers, acted),
+        "renegotiation": (did["renegotiated"], did["renegotiated"]),
+        "incomplete": (0, 0),
+        "keyupdate": (0, 0),
+        "accepted": did["resumed"],
+        "not_accepted": did["missed"],
+    }
+
+
+def row(client):
+    return {name: (event["count"], event["acted"]) for name, event in client["events"].items()} | client["outcomes"]
+
+
+def lines(log, service):
+    """Per client and event, and how many were held back."""
+    count, held_back = collections.Counter(), 0
+    with open(log, encoding="utf-8") as file:
+        for line in file:
+            pairs = dict(re.findall(r"(\w+)=(\S+)", line))
+            if pairs.get("service") == service:
+                count[pairs.get("client"), pairs.get("event")] += 1
+                held_back += int(pairs.get("suppressed", 0))
+    return count, held_back
+
+
+def disagreements(clients, ledger, log, action, seconds):
+    told, held_back = log
+    accounts = {client["client"]: client for client in ledger["clients"]}
+    for address in sorted(clients.keys() | accounts.keys()):
+        did, account = clients.get(address), accounts.get(address)
+        if did is None or account is None:
+            yield f"{address}: only {'the ledger' if did is None else 'the client'} knows it"
+            continue
+        want, have = expected(did, action), row(account)
+        for key in want:
+            if want[key] != have[key]:
+                yield f"{address} ({did['role']}): {key} is {have[key]} in the ledger, {want[key]} to the client"
+        if did["role"] != "storm" and want["resumption"][1]:
+            yield f"{address} ({did['role']}): acted upon, and was never over its limit"
+        over = told[address, "resumption"]
+        if not min(1, want["resumption"][1] - held_back) <= over <= (1 + seconds // 60) * bool(want["resumption"][1]):
+            yield f"{address} ({did['role']}): {over} lines about resumption in {seconds} s"
+        if told[address, "renegotiation"] > did["renegotiated"]:
+            yield f"{address}: more lines than attempts"
+    missing = sum(did["renegotiated"] for did in clients.values()) - sum(n for (_, event), n in told.items() if event == "renegotiation")
+    if missing > held_back:
+        yield f"{missing} lines about renegotiation are missing, {held_back} were held back"
+    for key in ("evictions", "unplaced", "lost"):
+        if ledger[key]:
+            yield f"the ledger's {key} is {ledger[key]}"
+
+
+def main():
+    with open(sys.argv[1], encoding="ascii") as file:
+        clients = {address: collections.defaultdict(int, did) for address, did in json.load(file).items()}
+    if sys.argv[2] == "total":
+        print(*(f"{field}={sum(did[field] for did in clients.values())}" for field in FIELDS))
+        return
+    if sys.argv[2] == "lost":
+        print(*(f"{address} {error}" for address, did in clients.items() for error in did["errors"]), sep="\n")
+        return
+    with open(sys.argv[2], encoding="ascii") as file:
+        (ledger,) = json.load(file)["ledgers"]
+    _, _, _, log, service, action, seconds = sys.argv
+    print(*(list(disagreements(clients, ledger, lines(log, service), action, int(seconds))) or ["agreed"]), sep="\n")
+
+
+main()

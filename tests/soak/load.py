@@ -1,0 +1,204 @@
+"""The clients of the soak, which keep account of what they did: `load.py TOOLS PAGE OUT SERVICE=PROTOCOL:PORT...` (http or imap).
+
+Each line `SECONDS` on standard input is a phase: so long the load runs, then everybody finishes, `idle` is printed, and what every
+client did since the beginning is in OUT/SERVICE.json. Each role has its own addresses (ROLES), so that an account has one story:
+  visitor  a full handshake, then offers to resume it, never more than LIMIT in PERIOD_S: may never be acted upon
+  lingerer its request is cut in two by some seconds, in which the daemon may well be told to reload
+  storm    far more offers than LIMIT as fast as they go: some have to be declined or refused
+  attack   tlspeer or tlsstorm renegotiate, once for each connection
+Of a connection exactly one thing is noted, and only what the server is sure to have seen: an exchange came back whole (`full`,
+`resumed`, or `missed`: an offer answered by a full handshake), or an alert did (`refused`, `renegotiated`), in place of which
+Dovecot, which writes through a BIO pair, just closes. All else is `lost`.
+"""
+import collections
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+
+LIMIT, PERIOD_S = 30, 60
+STORM = 3 * LIMIT
+OFFERS = 6  # of a visitor, after each full handshake
+WAIT_S = 60
+LINGER_S = 4
+VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+
+
+def context(version):
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = ssl.CERT_NONE
+    client.minimum_version = client.maximum_version = version
+    return client
+
+
+class Client:
+    """One address, used by one thread at a time."""
+
+    def __init__(self, service, address):
+        self.service, self.address, self.version = service, address, 0
+        self.did, self.errors = collections.Counter(), []
+        self.finished = collections.deque(maxlen=LIMIT)  # when the last LIMIT offers were over
+        self.contexts = [context(version) for version in VERSIONS]
+
+    def lost(self, error):
+        self.did["lost"] += 1
+        self.errors.append(f"{time.strftime('%H:%M:%S')} {error}")
+
+    def visit(self, offered=None, linger_s=0):
+        """One connection with one exchange; gives its session, or None."""
+        try:
+            stream = socket.create_connection(("127.0.0.1", self.service.port), WAIT_S, source_address=(self.address, 0))
+            with self.contexts[self.version].wrap_socket(stream, session=offered, do_handshake_on_connect=False) as tls:
+                try:
+                    tls.do_handshake()
+                except ssl.SSLError as error:
+                    if "ALERT" not in (error.reason or "") and not (offered and self.service.silent):
+                        raise
+                    self.did["refused"] += 1
+                    return None
+                self.service.exchange(tls, linger_s)
+                session, reused = tls.session, tls.session_reused
+        except (OSError, AssertionError) as error:
+            self.lost(f"{offered and 'offer'} {error!r}")
+            return None
+        self.did["resumed" if reused else "missed" if offered else "full"] += 1
+        return session
+
+    def wait_until_allowed(self, end):
+        """False where that would take longer than the phase. Server and clock agree: an offer is seen after it began, and before it ended."""
+        while len(self.finished) == LIMIT and time.monotonic() - self.finished[0] <= PERIOD_S:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def attack(self, tool, options, *command):
+        self.did["full"] += 1
+        command = [f"{self.service.tools}/{tool}", "--from", self.address, *options, "127.0.0.1", str(self.service.port), *command]
+        text = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False).stdout
+        fields = dict(pair.split("=", 1) for line in text.splitlines() for pair in line.split() if "=" in pair)
+        alert = fields.get("warnings") == "1" or fields.get("end") == "warning:no_renegotiation"
+        if alert or (self.service.silent and fields.get("end") == "closed"):
+            self.did["renegotiated"] += 1
+        else:
+            self.lost(text)
+
+
+class Http:
+    def __init__(self, page):
+        with open(page, "rb") as file:
+            self.page = file.read()
+
+    def __call__(self, tls, linger_s):
+        request = b"GET /page HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        tls.sendall(request[:20])
+        time.sleep(linger_s)
+        tls.sendall(request[20:])
+        answer = b""
+        while data := tls.recv(65536):
+            answer += data
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ") and body == self.page, f"answered: {answer[:200]!r}"
+
+
+class Imap:
+    """Every fourth exchange logs in: its TLS stays with the login process, which hands clear text on to an imap process."""
+
+    def __init__(self):
+        self.turn = 0
+
+    def __call__(self, tls, linger_s):
+        self.turn += 1
+        login = [(b"a login user%d password\r\n" % (self.turn % 64), b"a OK"), (b"b select inbox\r\n", b"b OK")]
+        commands = login if self.turn % 4 == 0 else [(b"a capability\r\n", b"a OK")]
+        with tls.makefile("rb") as answers:
+            assert answers.readline().startswith(b"* OK"), "no greeting"
+            for command, good in [*commands, (b"z logout\r\n", b"z OK")]:
+                tls.sendall(command[:4])
+                time.sleep(linger_s / 3)
+                tls.sendall(command[4:])
+                while (line := answers.readline()).startswith((b"* ", b"+ ")):
+                    pass
+                assert line.startswith(good), f"{command!r} answered: {line!r}"
+
+
+def visitor(clients, end):
+    while time.monotonic() < end:
+        for client in clients:
+            client.version = not client.version
+            session = client.visit()
+            for _ in range(OFFERS):
+                if session and client.wait_until_allowed(end) and time.monotonic() < end:
+                    client.visit(session)
+                    client.finished.append(time.monotonic())
+                    time.sleep(0.15)
+
+
+def lingerer(clients, end):
+    while time.monotonic() < end:
+        for client in clients:
+            client.version = not client.version
+            client.visit(linger_s=LINGER_S)
+
+
+def storm(clients, end):
+    while time.monotonic() < end:
+        for client in clients:
+            client.version = not client.version
+            session = client.visit()
+            for _ in range(STORM if session else 0):
+                client.visit(session)
+            time.sleep(4)
+
+
+def attack(clients, end):
+    while time.monotonic() < end:
+        for client in clients:
+            client.attack("tlspeer", ("--tls", "1.2", "--none"), "renegotiate", "1")
+            client.attack("tlsstorm", ("--line",) if client.service.silent else (), "20")
+            time.sleep(1)
+
+
+# Role, how many threads, how many addresses of each.
+ROLES = ((visitor, 3, 6), (lingerer, 2, 2), (storm, 2, 2), (attack, 1, 3))
+
+
+class Service:
+    def __init__(self, text, tools, page, place):
+        self.name, _, rest = text.partition("=")
+        protocol, _, port = rest.partition(":")
+        self.port, self.tools, self.place, self.silent = int(port), tools, place, protocol == "imap"
+        self.exchange = Imap() if self.silent else Http(page)
+        self.groups = []
+        for role, (work, threads, addresses) in enumerate(ROLES):
+            for thread in range(threads):
+                names = (f"127.0.{role + 1}.{10 * thread + n + 1}" for n in range(addresses))
+                self.groups.append((work, [Client(self, name) for name in names]))
+
+    def write(self):
+        clients = [(work.__name__, client) for work, group in self.groups for client in group]
+        with open(f"{self.place}/{self.name}.json", "w", encoding="ascii") as file:
+            json.dump({c.address: {"role": role, "errors": c.errors, **c.did} for role, c in clients}, file, indent=1)
+
+
+def main():
+    tools, page, place, *rest = sys.argv[1:]
+    services = [Service(text, tools, page, place) for text in rest]
+    for line in sys.stdin:
+        end = time.monotonic() + float(line)
+        groups = [group for service in services for group in service.groups]
+        threads = [threading.Thread(target=work, args=(clients, end)) for work, clients in groups]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for service in services:
+            service.write()
+        print("idle", flush=True)
+
+
+main()

@@ -1,0 +1,216 @@
+#!/bin/bash
+# The soak: nginx, HAProxy and Dovecot side by side under the shim for SOAK_SECONDS (600) of ordinary traffic, resumption storms,
+# renegotiation attempts and reloads. No connection is lost but those refused, what the clients did is what the ledgers and the log
+# say, and memory stays flat.
+. tests/lib/tap.sh
+. tests/lib/server.sh
+unset "${!RENEGUARD_@}"
+export PATH=$PATH:/usr/sbin
+needs nginx haproxy dovecot rsyslogd python3
+[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP HAProxy and Dovecot change users: root is needed" && exit 0; }
+
+seconds=${SOAK_SECONDS:-600}
+warm_up_s=$((seconds / 5)) mixed_s=$((seconds * 2 / 5)) reload_every_s=12
+memory_percent=10 memory_slack_kb=1024
+declare -A pids ports
+certificates
+start_rsyslogd
+mkdir -p "$tmp/state" "$tmp/mail" "$tmp/chroot" "$tmp/www"
+head -c 6000 /dev/urandom | base64 >"$tmp/www/page"
+head -c 80 /dev/urandom >"$tmp/ticket.key"
+chown dovenull "$tmp/state" && chown nobody "$tmp/mail"
+chmod -R a+rX "$tmp"
+
+# begin NAME POLICY COMMAND...: under the shim, on $port
+begin() {
+	under with RENEGUARD_NAME="$1" RENEGUARD_LOG=syslog RENEGUARD_SYSLOG_SOCKET="$syslog_socket" RENEGUARD_LOG_RATE=1000/1s \
+		RENEGUARD_RESUMPTION="$2" RENEGUARD_STATE="$tmp/state/$1"
+	start_on_port "$1" "${under[@]}" "${@:3}"
+	pids[$1]=$pid ports[$1]=$port
+}
+
+serve_nginx() {
+	port=$(pick_port)
+	cat >"$tmp/nginx.conf" <<-CONF
+		user www-data; daemon off; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/nginx-error.log notice;
+		events { worker_connections 512; }
+		http {
+			access_log off; client_body_temp_path $tmp/b; proxy_temp_path $tmp/p; fastcgi_temp_path $tmp/f;
+			uwsgi_temp_path $tmp/u; scgi_temp_path $tmp/s; root $tmp/www; index page;
+			ssl_certificate $tmp/cert.pem; ssl_certificate_key $tmp/key.pem; ssl_protocols TLSv1.2 TLSv1.3;
+			ssl_session_ticket_key $tmp/ticket.key;
+			server { listen 127.0.0.1:$port ssl reuseport; }
+		}
+	CONF
+	begin nginx decline:30/60s nginx -c "$tmp/nginx.conf"
+}
+
+serve_haproxy() {
+	port=$(pick_port)
+	cat >"$tmp/haproxy.cfg" <<-CONF
+		global
+			user haproxy
+			group haproxy
+			chroot $tmp/chroot
+			nbthread 2
+			tune.ssl.cachesize 1000
+			stats socket $tmp/haproxy.socket expose-fd listeners
+		defaults
+			mode http
+			timeout connect 5s
+			timeout client 60s
+			timeout server 60s
+		frontend tls
+			bind 127.0.0.1:$port ssl crt $tmp/server.pem ssl-min-ver TLSv1.2
+			http-request return status 200 content-type text/plain file $tmp/www/page
+	CONF
+	begin haproxy close:30/60s haproxy -W -f "$tmp/haproxy.cfg"
+}
+
+serve_dovecot() {
+	port=$(pick_port)
+	cat >"$tmp/dovecot.conf" <<-CONF
+		base_dir = $tmp/dovecot
+		state_dir = $tmp/dovecot-state
+		log_path = $tmp/dovecot-error.log
+		protocols = imap
+		listen = 127.0.0.1
+		ssl = required
+		ssl_cert = <$tmp/cert.pem
+		ssl_key = <$tmp/key.pem
+		ssl_min_protocol = TLSv1.2
+		ssl_dh =
+		import_environment = TZ LD_PRELOAD RENEGUARD_NAME RENEGUARD_LOG RENEGUARD_SYSLOG_SOCKET RENEGUARD_LOG_RATE RENEGUARD_RESUMPTION RENEGUARD_STATE
+		mail_location = maildir:$tmp/mail/%u
+		passdb {
+		  driver = static
+		  args = nopassword=y
+		}
+		userdb {
+		  driver = static
+		  args = uid=65534 gid=65534 home=$tmp/mail
+		}
+		service imap-login {
+		  chroot =
+		  service_count = 0
+		  process_min_avail = 2
+		  process_limit = 2
+		  inet_listener imap {
+		    port = 0
+		  }
+		  inet_listener imaps {
+		    port = $port
+		    ssl = yes
+		  }
+		}
+	CONF
+	begin dovecot close:30/60s dovecot -F -c "$tmp/dovecot.conf"
+}
+
+declare -A reload_signal=([nginx]=HUP [haproxy]=USR2 [dovecot]=HUP) worker=([nginx]=nginx [haproxy]=haproxy [dovecot]=imap-login)
+declare -A worse=([nginx]='\[(alert|emerg)\]|exited on signal' [haproxy]='\[ALERT\]|exited with code [1-9]' [dovecot]=' (Error|Fatal|Panic): ')
+services=(nginx haproxy dovecot)
+
+# tree PID: it and all that descend from it.
+tree() {
+	local pid
+	echo "$1"
+	for pid in $(pgrep -P "$1"); do tree "$pid"; done
+}
+
+workers() { pgrep -P "${pids[$1]}" -x "${worker[$1]}" | sort -n | tr '\n' ' '; }
+
+# kilobytes SERVICE: its processes' memory, each page once: anonymous, and the ledger and other shared memory. (Pages of files are
+# shared with whatever else runs on the machine.)
+kilobytes() {
+	local pid
+	for pid in $(tree "${pids[$1]}"); do cat "/proc/$pid/smaps_rollup" 2>/dev/null; done | awk '/^Pss_(Anon|Shmem):/ { sum += $2 } END { print sum }'
+}
+
+# Its TLS processes, old and new, and Dovecot's sessions.
+processes() { for pid in $(tree "${pids[$1]}"); do cat "/proc/$pid/comm"; done 2>/dev/null | grep -xE 'nginx|haproxy|imap|imap-login' | sort | tr '\n' ' '; }
+
+# reload SERVICE: by its own means; true when other workers are there.
+reloaded() { local now; now=$(workers "$1") && [ -n "$now" ] && [ "$now" != "$2" ]; }
+reload() {
+	local before
+	before=$(workers "$1")
+	kill "-${reload_signal[$1]}" "${pids[$1]}"
+	within 30 reloaded "$1" "$before"
+}
+
+# load SECONDS: a phase of it, meanwhile COMMAND...
+load() {
+	local answer=''
+	echo "$1" >&"${LOAD[1]}"
+	"${@:2}"
+	read -r -t 180 -u "${LOAD[0]}" answer
+	[ "$answer" = idle ]
+}
+
+reloads=0 reloads_failed=0
+keep_reloading() { # SECONDS
+	local end=$((SECONDS + $1)) n=0
+	while sleep $((reload_every_s / 3)) && [ $SECONDS -lt $end ]; do
+		reload "${services[n++ % 3]}" || reloads_failed=$((reloads_failed + 1))
+		reloads=$((reloads + 1))
+	done
+}
+
+# Everybody is done: the workers that were to end have ended, and as many are there as in the beginning.
+settled() { [ "$(processes "$1")" = "${shape[$1]}" ]; }
+
+descriptors() { for pid in $(tree "${pids[$1]}"); do ls "/proc/$pid/fd"; done 2>/dev/null | wc -l; }
+
+# measure WHEN: every service's memory and descriptors, at rest.
+measure() {
+	local service
+	for service in "${services[@]}"; do
+		within 90 settled "$service" || diag "$service has not come to rest: $(processes "$service"), was ${shape[$service]}"
+		memory[$service-$1]=$(kilobytes "$service") open[$service-$1]=$(descriptors "$service")
+	done
+}
+
+# flat SERVICE FROM TO
+flat() { [ "${memory[$1-$3]}" -le $((memory[$1-$2] * (100 + memory_percent) / 100 + memory_slack_kb)) ]; }
+
+accounts() { python3 tests/soak/accounts.py "$tmp/$1.json" "${@:2}"; }
+
+declare -A memory open shape action=([nginx]=decline [haproxy]=close [dovecot]=close)
+for service in "${services[@]}"; do
+	"serve_$service"
+	shape[$service]=$(processes "$service")
+done
+coproc LOAD { exec python3 tests/soak/load.py "$tools" "$tmp/www/page" "$tmp" "nginx=http:${ports[nginx]}" \
+	"haproxy=http:${ports[haproxy]}" "dovecot=imap:${ports[dovecot]}" 2>"$tmp/load.log"; }
+at_exit "kill $LOAD_PID 2>/dev/null"
+
+began=$SECONDS
+ok "load while they warm up" load $warm_up_s keep_reloading $((warm_up_s / 2))
+measure warm
+ok "load, and reloads" load $mixed_s keep_reloading $mixed_s
+measure mixed
+ok "load" load $((seconds - warm_up_s - mixed_s))
+measure steady
+took=$((SECONDS - began))
+is "all reloads but 0 of $reloads succeed" "$reloads_failed" 0
+ok "and each service was reloaded" test "$reloads" -ge 3
+
+for service in "${services[@]}"; do
+	totals=$(accounts "$service" total)
+	diag "$service: $totals"
+	is "$service: no connection is lost" "$(accounts "$service" lost)" ""
+	acted=$([ "${action[$service]}" = decline ] && echo missed || echo refused)
+	ok "$service: everything happened" all_fields "$totals" {full,resumed,$acted,renegotiated}='[1-9][0-9]*' lost=0
+	"$RG_BUILD/reneguardctl" status --state "$tmp/state/$service" --json >"$tmp/$service-ledger.json"
+	is "$service: ledger and log agree with what the clients did" \
+		"$(accounts "$service" "$tmp/$service-ledger.json" "$syslog_file" "$service" "${action[$service]}" $took)" agreed
+	diag "$service: kilobytes: ${memory[$service-warm]} warmed up, ${memory[$service-mixed]} after reloads, ${memory[$service-steady]} in the end"
+	for until in mixed steady; do
+		ok "$service: memory is flat ($until): at most $memory_percent % and $memory_slack_kb KB more than warmed up" flat "$service" warm $until
+	done
+	ok "$service: no descriptor is left open" test "${open[$service-steady]}" -le $((open[$service-warm] + 4))
+	is "$service: its log knows of nothing worse" "$(grep -hE "${worse[$service]}" "$tmp/$service".log "$tmp/$service"-error.log 2>/dev/null)" ""
+	ok "$service: it runs" kill -0 "${pids[$service]}"
+done
+finish
