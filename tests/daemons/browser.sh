@@ -1,0 +1,104 @@
+#!/bin/bash
+# A browser: headless Chromium loads a page of dozens of resources from nginx, each over a connection of its own, resuming its session as
+# browsers do. What arrives is the same as without the shim, the account has it, and nothing is warned of at the default policy.
+. tests/lib/tap.sh
+. tests/lib/server.sh
+unset "${!RENEGUARD_@}"
+export PATH=$PATH:/usr/sbin
+packages="chromium nginx-light rsyslog" # read by scripts/deps.sh
+needs chromium nginx rsyslogd python3
+
+images=30 scripts=12 sheets=10 frames=8
+certificates
+start_rsyslogd
+mkdir "$tmp/www"
+
+# Each resource leaves a mark in the page, which is printed after all have been loaded.
+write_page() {
+	local n
+	for ((n = 1; n <= images; n++)); do
+		echo "<svg xmlns='http://www.w3.org/2000/svg' width='$n' height='1'/>" >"$tmp/www/$n.svg"
+		echo "<img src='$n.svg'>"
+	done
+	for ((n = 1; n <= scripts; n++)); do
+		echo "document.documentElement.dataset.script$n = $n" >"$tmp/www/$n.js"
+		echo "<script src='$n.js'></script>"
+	done
+	for ((n = 1; n <= sheets; n++)); do
+		echo ":root { --sheet$n: $n }" >"$tmp/www/$n.css"
+		echo "<link rel='stylesheet' href='$n.css'>"
+	done
+	for ((n = 1; n <= frames; n++)); do
+		echo "<p>$n</p>" >"$tmp/www/$n.html"
+		echo "<iframe src='$n.html'></iframe>"
+	done
+	cat <<-'HTML'
+		<script>
+			addEventListener("load", () => {
+				const style = getComputedStyle(document.documentElement), seen = (list) => list.filter(Boolean).length;
+				const count = [seen([...document.images].map((i) => i.naturalWidth)), Object.keys(document.documentElement.dataset).length,
+					seen([...document.styleSheets].map((_, n) => style.getPropertyValue(`--sheet${n + 1}`))),
+					seen([...document.querySelectorAll("iframe")].map((f) => f.contentDocument.querySelector("p")))];
+				document.title = `arrived: ${count}`;
+			});
+		</script>
+	HTML
+}
+write_page >"$tmp/www/index.html"
+: >"$tmp/www/favicon.ico"
+chmod -R a+rX "$tmp/www"
+
+serve() { # with|without
+	port=$(pick_port)
+	cat >"$tmp/nginx.conf" <<-CONF
+		$([ "$(id -u)" != 0 ] || echo "user www-data;")
+		daemon off; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/nginx-error.log info;
+		events { worker_connections 512; }
+		http {
+			include /etc/nginx/mime.types; client_body_temp_path $tmp/b; proxy_temp_path $tmp/p; fastcgi_temp_path $tmp/f;
+			uwsgi_temp_path $tmp/u; scgi_temp_path $tmp/s; root $tmp/www; keepalive_timeout 0;
+			log_format reuse '\$uri \$status \$body_bytes_sent \$ssl_session_reused'; access_log $tmp/access-$1.txt reuse;
+			ssl_certificate $tmp/cert.pem; ssl_certificate_key $tmp/key.pem; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:1m;
+			server { listen 127.0.0.1:$port ssl reuseport; }
+		}
+	CONF
+	under "$1" RENEGUARD_LOG=syslog RENEGUARD_SYSLOG_SOCKET="$syslog_socket"
+	start_on_port nginx "${under[@]}" nginx -c "$tmp/nginx.conf"
+}
+
+# Its helpers end a little later than it does.
+is_gone() { ! pgrep -f -- "--user-data-dir=$1"; }
+
+# browse PROFILE: prints the page as it stands when everything was loaded.
+browse() {
+	timeout -k 5 90 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
+		--disable-component-update --disable-sync --disable-dev-shm-usage --ignore-certificate-errors --user-data-dir="$tmp/$1" \
+		--dump-dom "https://127.0.0.1:$port/" </dev/null 2>"$tmp/chromium-$1.log"
+	within 10 is_gone "$tmp/$1"
+}
+
+# arrived HALF: what nginx sent, but for what a browser may ask for at its pleasure.
+arrived() { awk '$1 != "/favicon.ico" { print $1, $2, $3 }' "$tmp/access-$1.txt" | sort; }
+# resumed HALF: requests over resumed connections
+resumed() { awk '$4 == "r"' "$tmp/access-$1.txt" | wc -l; }
+
+for half in without with; do
+	serve $half
+	page=$(browse $half)
+	like "$half the shim all $((images + scripts + sheets + frames)) resources arrive" "$page" "arrived: $images,$scripts,$sheets,$frames<"
+	[ $half = with ] || stop "$pid"
+done
+is "nginx sent the same" "$(arrived with)" "$(arrived without)"
+diag "connections resumed: $(resumed without) without the shim, $(resumed with) with it"
+ok "sessions are resumed" test "$(resumed with)" -ge 10
+# A connection made in advance and not used is in the account alone.
+account=$("$RG_BUILD/reneguardctl" status --pid "$pid" --json | python3 -c 'import json, sys
+(client,) = json.load(sys.stdin)["ledgers"][0]["clients"]
+events, seen = client["events"], int(sys.argv[1])
+print("client=%s" % client["client"], "resumed=%s" % (client["outcomes"]["accepted"] >= seen and events["resumption"]["count"] >= seen),
+      "acted=%d" % sum(event["acted"] for event in events.values()), "renegotiations=%d" % events["renegotiation"]["count"])' "$(resumed with)")
+is "and accounted, as what they are" "$account" "client=127.0.0.1 resumed=True acted=0 renegotiations=0"
+is "nothing is warned of" "$(grep -c . "$syslog_file") $(grep -c RENEGUARD_ACTIVE "$syslog_file")" "1 1"
+unlike "nor does nginx complain" "$(cat "$tmp/nginx-error.log")" '\[(warn|error|crit|alert|emerg)\]'
+stop "$pid"
+finish
