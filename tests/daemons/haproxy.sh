@@ -1,0 +1,47 @@
+#!/bin/bash
+# HAProxy in master-worker mode: threads, a BIO of its own, so no descriptor on the SSL, callbacks of its own, chroot and another user, and
+# with allow-0rtt handshakes that end in SSL_read_early_data. At a reload the master executes itself: RENEGUARD_STATE keeps the account.
+. tests/lib/daemon.sh
+packages="haproxy"
+clients="curl"
+program=haproxy
+systems="here trixie"
+variants="- 0rtt"
+protocol=http
+state=yes
+
+configure() {
+	local drop='' early=''
+	[ "$(id -u)" != 0 ] || drop=$(printf '%s\n' "user haproxy" "group haproxy" "chroot $tmp/empty")
+	[ "$variant" != 0rtt ] || early=allow-0rtt
+	mkdir -p "$tmp/empty"
+	cat >"$tmp/haproxy.cfg" <<-CONF
+		global
+			$drop
+			nbthread 2
+		defaults
+			mode http
+			timeout connect 5s
+			timeout client 10s
+			timeout server 10s
+		frontend tls
+			bind 127.0.0.1:$port ssl crt $tmp/server.pem ssl-min-ver TLSv1.2 $early
+			http-request return status 200 content-type text/plain string "ok\n"
+	CONF
+}
+launch() { daemon haproxy -W -f "$tmp/haproxy.cfg"; }
+exchange() { fetch / /another; }
+reload() { kill -USR2 "$pid"; }
+own_errors() { grep -E '^\[(WARNING|ALERT)\]' "$tmp/haproxy.log"; }
+
+more() {
+	local accepted=0 seen
+	[ "$variant" != 0rtt ] || accepted=3
+	seen=$(peer --tls 1.3 --from 127.0.0.8 127.0.0.1 "$port" early-data 3)
+	like "$label: early data accepted: $accepted of 3" "$seen" "^summary accepted=$accepted$"
+	is "$label: and all are resumptions that were served" "$(grep -c 'reused=1 served=1 status=200' <<<"$seen"), $(account 127.0.0.8)" \
+		"3, resumption=3 acted=0 handshake=1"
+	is "$label: what it was before the reload is still on the account" "$(clients_listed | grep -ow -e 127.0.0.31 -e 127.0.0.4 | sort -u | wc -l)" 2
+	unlike "$label: no worker died" "$(own_log_text)" 'exited with code [1-9]'
+}
+trials
