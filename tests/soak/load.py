@@ -1,7 +1,7 @@
 """The clients of the soak, which keep account of what they did: `load.py TOOLS PAGE OUT SERVICE=PROTOCOL:PORT...` (http or imap).
 
-Each line `SECONDS` on standard input is a phase: so long the load runs, then everybody finishes, `idle` is printed, and what every
-client did since the beginning is in OUT/SERVICE.json. Each role has its own addresses (ROLES), so that an account has one story:
+Each line `SECONDS CALM` on standard input is a phase: so long the load runs, then everybody finishes, `idle` is printed, and what every
+client did since the beginning is in OUT/SERVICE.json. CALM (1 or 0): are there IMAP logins? Each role has its own addresses (ROLES), so that an account has one story:
   visitor  a full handshake, then offers to resume it, never more than LIMIT in PERIOD_S: may never be acted upon
   lingerer its request is cut in two by some seconds, in which the daemon may well be told to reload
   storm    far more offers than LIMIT as fast as they go: some have to be declined or refused
@@ -106,15 +106,15 @@ class Http:
 
 
 class Imap:
-    """Every fourth exchange logs in: its TLS stays with the login process, which hands clear text on to an imap process."""
+    """Every fourth exchange logs in, when all is calm: its TLS stays with the login process, which hands clear text on to an imap process."""
 
     def __init__(self):
-        self.turn = 0
+        self.turn, self.calm = 0, True
 
     def __call__(self, tls, linger_s):
         self.turn += 1
         login = [(b"a login user%d password\r\n" % (self.turn % 64), b"a OK"), (b"b select inbox\r\n", b"b OK")]
-        commands = login if self.turn % 4 == 0 else [(b"a capability\r\n", b"a OK")]
+        commands = login if self.calm and self.turn % 4 == 0 else [(b"a capability\r\n", b"a OK")]
         with tls.makefile("rb") as answers:
             assert answers.readline().startswith(b"* OK"), "no greeting"
             for command, good in [*commands, (b"z logout\r\n", b"z OK")]:
@@ -189,7 +189,10 @@ def main():
     tools, page, place, *rest = sys.argv[1:]
     services = [Service(text, tools, page, place) for text in rest]
     for line in sys.stdin:
-        end = time.monotonic() + float(line)
+        seconds, calm = map(int, line.split())
+        end = time.monotonic() + seconds
+        for service in services:
+            service.exchange.calm = calm
         groups = [group for service in services for group in service.groups]
         threads = [threading.Thread(target=work, args=(clients, end)) for work, clients in groups]
         for thread in threads:

@@ -11,7 +11,7 @@ needs nginx haproxy dovecot rsyslogd python3
 
 seconds=${SOAK_SECONDS:-600}
 warm_up_s=$((seconds / 5)) mixed_s=$((seconds * 2 / 5)) reload_every_s=12
-memory_percent=10 memory_slack_kb=1024
+memory_percent=5 memory_slack_kb=512
 declare -A pids ports
 certificates
 start_rsyslogd
@@ -91,7 +91,6 @@ serve_dovecot() {
 		  args = uid=65534 gid=65534 home=$tmp/mail
 		}
 		service imap-login {
-		  chroot =
 		  service_count = 0
 		  process_min_avail = 2
 		  process_limit = 2
@@ -139,12 +138,13 @@ reload() {
 	within 30 reloaded "$1" "$before"
 }
 
-# load SECONDS: a phase of it, meanwhile COMMAND...
+# load SECONDS CALM [COMMAND]...: a phase of it, meanwhile COMMAND. CALM is 1 where nobody reloads: only then there are IMAP logins, because
+# Dovecot itself drops logins that are under way when it is told to reload (88 of 1,680 without the shim).
 load() {
 	local answer=''
-	echo "$1" >&"${LOAD[1]}"
-	"${@:2}"
-	read -r -t 180 -u "${LOAD[0]}" answer
+	echo "$1 $2" >&"${LOAD[1]}"
+	"${@:3}"
+	read -r -t $(($1 + 180)) -u "${LOAD[0]}" answer
 	[ "$answer" = idle ]
 }
 
@@ -186,11 +186,11 @@ coproc LOAD { exec python3 tests/soak/load.py "$tools" "$tmp/www/page" "$tmp" "n
 at_exit "kill $LOAD_PID 2>/dev/null"
 
 began=$SECONDS
-ok "load while they warm up" load $warm_up_s keep_reloading $((warm_up_s / 2))
+ok "load while they warm up" load $warm_up_s 1
 measure warm
-ok "load, and reloads" load $mixed_s keep_reloading $mixed_s
+ok "load, and reloads" load $mixed_s 0 keep_reloading $mixed_s
 measure mixed
-ok "load" load $((seconds - warm_up_s - mixed_s))
+ok "load" load $((seconds - warm_up_s - mixed_s)) 1
 measure steady
 took=$((SECONDS - began))
 is "all reloads but 0 of $reloads succeed" "$reloads_failed" 0
