@@ -1,8 +1,7 @@
 #!/bin/bash
-# Who is the client, where the SSL has no descriptor: Apache httpd (event MPM) and HAProxy, which read inside the SSL call; Dovecot, which
-# reads before it. Two clients with handshakes interleaved in every order, over both versions: the line and
-# the account name the right one, with the right counts.
-packages="apache2 apache2-bin haproxy dovecot-imapd redis-server"
+# Who is the client, where the SSL has no descriptor: Dovecot, which reads before the SSL call. Two clients with handshakes interleaved in
+# every order, over both versions: the line and the account name the right one, with the right counts.
+packages="dovecot-imapd"
 . tests/lib/tap.sh
 . tests/lib/server.sh
 unset "${!RENEGUARD_@}"
@@ -46,70 +45,6 @@ $second full=6 resumed=1 refused=0"
 limits=(RENEGUARD_RESUMPTION=warn:2/600s)
 certificates
 chmod -R a+rX "$tmp"
-
-# --- Apache httpd, event MPM ---
-modules=$(dirname "$(find /usr/lib* -name mod_ssl.so -path '*apache2*' 2>/dev/null | head -n 1)")
-if command -v apache2 >/dev/null && [ -f "$modules/mod_ssl.so" ]; then
-	port=$(pick_port)
-	mkdir "$tmp/htdocs" && echo ok >"$tmp/htdocs/index.html"
-	cat >"$tmp/httpd.conf" <<-CONF
-		ServerName localhost
-		Listen 127.0.0.1:$port
-		ServerRoot $tmp
-		PidFile $tmp/httpd.pid
-		DefaultRuntimeDir $tmp
-		ErrorLog $tmp/httpd-error.log
-		LoadModule mpm_event_module $modules/mod_mpm_event.so
-		LoadModule authz_core_module $modules/mod_authz_core.so
-		LoadModule dir_module $modules/mod_dir.so
-		LoadModule ssl_module $modules/mod_ssl.so
-		$([ "$(id -u)" = 0 ] && printf 'User www-data\nGroup www-data')
-		StartServers 2
-		ServerLimit 2
-		ThreadsPerChild 4
-		MaxRequestWorkers 8
-		DocumentRoot $tmp/htdocs
-		DirectoryIndex index.html
-		SSLEngine on
-		SSLProtocol -all +TLSv1.2 +TLSv1.3
-		SSLSessionCache none
-		SSLCertificateFile $tmp/cert.pem
-		SSLCertificateKeyFile $tmp/key.pem
-	CONF
-	chmod -R a+rX "$tmp"
-	under with "${limits[@]}"
-	start_on_port httpd "${under[@]}" apache2 -D FOREGROUND -f "$tmp/httpd.conf"
-	ledger_pid=$pid
-	: >>"$tmp/httpd-error.log"
-	attributed "Apache httpd" http "$tmp/httpd-error.log"
-	stop "$pid"
-else
-	skip "Apache httpd" "not installed"
-fi
-
-# --- HAProxy ---
-if command -v haproxy >/dev/null; then
-	port=$(pick_port)
-	cat >"$tmp/haproxy.cfg" <<-CONF
-		global
-			nbthread 2
-		defaults
-			mode http
-			timeout connect 5s
-			timeout client 10s
-			timeout server 10s
-		frontend tls
-			bind 127.0.0.1:$port ssl crt $tmp/server.pem
-			http-request return status 200 content-type text/plain string "ok"
-	CONF
-	under with "${limits[@]}"
-	start_on_port haproxy "${under[@]}" haproxy -db -f "$tmp/haproxy.cfg"
-	ledger_pid=$pid
-	attributed HAProxy http "$tmp/haproxy.log"
-	stop "$pid"
-else
-	skip HAProxy "not installed"
-fi
 
 # --- Dovecot: one login process, executed by the master with an environment that names what to keep ---
 login_pid() { ledger_pid=$(pgrep -P "$pid" -x imap-login) && grep -q memfd:reneguard "/proc/$ledger_pid/maps"; }
