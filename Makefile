@@ -89,7 +89,7 @@ check-daemons: all tests-build ## every promise on real daemons, here and in an 
 export SOAK_SECONDS ?= 600
 
 soak: all tests-build ## nginx, HAProxy and Dovecot under mixed load for SOAK_SECONDS: nothing lost, everything accounted, memory flat
-	TEST_TIMEOUT_S=$$(($(SOAK_SECONDS) + 420)) tests/run $(BUILD) tests/soak/soak.sh
+	TEST_TIMEOUT_S=$$(($(SOAK_SECONDS) + 420)) tests/run $(BUILD) $(SOAK_TESTS)
 
 check-libssl: all tests-build ## the contract on every libssl build within reach (1.0.1f to 3.5), as a table
 	@rm -f $(BUILD)/libssl-versions.md
