@@ -74,10 +74,11 @@ reload() { in_system "${control[@]}" APACHE_CONFDIR="$tmp" apache2ctl graceful; 
 own_errors() { grep -E ':(warn|error|crit|alert|emerg)\]' "$tmp/error.log"; }
 
 # The certificate is asked for in the middle of a connection: by a renegotiation of httpd's, over TLS 1.3 after the handshake.
-exchange() { fetch --cert "$tmp/server.pem" / /secret/ /; }
+exchange() { fetch -E"$tmp/server.pem" / /secret/ /; }
 
 own_renegotiation() {
 	local own
+	is "$label: with a certificate the place opens, in mid connection" "$(exchange | grep -cx -e secret -e 200)" 8
 	is "$label: its own renegotiation is no event" "$(count_lines "$syslog_file" 'event=renegotiation.*client=127.0.0.1 ')" 0
 	unlike "$label: without a certificate the place stays shut" "$(fetch / /secret/)" '^secret$'
 	own=$(peer --tls 1.2 --path /secret/ --cert "$tmp/server.pem" --from 127.0.0.8 127.0.0.1 "$port" renegotiate 1)

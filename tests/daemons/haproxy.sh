@@ -19,23 +19,38 @@ configure() {
 		global
 			$drop
 			nbthread 2
+			log stderr format raw local0
 		defaults
 			mode http
+			log global
+			option dontlog-normal
+			error-log-format "%ci error: %[fc_err_str], %[ssl_fc_err_str]"
 			timeout connect 5s
 			timeout client 10s
 			timeout server 10s
 		frontend tls
-			bind 127.0.0.1:$port ssl crt $tmp/server.pem ssl-min-ver TLSv1.2 $early
-			http-request return status 200 content-type text/plain string "ok\n"
+			bind 127.0.0.1:$port ssl crt $tmp/server.pem ssl-min-ver TLSv1.2 ca-file $tmp/cert.pem verify optional $early
+			http-request return status 200 content-type text/plain lf-string "certificate: %[ssl_c_used]\n"
 	CONF
 }
 launch() { daemon haproxy -W -f "$tmp/haproxy.cfg"; }
-exchange() { fetch / /another; }
+exchange() {
+	fetch / /another
+	fetch -E"$tmp/server.pem" /
+}
 reload() { kill -USR2 "$pid"; }
 own_errors() { grep -E '^\[(WARNING|ALERT)\]' "$tmp/haproxy.log"; }
 
+# It logs what ended a connection before the first request.
+tells() {
+	peer --tls 1.2 --none --from 127.0.0.9 127.0.0.1 "$port" renegotiate 1 >/dev/null
+	like "$label: its own log tells the reason" "$(line_with "$tmp/haproxy.log" '^127.0.0.9 error')" 'SSL fatal error, error:0A000153:.*:no renegotiation'
+}
+
 more() {
 	local accepted=0 seen
+	tells
+	is "$label: with and without a certificate" "$(exchange | grep certificate | sort | uniq -c | tr -s ' \n' ' ')" " 4 certificate: 0 2 certificate: 1 "
 	[ "$variant" != 0rtt ] || accepted=3
 	seen=$(peer --tls 1.3 --from 127.0.0.8 127.0.0.1 "$port" early-data 3)
 	like "$label: early data accepted: $accepted of 3" "$seen" "^summary accepted=$accepted$"
