@@ -92,10 +92,8 @@ static void open_private(struct rg_ledger *ledger, uint32_t clients)
 
 static bool refuse(char why[RG_STORE_WHY_BYTES], const char *what, int error)
 {
-	char text[64] = "";
-
-	snprintf(why, RG_STORE_WHY_BYTES, "%s%s%s", what, error != 0 ? ": " : "",
-		 error != 0 ? strerror_r(error, text, sizeof text) : text);
+	errno = error; /* for %m: the strerror_r(3) of musl is not that of glibc */
+	snprintf(why, RG_STORE_WHY_BYTES, error != 0 ? "%s: %m" : "%s", what);
 	return false;
 }
 
