@@ -12,7 +12,8 @@ comma := ,
 BUILD := build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 VERSION := 0.1.0
 
-WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+# -Wno-psabi: a note of gcc's for 32-bit x86; the layout it is about is asserted (shim/core/ledger_layout.h).
+WARNINGS := -Wno-psabi -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS ?= -O2 -g
 SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 override CPPFLAGS += -Iinclude -D_GNU_SOURCE -DRG_VERSION='"$(VERSION)"'
@@ -23,12 +24,13 @@ SHELL_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/shell/*.c))
 CTL := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/ctl/*.c))
 SHIM := $(BUILD)/libreneguard.so
 
-# One library for new and old systems (shim/shell/glibc_floor.h): libdl stays needed, since dlsym is in it before
-# glibc 2.34. Another libc is linked as it likes.
+# One library, and one inspector, for new and old systems (shim/shell/glibc_floor.h): libdl stays needed, since dlsym is in it
+# before glibc 2.34. Another libc is linked as it likes.
 IS_GLIBC := $(shell printf '\043include <features.h>\n' | $(CC) -E -dM - 2>/dev/null | grep -w __GLIBC__)
 LIBDL := $(if $(IS_GLIBC),-Wl$(comma)--push-state$(comma)--no-as-needed -l:libdl.so.2 -Wl$(comma)--pop-state,-ldl)
 FLOOR := $(if $(SANITIZE),,-include shim/shell/glibc_floor.h)
-$(SHELL_OBJS): override CPPFLAGS += $(FLOOR)
+$(SHELL_OBJS) $(CTL): override CPPFLAGS += $(FLOOR)
+START := $(if $(and $(FLOOR),$(IS_GLIBC)),-Wl$(comma)--wrap=__libc_start_main)
 INSPECTOR := $(BUILD)/reneguardctl
 
 .DELETE_ON_ERROR:
@@ -37,7 +39,7 @@ INSPECTOR := $(BUILD)/reneguardctl
 all: $(SHIM) $(INSPECTOR) ## build the shim and the inspector
 
 # Flags are an input like any source: another SANITIZE, CC or CFLAGS rebuilds.
-FLAGS := $(CC) $(CPPFLAGS) $(FLOOR) $(CFLAGS) $(LDFLAGS) $(LIBDL)
+FLAGS := $(CC) $(CPPFLAGS) $(FLOOR) $(CFLAGS) $(LDFLAGS) $(LIBDL) $(START)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS))' > $@
@@ -53,7 +55,7 @@ $(SHIM): $(CORE) $(SHELL_OBJS) shim/shell/exports.map
 		$(if $(SANITIZE),-ldl,$(LIBDL))
 
 $(INSPECTOR): $(CTL) $(CORE)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(CC) $(CFLAGS) $(LDFLAGS) $(START) -o $@ $^
 
 # --- tests -----------------------------------------------------------------------------------
 # Every test is a program that speaks TAP; tests/run counts. tests/tests.mk says what is built how.

@@ -2,10 +2,11 @@
  * The library is built where glibc is new and runs where it is old: a legacy daemon's system. A
  * reference that says nothing gets the newest version of a symbol, and a loader that has not got
  * that version does not start the PROGRAM. So what moved between glibc's libraries in 2.34, or
- * became a function in 2.33, is bound to the version it has always had.
+ * became a function in 2.33 or got another name in 2.38, is bound to the version it has always had.
  *
- * The compiler includes this in front of every file of the shim (Makefile), but not with a
- * sanitizer, whose runtime interposes the default versions. Another libc has no versions.
+ * The compiler includes this in front of every file of the shim and of the inspector (Makefile),
+ * but not with a sanitizer, whose runtime interposes the default versions. Another libc has no
+ * versions.
  */
 #ifndef RG_GLIBC_FLOOR_H
 #define RG_GLIBC_FLOOR_H
@@ -14,19 +15,23 @@
 
 #ifdef __GLIBC__
 
-#define RG_BIND(symbol, version) __asm__(".symver " #symbol "," #symbol "@" version)
+#define RG_BIND_AS(name, symbol, version) __asm__(".symver " #name "," #symbol "@" version)
+#define RG_BIND(symbol, version)	  RG_BIND_AS(symbol, symbol, version)
 
 #if defined __x86_64__ && !defined __ILP32__
 #define RG_GLIBC_FIRST	"GLIBC_2.2.5"
 #define RG_GLIBC_DLOPEN "GLIBC_2.2.5"
+#define RG_GLIBC_SSCANF "GLIBC_2.7"
 #define RG_STAT_VERSION 1
 #elif defined __i386__
 #define RG_GLIBC_FIRST	"GLIBC_2.0"
 #define RG_GLIBC_DLOPEN "GLIBC_2.1"
+#define RG_GLIBC_SSCANF "GLIBC_2.7"
 #define RG_STAT_VERSION 3
 #elif defined __aarch64__
 #define RG_GLIBC_FIRST	"GLIBC_2.17"
 #define RG_GLIBC_DLOPEN "GLIBC_2.17"
+#define RG_GLIBC_SSCANF "GLIBC_2.17"
 #define RG_STAT_VERSION 0
 #endif
 
@@ -37,6 +42,8 @@ RG_BIND(dlsym, RG_GLIBC_FIRST);
 RG_BIND(dlclose, RG_GLIBC_FIRST);
 RG_BIND(dladdr, RG_GLIBC_FIRST);
 RG_BIND(fcntl, RG_GLIBC_FIRST); /* of 2.28 on 32-bit x86 */
+RG_BIND_AS(__isoc23_strtol, strtol, RG_GLIBC_FIRST);
+RG_BIND_AS(__isoc23_sscanf, __isoc99_sscanf, RG_GLIBC_SSCANF);
 RG_BIND(__fxstat, RG_GLIBC_FIRST);
 RG_BIND(__xstat, RG_GLIBC_FIRST);
 RG_BIND(__lxstat, RG_GLIBC_FIRST);

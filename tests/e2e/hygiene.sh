@@ -21,13 +21,15 @@ if [ -n "$sanitized" ]; then
 fi
 is "libc alone is needed" "$(grep -Ev '^(libc|libdl)\.so' <<<"$needed")" ""
 # A loader that lacks a version does not start the program (shim/shell/glibc_floor.h). 2.17 is what RHEL 7 has.
-newest=$(nm -D --undefined-only "$shim" | sed -n 's/.*@GLIBC_\([0-9.]*\)$/\1/p' | sort -Vu | tail -n 1)
-if [ -n "$newest" ]; then
-	is "no newer glibc than 2.17 is needed" "$(printf '%s\n' "$newest" 2.17 | sort -V | tail -n 1)" 2.17
-	like "and dlsym is found where it is a libdl's" "$needed" '^libdl\.so\.2$'
-else
-	skip "which glibc is needed" "no glibc"
-fi
+for object in "$shim" "$RG_BUILD/reneguardctl"; do
+	newest=$(nm -D --undefined-only "$object" | sed -n 's/.*@GLIBC_\([0-9.]*\)$/\1/p' | sort -Vu | tail -n 1)
+	if [ -n "$newest" ]; then
+		is "${object##*/} needs no newer glibc than 2.17" "$(printf '%s\n' "$newest" 2.17 | sort -V | tail -n 1)" 2.17
+	else
+		skip "which glibc ${object##*/} needs" "no glibc"
+	fi
+done
+[ -z "$newest" ] || like "and dlsym is found where it is a libdl's" "$needed" '^libdl\.so\.2$'
 unlike "no text relocations" "$(readelf -d "$shim")" TEXTREL
 for program in /bin/true "openssl version" "/usr/bin/env true"; do
 	# shellcheck disable=SC2086 # a command with its arguments

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The library as it was built here, in front of the daemons of an older system: Debian 11, glibc 2.31, OpenSSL 1.1.1w, which honours
-# renegotiation by default. Each half also without the shim.
+# Library, wrapper and inspector as they were built here, in front of the daemons of an older system: Debian 11, glibc 2.31,
+# OpenSSL 1.1.1w, which honours renegotiation by default. Each half also without the shim.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 . tests/lib/builds.sh
@@ -11,8 +11,24 @@ enter bullseye
 certificates
 cp "$tmp/cert.pem" "$tmp/key.pem" "$tmp/server.pem" "$jail"
 
+unset MAKEFLAGS MAKELEVEL
+make -s install BUILD="$RG_BUILD" DESTDIR="$root" PREFIX="$inside" >"$tmp/install.log" 2>&1
+
+# What runs a command in that root with /proc, where the inspector finds ledgers; the pid is the command's own.
+there=(unshare -m sh -c 'mount --rbind /proc "$0/proc" && exec chroot "$0" "$@"' "$root")
+
+# wrapped [OPTION]...: sets the words that run a command there under the wrapper into ${under[@]}.
+wrapped() { under=("${there[@]}" "$inside/bin/reneguard" --require --log=stderr "$@" --); }
+
 is "the loader there takes it" "$(chroot "$root" env LD_BIND_NOW=1 LD_PRELOAD="$inside/libreneguard.so" /bin/sh -c 'echo runs' 2>&1)" runs
 like "glibc there is older than the one here" "$(chroot "$root" ldd --version | head -n 1)" ' 2\.31$'
+
+like "the inspector runs there" "$(chroot "$root" "$inside/sbin/reneguardctl" check /usr/sbin/nginx 2>&1)" \
+	'nginx: will be guarded: it is linked to .*/libssl\.so\.1\.1'
+wrapped
+is "and the wrapper" "$("${under[@]}" openssl version 2>&1 | cut -d' ' -f1,2)" "OpenSSL 1.1.1w"
+wrapped --resumption=often
+like "which reads the policy" "$("${under[@]}" openssl version 2>&1; echo "status=$?")" '^status=125$'
 
 # serve HALF [VARIABLE=VALUE]...: openssl s_server, which leaves libssl's defaults alone.
 serve() {
@@ -42,7 +58,7 @@ for how in "--tls 1.2 --how id" "--tls 1.2" "--tls 1.3"; do
 done
 stop "$pid"
 
-# nginx HALF [VARIABLE=VALUE]...
+# nginx_there: under whatever is in ${under[@]}
 nginx_there() {
 	port=$(pick_port)
 	cat >"$jail/nginx.conf" <<-CONF
@@ -58,15 +74,16 @@ nginx_there() {
 	CONF
 	: >"$tmp/nginx.log"
 	: >"$jail/nginx-error.log"
-	jailed "$@"
 	start_on_port nginx "${under[@]}" nginx -c "$inside/nginx.conf"
 }
 
-nginx_there without
+jailed without
+nginx_there
 storm=$(storm 127.0.0.1 "$port" 100)
 stop "$pid"
 diag "nginx 1.18 without the shim: $storm"
-nginx_there with RENEGUARD_RESUMPTION=decline:6/600s
+wrapped --resumption=decline:6/600s
+nginx_there
 line=$(storm 127.0.0.1 "$port" 100)
 ok "nginx: the first attempt is the last" all_fields "$line" 'sent=[12]' hellos=0 served=0
 ok "nginx: a worker says so" all_fields "$(line_with "$tmp/nginx.log" event=renegotiation)" code=ERR_TLS_RENEGOTIATION_DISABLED \
@@ -76,5 +93,6 @@ is "nginx: others are served" "$(peer_summary --from 127.0.0.9 127.0.0.1 "$port"
 is "nginx: resumption is counted over both workers" "$(peer_summary --from 127.0.0.8 127.0.0.1 "$port" resume 9)" \
 	"summary full=4 reused=6 refused=0"
 ok "nginx: and told" all_fields "$(line_with "$tmp/nginx.log" 'event=resumption.*client=127.0.0.8')" count=7 limit=6/600s tls=TLSv1.3
+like "nginx: and shown by the inspector there" "$("${there[@]}" "$inside/sbin/reneguardctl" status --pid "$pid" 2>&1)" '^ *127\.0\.0\.8 '
 stop "$pid"
 finish

@@ -1,0 +1,28 @@
+/*
+ * What starts a program is a function of libc, too, with a new version in 2.34. The reference to it
+ * is in the C library's own crt1.o, so the linker leads it here (--wrap, Makefile), and from here
+ * to the version that every glibc has. See shim/shell/glibc_floor.h.
+ */
+#if defined RG_GLIBC_FLOOR_H && defined __GLIBC__
+
+typedef int rg_start(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+		     void (*fini)(void), void (*loader_fini)(void), void *stack_end);
+
+rg_start __wrap___libc_start_main;
+
+#ifdef RG_GLIBC_FIRST
+rg_start first_start_main;
+RG_BIND_AS(first_start_main, __libc_start_main, RG_GLIBC_FIRST);
+#else
+rg_start __real___libc_start_main;
+#define first_start_main __real___libc_start_main
+#endif
+
+int __wrap___libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
+			     void (*init)(void), void (*fini)(void), void (*loader_fini)(void),
+			     void *stack_end)
+{
+	return first_start_main(main, argc, argv, init, fini, loader_fini, stack_end);
+}
+
+#endif
