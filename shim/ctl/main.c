@@ -6,7 +6,8 @@
 
 static const char usage[] =
     "usage: reneguardctl policy [--help]              the effective policy from this environment\n"
-    "       reneguardctl check [--quiet] PROGRAM      will the shim take effect in PROGRAM?\n"
+    "       reneguardctl check [--quiet] PROGRAM [ARG]...\n"
+    "                                                 will the shim take effect in PROGRAM?\n"
     "       reneguardctl check [--quiet] --pid PID    does it in the running process PID?\n"
     "       reneguardctl status [--pid PID | --state FILE] [--json | --prometheus]\n"
     "                           [--sort COLUMN] [--limit N]\n"
@@ -16,7 +17,10 @@ static const char usage[] =
     "       reneguardctl --help | --version\n"
     "\n"
     "policy ends with 0, or with 1 and one line for each bad variable on standard error.\n"
-    "check ends with 0 where connections will be guarded, with 1 where they can not be.\n"
+    "check ends with 0 where connections will be guarded, with 1 where they can not be, with 3 "
+    "where "
+    "the\n"
+    "program would not even start with the library in front of it.\n"
     "status and top end with 1 where there is no ledger to show. COLUMN: client, since, last, "
     "left,\n"
     "acted (the default), or an event or outcome by its name.\n";

@@ -42,12 +42,31 @@ unlike "no second thread, no memory file" "$maps" 'memfd'
 
 echo 'int reneguard_empty;' >"$tmp/empty.c"
 if command -v strace >/dev/null && ${CC:-cc} -shared -fPIC -o "$tmp/empty.so" "$tmp/empty.c" 2>/dev/null; then
-	calls() { # PRELOAD: the names of /bin/true's system calls with their number, mapping left out
-		strace -qq -o "$tmp/strace" env LD_PRELOAD="$1" /bin/true
-		sed '1,/execve.*true"/d; s/(.*//' "$tmp/strace" | grep -Ev '^(mmap|mprotect|munmap|openat|read|pread64|close|fstat|newfstatat|brk)$' | sort | uniq -c
+	calls() { # PRELOAD COMMAND...: the names of its system calls with their number, mapping left out
+		local preload=$1
+		shift
+		strace -f -qq -e signal=none -o "$tmp/strace" env LD_PRELOAD="$preload" "$@" >/dev/null
+		sed -E "1,/execve\\(\"[^\"]*${1##*/}\"/d; s/^[0-9]+ +//; s/\\(.*//" "$tmp/strace" |
+			grep -Ev '^(mmap|mprotect|munmap|openat|read|pread64|close|fstat|newfstatat|brk|<.*)$' | sort | uniq -c | tr -s ' \n' ' '
 	}
-	is "a process without libssl makes the system calls it makes under an empty preload" \
-		"$(calls "$shim" | tr -s ' \n' ' ')" "$(calls "$tmp/empty.so" | tr -s ' \n' ' ')"
+	for command in /bin/true "/bin/ls /" "/usr/bin/find . -maxdepth 1" "/bin/sh -c :"; do
+		# shellcheck disable=SC2086 # a command with its arguments
+		is "a process without libssl makes the system calls it makes under an empty preload: $command" \
+			"$(calls "$shim" $command)" "$(calls "$tmp/empty.so" $command)"
+	done
+	like "of which there are some" "$(calls "$shim" /bin/true)" 'execve|arch_prctl|exit_group'
+	echo 'int main(void) { return 0; }' >"$tmp/static.c"
+	if ${CC:-cc} -static -o "$tmp/static" "$tmp/static.c" 2>/dev/null; then
+		is "a static one makes those it makes without any" "$(calls "$shim" "$tmp/static")" "$(calls "" "$tmp/static")"
+	else
+		skip "system calls of a static process" "no static libc to link to"
+	fi
+	if command -v gosu >/dev/null; then
+		strace -qq -f -e trace=file -o "$tmp/opened" env LD_PRELOAD="$shim" "$(command -v gosu)" --version >/dev/null
+		unlike "a static Go program never looks at it" "$(sed '1,/execve.*gosu"/d' "$tmp/opened")" reneguard
+	else
+		skip "a static Go program" "gosu is not installed"
+	fi
 	strace -qq -f -e trace=execve,openat -o "$tmp/opened" env LD_PRELOAD="$shim" /bin/true
 	unlike "and opens no other file" "$(sed '1,/execve.*true"/d' "$tmp/opened" | grep -v ENOENT)" '/(dev|proc|etc/ssl)/|/libssl\.so'
 else

@@ -1,0 +1,142 @@
+#include "elf_file.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#if defined __x86_64__
+#define OUR_MACHINE EM_X86_64
+#elif defined __i386__
+#define OUR_MACHINE EM_386
+#elif defined __aarch64__
+#define OUR_MACHINE EM_AARCH64
+#else
+#define OUR_MACHINE EM_NONE /* not told apart */
+#endif
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define OUR_BYTE_ORDER ELFDATA2LSB
+#else
+#define OUR_BYTE_ORDER ELFDATA2MSB
+#endif
+
+struct image {
+	const unsigned char *bytes;
+	size_t size;
+	bool wide; /* 64-bit */
+	Elf64_Ehdr header;
+};
+
+static bool copy(const struct image *image, uint64_t offset, void *to, size_t count)
+{
+	if (offset > image->size || count > image->size - offset)
+		return false;
+	memcpy(to, image->bytes + offset, count);
+	return true;
+}
+
+/* Element INDEX of a table as a structure of the 64-bit format, whose names the 32-bit format
+ * shares. */
+#define TAKE(field) to->field = narrow.field
+#define READER(name, type, fields)                                                                 \
+	static bool name(const struct image *image, uint64_t table, uint64_t index,                \
+			 Elf64_##type *to)                                                         \
+	{                                                                                          \
+		Elf32_##type narrow;                                                               \
+                                                                                                   \
+		if (image->wide)                                                                   \
+			return copy(image, table + index * sizeof *to, to, sizeof *to);            \
+		if (!copy(image, table + index * sizeof narrow, &narrow, sizeof narrow))           \
+			return false;                                                              \
+		fields;                                                                            \
+		return true;                                                                       \
+	}
+
+READER(header_at, Ehdr,
+       (TAKE(e_machine), TAKE(e_phoff), TAKE(e_shoff), TAKE(e_phnum), TAKE(e_shnum)))
+READER(segment_at, Phdr, (TAKE(p_type), TAKE(p_offset), TAKE(p_filesz)))
+READER(section_at, Shdr, (TAKE(sh_type), TAKE(sh_offset), TAKE(sh_size), TAKE(sh_link)))
+READER(symbol_at, Sym, (TAKE(st_name), TAKE(st_shndx)))
+
+static void read_loader(const struct image *image, struct rg_elf_facts *facts)
+{
+	Elf64_Phdr segment;
+
+	for (unsigned i = 0; i < image->header.e_phnum; i++)
+		if (segment_at(image, image->header.e_phoff, i, &segment) &&
+		    segment.p_type == PT_INTERP && segment.p_filesz < sizeof facts->loader)
+			facts->dynamic =
+			    copy(image, segment.p_offset, facts->loader, (size_t)segment.p_filesz);
+}
+
+/* Does the table of dynamic symbols SYMBOLS, with its names in NAMES, define SSL_new? */
+static bool defines_libssl(const struct image *image, const Elf64_Shdr *symbols,
+			   const Elf64_Shdr *names)
+{
+	uint64_t count = symbols->sh_size / (image->wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym));
+	char name[sizeof "SSL_new"];
+	Elf64_Sym symbol;
+
+	for (uint64_t i = 0; i < count && symbol_at(image, symbols->sh_offset, i, &symbol); i++)
+		if (symbol.st_shndx != SHN_UNDEF &&
+		    copy(image, names->sh_offset + symbol.st_name, name, sizeof name) &&
+		    memcmp(name, "SSL_new", sizeof name) == 0)
+			return true;
+	return false;
+}
+
+static void read_symbols(const struct image *image, struct rg_elf_facts *facts)
+{
+	uint64_t table = image->header.e_shoff;
+	Elf64_Shdr section, names;
+
+	for (unsigned i = 0; i < image->header.e_shnum; i++)
+		if (section_at(image, table, i, &section) && section.sh_type == SHT_DYNSYM &&
+		    section_at(image, table, section.sh_link, &names))
+			facts->exports_libssl |= defines_libssl(image, &section, &names);
+}
+
+static void read_image(struct image *image, struct rg_elf_facts *facts)
+{
+	facts->elf = image->size > EI_NIDENT && memcmp(image->bytes, ELFMAG, SELFMAG) == 0;
+	if (!facts->elf)
+		return;
+	image->wide = image->bytes[EI_CLASS] == ELFCLASS64;
+	facts->foreign = true;
+	if (image->bytes[EI_DATA] != OUR_BYTE_ORDER || !header_at(image, 0, 0, &image->header))
+		return;
+	facts->foreign = image->wide != (sizeof(void *) == 8) ||
+			 (OUR_MACHINE != EM_NONE && image->header.e_machine != OUR_MACHINE);
+	read_loader(image, facts);
+	read_symbols(image, facts);
+	facts->go = memmem(image->bytes, image->size, "\xff Go buildinf:", 14) != NULL;
+	facts->own_libssl = memmem(image->bytes, image->size, "\0SSL_CTX_new", 13) != NULL;
+	facts->opens = memmem(image->bytes, image->size, "\0dlopen", 8) != NULL;
+}
+
+int rg_elf_read(const char *path, struct rg_elf_facts *facts)
+{
+	struct image image = {.bytes = NULL};
+	struct stat about;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *bytes = MAP_FAILED;
+
+	memset(facts, 0, sizeof *facts);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &about) == 0 && about.st_size > 0)
+		bytes = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (bytes == MAP_FAILED)
+		return 0;
+	image.bytes = bytes;
+	image.size = (size_t)about.st_size;
+	read_image(&image, facts);
+	munmap(bytes, image.size);
+	return 0;
+}
