@@ -141,6 +141,10 @@ int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_free *release);
 /* Can the server side of SSL negotiate TLS 1.3? */
 bool rg_libssl_speaks_tls13(const struct rg_libssl *lib, struct ssl_st *ssl);
 
+/* From the message callback at a ClientHello: a full handshake, whatever the client offers to
+ * resume. */
+void rg_libssl_decline(const struct rg_libssl *lib, struct ssl_st *ssl);
+
 /* What a refusal changed on an SSL, for a program that uses the object again. All zero: nothing. */
 struct rg_refusal {
 	uint32_t options; /* bits that were not set before */

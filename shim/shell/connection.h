@@ -31,7 +31,6 @@ struct rg_connection {
 	bool handshake_entered; /* as RG_HANDSHAKE */
 	bool resumption_entered;
 	bool refused;		   /* dead */
-	bool options_changed;	   /* by a refusal: to be taken back if the object is used again */
 	struct rg_refusal refusal; /* what it did to the SSL */
 	uint8_t refused_event;	   /* enum rg_event */
 };
@@ -45,12 +44,8 @@ void rg_connection_message(bool written, int version, int content_type, const ui
  */
 void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl);
 
-/* See to it that the error queue says why a refused connection fails, and that nothing more is
- * written on it. */
-void rg_connection_fail(struct rg_connection *connection, struct ssl_st *ssl);
-
-/* The object is freed or used anew: an unfinished handshake is entered, a refusal forgotten. The
- * SSL may be gone already. */
-void rg_connection_end(struct rg_connection *connection);
+/* The object is used anew, or freed (SSL is NULL: it may be half gone already): an unfinished
+ * handshake is entered, a refusal taken back. */
+void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl);
 
 #endif

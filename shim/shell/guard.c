@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "act.h"
 #include "connection.h"
 #include "patience.h"
 #include "registry.h"
@@ -68,16 +69,12 @@ static void on_free(void *parent, void *data, struct crypto_ex_data_st *ad, int 
 		    void *argp)
 {
 	struct rg_place *place = rg_registry_find(parent);
-	struct rg_connection *connection;
 	int saved = errno;
 
 	(void)data, (void)ad, (void)index, (void)argl, (void)argp;
 	if (place == NULL)
 		return;
-	connection = place->state;
-	rg_connection_end(connection);
-	if (connection->options_changed)
-		rg_libssl_forget(&connection->refusal);
+	rg_connection_end(place->state, NULL);
 	rg_registry_release(place);
 	errno = saved;
 }
@@ -132,12 +129,10 @@ void rg_guard_restart(struct ssl_st *ssl)
 	/* libssl itself clears what it makes, and most programs then name the side. */
 	if (connection == NULL || !connection->begun)
 		return;
-	rg_connection_end(connection);
-	if (connection->options_changed)
-		rg_libssl_unrefuse(connection->lib, ssl, &connection->refusal);
+	rg_connection_end(connection, ssl);
 	connection->restarted |= connection->handshake.established;
 	rg_handshake_reset(&connection->handshake);
-	connection->options_changed = connection->identified = connection->admitted = false;
+	connection->identified = connection->admitted = false;
 	connection->begun = false;
 }
 
@@ -246,7 +241,7 @@ struct rg_libssl *rg_guard_enter_slowly(struct ssl_st *ssl, const void *caller, 
 		rg_connection_begin(connection, ssl);
 	if (!connection->refused)
 		return (struct rg_libssl *)connection->lib;
-	rg_connection_fail(connection, ssl);
+	rg_act_fail(connection, ssl);
 	return NULL;
 }
 
@@ -256,6 +251,6 @@ bool rg_guard_leave_slowly(struct ssl_st *ssl)
 
 	if (connection == NULL || !connection->refused)
 		return true;
-	rg_connection_fail(connection, ssl);
+	rg_act_fail(connection, ssl);
 	return false;
 }

@@ -8,6 +8,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "rg_process.h"
 
 #define LIB_SSL		       20 /* ERR_LIB_SSL, in every version */
 #define VERSION_111	       0x10101000UL
@@ -120,22 +123,33 @@ static char *cipher_names(const struct rg_libssl *lib, const struct ssl_st *ssl)
 }
 
 /*
+ * In a context that no session was ever made in every offer is a miss: unique on this machine, for
+ * forked workers share the keys of their tickets, and so their sessions.
+ */
+void rg_libssl_decline(const struct rg_libssl *lib, struct ssl_st *ssl)
+{
+	static _Atomic uint64_t serial;
+	uint64_t context[] = {(uint64_t)getpid(), rg_process_now_ns(),
+			      atomic_fetch_add(&serial, 1)};
+
+	lib->ERR_set_mark();
+	(void)lib->SSL_set_session_id_context(ssl, (const unsigned char *)context, sizeof context);
+	lib->ERR_pop_to_mark();
+}
+
+/*
  * No cipher to share: no build of any version shares these with a peer that is worth talking to.
- * Nor a session, which would bring its own cipher (1.0.x does not look at the list then): in a
- * context that no session was ever made in, every offer is a miss.
+ * Nor a session, which would bring its own cipher (1.0.x does not look at the list then).
  */
 static void leave_nothing(const struct rg_libssl *lib, struct ssl_st *ssl,
 			  struct rg_refusal *refusal)
 {
-	static _Atomic uint64_t serial;
-	uint64_t context[2] = {(uintptr_t)&serial, atomic_fetch_add(&serial, 1)};
-
 	if (refusal->ciphers == NULL)
 		refusal->ciphers = cipher_names(lib, ssl);
 	lib->ERR_set_mark();
 	(void)lib->SSL_set_cipher_list(ssl, "NULL-SHA256:NULL-SHA");
-	(void)lib->SSL_set_session_id_context(ssl, (const unsigned char *)context, sizeof context);
 	lib->ERR_pop_to_mark();
+	rg_libssl_decline(lib, ssl);
 }
 
 void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *ssl,
