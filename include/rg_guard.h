@@ -23,16 +23,18 @@
  * policy never blocks. Read without ordering: a thread's own refusal is its own store, and another
  * thread's is none of its business.
  */
-extern _Atomic unsigned rg_guard_slow;
+extern _Atomic int rg_guard_slow;
 extern struct rg_libssl *rg_guard_library;
 
 /*
  * Parts of rg_guard_slow. LIBRARY: rg_guard_library is not, or not yet, the one libssl in use.
- * BLOCKING, for good: the policy can block, so every new handshake has to be looked at. What is
- * below both counts the connections that are refused.
+ * BLOCKING, for good: the policy can block, so every new handshake has to be looked at. REFUSED:
+ * there are connections that are refused; how many stands below. Each is more than a call returns
+ * in bytes (see rg_guard_must_look).
  */
-#define RG_GUARD_SLOW_LIBRARY  0x80000000U
-#define RG_GUARD_SLOW_BLOCKING 0x40000000U
+#define RG_GUARD_SLOW_LIBRARY  0x40000000
+#define RG_GUARD_SLOW_BLOCKING 0x20000000
+#define RG_GUARD_SLOW_REFUSED  0x10000000
 
 #pragma GCC visibility pop
 
@@ -51,7 +53,7 @@ struct rg_libssl *rg_guard_library_for(const struct ssl_st *ssl, const void *cal
 static inline struct rg_libssl *rg_guard_library_quickly(const struct ssl_st *ssl,
 							 const void *caller)
 {
-	unsigned slow = atomic_load_explicit(&rg_guard_slow, memory_order_relaxed);
+	int slow = atomic_load_explicit(&rg_guard_slow, memory_order_relaxed);
 
 	return (slow & RG_GUARD_SLOW_LIBRARY) == 0 ? rg_guard_library
 						   : rg_guard_library_for(ssl, caller);
@@ -70,14 +72,28 @@ static inline struct rg_libssl *rg_guard_enter(struct ssl_st *ssl, const void *c
 				  : rg_guard_library;
 }
 
-/* After a call: did it stand? False where the connection was refused meanwhile (the error is on the
- * queue). */
-bool rg_guard_leave_slowly(struct ssl_st *ssl);
-
-static inline bool rg_guard_leave(struct ssl_st *ssl)
+/*
+ * Is a call to be looked at that returned RESULT? Where something is slow, and where it did not
+ * succeed, which may have been the end of a handshake. Both are one comparison: a word that is not
+ * 0 is more than any result.
+ */
+static inline bool rg_guard_must_look(int result)
 {
-	return !rg_guard_is_slow() || rg_guard_leave_slowly(ssl);
+	return __builtin_expect(
+	    atomic_load_explicit(&rg_guard_slow, memory_order_relaxed) >= result, 0);
 }
+
+/* After a call that returned RESULT: does it stand? False where the connection was refused
+ * meanwhile (the error is on the queue). */
+bool rg_guard_leave_slowly(struct ssl_st *ssl, int result);
+
+static inline bool rg_guard_leave(struct ssl_st *ssl, int result)
+{
+	return !rg_guard_must_look(result) || rg_guard_leave_slowly(ssl, result);
+}
+
+/* One connection more is refused, or one less. */
+void rg_guard_note_refused(bool more);
 
 /*
  * The program has initialised a libssl: the time to get ready where that was not linked to it.

@@ -63,7 +63,12 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(int, SSL_CTX_set_ex_data, (struct ssl_ctx_st *, int, void *))                            \
 	X(void *, SSL_CTX_get_ex_data, (const struct ssl_ctx_st *, int))                           \
 	X(struct bio_st *, SSL_get_rbio, (const struct ssl_st *))                                  \
+	X(struct bio_st *, SSL_get_wbio, (const struct ssl_st *))                                  \
 	X(int, SSL_get_rfd, (const struct ssl_st *))                                               \
+	X(int, SSL_want, (const struct ssl_st *))                                                  \
+	X(int, SSL_version, (const struct ssl_st *))                                               \
+	X(unsigned long, BIO_number_read, (struct bio_st *))                                       \
+	X(int, BIO_test_flags, (const struct bio_st *, int))                                       \
 	X(void, SSL_set_shutdown, (struct ssl_st *, int))                                          \
 	X(const char *, SSL_get_version, (const struct ssl_st *))                                  \
 	X(int, SSL_set_cipher_list, (struct ssl_st *, const char *))                               \
@@ -173,6 +178,27 @@ void rg_libssl_forget(struct rg_refusal *refusal);
 /* Make every later read from the peer fail at once, on a blocking socket too, without touching the
  * socket. */
 void rg_libssl_deafen(const struct rg_libssl *lib, struct ssl_st *ssl);
+
+/* How many bytes libssl had read from which BIO. All zero: none yet. */
+struct rg_intake {
+	const struct bio_st *bio;
+	unsigned long bytes;
+};
+
+/* Note what has been read on SSL by now; has there anything been read since BEFORE, on a stream? (A
+ * datagram may be anybody's, until a ClientHello has its cookie.) */
+void rg_libssl_note_intake(const struct rg_libssl *lib, struct ssl_st *ssl,
+			   struct rg_intake *intake);
+bool rg_libssl_has_read(const struct rg_libssl *lib, struct ssl_st *ssl,
+			const struct rg_intake *before);
+
+/* The call before did not succeed: for good? False where SSL waits for its peer or the program. */
+bool rg_libssl_has_failed(const struct rg_libssl *lib, struct ssl_st *ssl);
+
+/* May an SSL be asked in the function of rg_libssl_take_indices? 3.2 and later free its parts
+ * first.
+ */
+bool rg_libssl_is_whole_when_freed(const struct rg_libssl *lib);
 
 /* Put ERR_LIB_SSL, REASON with TEXT as its data on the error queue. */
 #define RG_REASON_NO_RENEGOTIATION 339	/* SSL_R_NO_RENEGOTIATION */

@@ -8,7 +8,7 @@
 #include "connection.h"
 
 /* Who the client is: asked while its bytes are being read, and kept (prosody takes the descriptor
- * away before it frees the SSL; one that was reset has no peer any more). */
+ * away before it frees the SSL). */
 void rg_find_out_client(struct rg_connection *connection, struct ssl_st *ssl);
 
 static inline void rg_identify(struct rg_connection *connection, struct ssl_st *ssl)

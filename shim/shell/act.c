@@ -37,7 +37,7 @@ static void kill_connection(struct rg_connection *connection, struct ssl_st *ssl
 	const struct rg_libssl *lib = connection->lib;
 
 	if (!connection->refused)
-		atomic_fetch_add_explicit(&rg_guard_slow, 1, memory_order_relaxed);
+		rg_guard_note_refused(true);
 	connection->refused = true;
 	connection->refused_event = (uint8_t)event;
 	lib->SSL_set_shutdown(ssl, SHUTDOWN_RECEIVED);
@@ -83,7 +83,7 @@ void rg_act_end(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	if (!connection->refused)
 		return;
-	atomic_fetch_sub_explicit(&rg_guard_slow, 1, memory_order_relaxed);
+	rg_guard_note_refused(false);
 	connection->refused = false;
 	if (ssl != NULL)
 		rg_libssl_unrefuse(connection->lib, ssl, &connection->refusal);

@@ -168,10 +168,18 @@ void rg_connection_message(bool written, int version, int content_type, const ui
 
 /* --- what the hooks ask for --- */
 
+/* Is SSL the server's end of a connection on which no handshake has begun, as far as is known? */
+static bool awaits_client(const struct rg_connection *connection, struct ssl_st *ssl)
+{
+	const struct rg_libssl *lib = connection->lib;
+
+	return !connection->handshake.running && !connection->handshake.established &&
+	       (rg_process_policy()->role & RG_ROLE_SERVER) != 0 &&
+	       (lib->SSL_is_server == NULL || lib->SSL_is_server(ssl));
+}
+
 void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl)
 {
-	const struct rg_handshake *handshake = &connection->handshake;
-	const struct rg_libssl *lib = connection->lib;
 	int saved = errno;
 
 	/*
@@ -179,9 +187,7 @@ void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl)
 	 * refused at its ClientHello.
 	 */
 	if (policy_blocks() && !connection->admitted && !connection->refused &&
-	    !handshake->running && !handshake->established &&
-	    (rg_process_policy()->role & RG_ROLE_SERVER) != 0 &&
-	    (lib->SSL_is_server == NULL || lib->SSL_is_server(ssl)) && lib->SSL_get_rfd(ssl) >= 0) {
+	    awaits_client(connection, ssl) && connection->lib->SSL_get_rfd(ssl) >= 0) {
 		connection->begun = true;
 		rg_identify(connection, ssl);
 		(void)rg_refuse_blocked(connection, ssl);
@@ -189,11 +195,49 @@ void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl)
 	errno = saved;
 }
 
-void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl)
+/* Has the peer of SSL, from which no whole ClientHello has come, sent anything? */
+static void note_intake(struct rg_connection *connection, struct ssl_st *ssl)
 {
-	if (connection->identified && connection->handshake.running &&
-	    !connection->handshake.established && !connection->refused)
-		rg_enter(connection, NULL, RG_INCOMPLETE);
-	connection->handshake.running = false;
-	rg_act_end(connection, ssl);
+	if (connection->spoken || !awaits_client(connection, ssl) ||
+	    !rg_libssl_has_read(connection->lib, ssl, &connection->before))
+		return;
+	connection->begun = connection->spoken = true;
+	rg_identify(connection, ssl);
+}
+
+/* The SSL stays as it is: what there was of a handshake is over. */
+static void enter_incomplete(struct rg_connection *connection)
+{
+	if (!connection->identified || connection->handshake.established || connection->refused ||
+	    connection->incomplete_entered ||
+	    (!connection->handshake.running && !connection->spoken))
+		return;
+	connection->incomplete_entered = true;
+	rg_enter(connection, NULL, RG_INCOMPLETE);
+}
+
+void rg_connection_look(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	int saved = errno;
+
+	note_intake(connection, ssl);
+	if (rg_libssl_has_failed(connection->lib, ssl))
+		enter_incomplete(connection);
+	errno = saved;
+}
+
+void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl, bool freed)
+{
+	const struct rg_libssl *lib = connection->lib;
+
+	/* For a program whose calls are all inside libssl (BIO_f_ssl). What its thread read last
+	 * may by now be another client's. */
+	if (freed && !connection->handshake.running && !connection->handshake.established &&
+	    rg_libssl_is_whole_when_freed(lib) &&
+	    (connection->identified || lib->SSL_get_rfd(ssl) >= 0))
+		note_intake(connection, ssl);
+	enter_incomplete(connection);
+	rg_act_end(connection, freed ? NULL : ssl);
+	if (!freed)
+		rg_libssl_note_intake(lib, ssl, &connection->before);
 }

@@ -13,7 +13,7 @@
 
 #define CTRL_SET_MSG_CALLBACK 15 /* SSL_CTRL_SET_MSG_CALLBACK */
 
-_Atomic unsigned rg_guard_slow = RG_GUARD_SLOW_LIBRARY;
+_Atomic int rg_guard_slow = RG_GUARD_SLOW_LIBRARY;
 struct rg_libssl *rg_guard_library;
 
 /* Is there any message callback of the program's, anywhere? While there is none, records are not
@@ -62,8 +62,7 @@ static void on_message(int written, int version, int content_type, const void *m
 
 /*
  * An SSL is being freed: libssl tells every registered index, whether or not anything was ever
- * stored under it (nothing is: the registry is cheaper). The SSL may be half gone (3.2 and later),
- * so nothing is asked of it.
+ * stored under it (nothing is: the registry is cheaper).
  */
 static void on_free(void *parent, void *data, struct crypto_ex_data_st *ad, int index, long argl,
 		    void *argp)
@@ -74,7 +73,7 @@ static void on_free(void *parent, void *data, struct crypto_ex_data_st *ad, int 
 	(void)data, (void)ad, (void)index, (void)argl, (void)argp;
 	if (place == NULL)
 		return;
-	rg_connection_end(place->state, NULL);
+	rg_connection_end(place->state, parent, true);
 	rg_registry_release(place);
 	errno = saved;
 }
@@ -129,10 +128,11 @@ void rg_guard_restart(struct ssl_st *ssl)
 	/* libssl itself clears what it makes, and most programs then name the side. */
 	if (connection == NULL || !connection->begun)
 		return;
-	rg_connection_end(connection, ssl);
+	rg_connection_end(connection, ssl, false);
 	connection->restarted |= connection->handshake.established;
 	rg_handshake_reset(&connection->handshake);
 	connection->identified = connection->admitted = false;
+	connection->spoken = connection->incomplete_entered = false;
 	connection->begun = false;
 }
 
@@ -245,12 +245,27 @@ struct rg_libssl *rg_guard_enter_slowly(struct ssl_st *ssl, const void *caller, 
 	return NULL;
 }
 
-bool rg_guard_leave_slowly(struct ssl_st *ssl)
+bool rg_guard_leave_slowly(struct ssl_st *ssl, int result)
 {
 	struct rg_connection *connection = rg_registry_get(ssl);
 
-	if (connection == NULL || !connection->refused)
+	if (connection == NULL)
+		return true;
+	if (result <= 0 && !connection->handshake.established)
+		rg_connection_look(connection, ssl);
+	if (!connection->refused)
 		return true;
 	rg_act_fail(connection, ssl);
 	return false;
+}
+
+void rg_guard_note_refused(bool more)
+{
+	int now = atomic_load_explicit(&rg_guard_slow, memory_order_relaxed), next;
+
+	do {
+		next = (now & ~RG_GUARD_SLOW_REFUSED) + (more ? 1 : -1);
+		if ((next & (RG_GUARD_SLOW_REFUSED - 1)) != 0)
+			next |= RG_GUARD_SLOW_REFUSED;
+	} while (!atomic_compare_exchange_weak(&rg_guard_slow, &now, next));
 }

@@ -25,9 +25,9 @@ RG_LIBSSL_HOOKS(X)
  * The six that programs call all the time have their slow way in a function of its own, so that the
  * fast one saves no registers for it: eleven instructions beside libssl's.
  */
-static COLD int refused_now(struct ssl_st *ssl, int result, int failure)
+static COLD int look(struct ssl_st *ssl, int result, int failure)
 {
-	return rg_guard_leave(ssl) ? result : failure;
+	return rg_guard_leave(ssl, result) ? result : failure;
 }
 
 static COLD int SSL_read_slowly(struct ssl_st *ssl, void *buffer, int bytes, const void *caller)
@@ -38,7 +38,7 @@ static COLD int SSL_read_slowly(struct ssl_st *ssl, void *buffer, int bytes, con
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_read(ssl, buffer, bytes);
-	return rg_guard_leave(ssl) ? result : -1;
+	return rg_guard_leave(ssl, result) ? result : -1;
 }
 
 int SSL_read(struct ssl_st *ssl, void *buffer, int bytes)
@@ -48,7 +48,7 @@ int SSL_read(struct ssl_st *ssl, void *buffer, int bytes)
 	if (rg_guard_is_slow())
 		return SSL_read_slowly(ssl, buffer, bytes, RG_CALLER);
 	result = rg_guard_library->SSL_read(ssl, buffer, bytes);
-	return rg_guard_is_slow() ? refused_now(ssl, result, -1) : result;
+	return rg_guard_must_look(result) ? look(ssl, result, -1) : result;
 }
 
 static COLD int SSL_peek_slowly(struct ssl_st *ssl, void *buffer, int bytes, const void *caller)
@@ -59,7 +59,7 @@ static COLD int SSL_peek_slowly(struct ssl_st *ssl, void *buffer, int bytes, con
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_peek(ssl, buffer, bytes);
-	return rg_guard_leave(ssl) ? result : -1;
+	return rg_guard_leave(ssl, result) ? result : -1;
 }
 
 int SSL_peek(struct ssl_st *ssl, void *buffer, int bytes)
@@ -69,7 +69,7 @@ int SSL_peek(struct ssl_st *ssl, void *buffer, int bytes)
 	if (rg_guard_is_slow())
 		return SSL_peek_slowly(ssl, buffer, bytes, RG_CALLER);
 	result = rg_guard_library->SSL_peek(ssl, buffer, bytes);
-	return rg_guard_is_slow() ? refused_now(ssl, result, -1) : result;
+	return rg_guard_must_look(result) ? look(ssl, result, -1) : result;
 }
 
 static COLD int SSL_write_slowly(struct ssl_st *ssl, const void *data, int bytes,
@@ -81,7 +81,7 @@ static COLD int SSL_write_slowly(struct ssl_st *ssl, const void *data, int bytes
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_write(ssl, data, bytes);
-	return rg_guard_leave(ssl) ? result : -1;
+	return rg_guard_leave(ssl, result) ? result : -1;
 }
 
 int SSL_write(struct ssl_st *ssl, const void *data, int bytes)
@@ -91,7 +91,7 @@ int SSL_write(struct ssl_st *ssl, const void *data, int bytes)
 	if (rg_guard_is_slow())
 		return SSL_write_slowly(ssl, data, bytes, RG_CALLER);
 	result = rg_guard_library->SSL_write(ssl, data, bytes);
-	return rg_guard_is_slow() ? refused_now(ssl, result, -1) : result;
+	return rg_guard_must_look(result) ? look(ssl, result, -1) : result;
 }
 
 static COLD int SSL_read_ex_slowly(struct ssl_st *ssl, void *buffer, size_t bytes,
@@ -103,7 +103,7 @@ static COLD int SSL_read_ex_slowly(struct ssl_st *ssl, void *buffer, size_t byte
 	if (lib == NULL || lib->SSL_read_ex == NULL)
 		return 0;
 	result = lib->SSL_read_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_leave(ssl) ? result : 0;
+	return rg_guard_leave(ssl, result) ? result : 0;
 }
 
 int SSL_read_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
@@ -113,7 +113,7 @@ int SSL_read_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_byt
 	if (rg_guard_is_slow() || rg_guard_library->SSL_read_ex == NULL)
 		return SSL_read_ex_slowly(ssl, buffer, bytes, read_bytes, RG_CALLER);
 	result = rg_guard_library->SSL_read_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_is_slow() ? refused_now(ssl, result, 0) : result;
+	return rg_guard_must_look(result) ? look(ssl, result, 0) : result;
 }
 
 static COLD int SSL_peek_ex_slowly(struct ssl_st *ssl, void *buffer, size_t bytes,
@@ -125,7 +125,7 @@ static COLD int SSL_peek_ex_slowly(struct ssl_st *ssl, void *buffer, size_t byte
 	if (lib == NULL || lib->SSL_peek_ex == NULL)
 		return 0;
 	result = lib->SSL_peek_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_leave(ssl) ? result : 0;
+	return rg_guard_leave(ssl, result) ? result : 0;
 }
 
 int SSL_peek_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
@@ -135,7 +135,7 @@ int SSL_peek_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_byt
 	if (rg_guard_is_slow() || rg_guard_library->SSL_peek_ex == NULL)
 		return SSL_peek_ex_slowly(ssl, buffer, bytes, read_bytes, RG_CALLER);
 	result = rg_guard_library->SSL_peek_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_is_slow() ? refused_now(ssl, result, 0) : result;
+	return rg_guard_must_look(result) ? look(ssl, result, 0) : result;
 }
 
 static COLD int SSL_write_ex_slowly(struct ssl_st *ssl, const void *data, size_t bytes,
@@ -147,7 +147,7 @@ static COLD int SSL_write_ex_slowly(struct ssl_st *ssl, const void *data, size_t
 	if (lib == NULL || lib->SSL_write_ex == NULL)
 		return 0;
 	result = lib->SSL_write_ex(ssl, data, bytes, written);
-	return rg_guard_leave(ssl) ? result : 0;
+	return rg_guard_leave(ssl, result) ? result : 0;
 }
 
 int SSL_write_ex(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
@@ -157,7 +157,7 @@ int SSL_write_ex(struct ssl_st *ssl, const void *data, size_t bytes, size_t *wri
 	if (rg_guard_is_slow() || rg_guard_library->SSL_write_ex == NULL)
 		return SSL_write_ex_slowly(ssl, data, bytes, written, RG_CALLER);
 	result = rg_guard_library->SSL_write_ex(ssl, data, bytes, written);
-	return rg_guard_is_slow() ? refused_now(ssl, result, 0) : result;
+	return rg_guard_must_look(result) ? look(ssl, result, 0) : result;
 }
 
 int SSL_do_handshake(struct ssl_st *ssl)
@@ -168,7 +168,7 @@ int SSL_do_handshake(struct ssl_st *ssl)
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_do_handshake(ssl);
-	return rg_guard_leave(ssl) ? result : -1;
+	return rg_guard_leave(ssl, result) ? result : -1;
 }
 
 int SSL_accept(struct ssl_st *ssl)
@@ -179,7 +179,7 @@ int SSL_accept(struct ssl_st *ssl)
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_accept(ssl);
-	return rg_guard_leave(ssl) ? result : -1;
+	return rg_guard_leave(ssl, result) ? result : -1;
 }
 
 int SSL_connect(struct ssl_st *ssl)
@@ -190,7 +190,7 @@ int SSL_connect(struct ssl_st *ssl)
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_connect(ssl);
-	return rg_guard_leave(ssl) ? result : -1;
+	return rg_guard_leave(ssl, result) ? result : -1;
 }
 
 int SSL_write_ex2(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t flags,
@@ -202,7 +202,7 @@ int SSL_write_ex2(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t f
 	if (lib == NULL || lib->SSL_write_ex2 == NULL)
 		return 0;
 	result = lib->SSL_write_ex2(ssl, data, bytes, flags, written);
-	return rg_guard_leave(ssl) ? result : 0;
+	return rg_guard_leave(ssl, result) ? result : 0;
 }
 
 /* 0 is SSL_READ_EARLY_DATA_ERROR. */
@@ -214,7 +214,7 @@ int SSL_read_early_data(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *
 	if (lib == NULL || lib->SSL_read_early_data == NULL)
 		return 0;
 	result = lib->SSL_read_early_data(ssl, buffer, bytes, read_bytes);
-	return rg_guard_leave(ssl) ? result : 0;
+	return rg_guard_leave(ssl, result) ? result : 0;
 }
 
 int SSL_write_early_data(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
@@ -225,7 +225,7 @@ int SSL_write_early_data(struct ssl_st *ssl, const void *data, size_t bytes, siz
 	if (lib == NULL || lib->SSL_write_early_data == NULL)
 		return 0;
 	result = lib->SSL_write_early_data(ssl, data, bytes, written);
-	return rg_guard_leave(ssl) ? result : 0;
+	return rg_guard_leave(ssl, result) ? result : 0;
 }
 
 ssize_t SSL_sendfile(struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int flags)
@@ -236,7 +236,7 @@ ssize_t SSL_sendfile(struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int
 	if (lib == NULL || lib->SSL_sendfile == NULL)
 		return -1;
 	result = lib->SSL_sendfile(ssl, fd, offset, bytes, flags);
-	return rg_guard_leave(ssl) ? result : -1;
+	return rg_guard_leave(ssl, (int)result) ? result : -1;
 }
 
 /* --- where a library, contexts and connections begin, and begin anew --- */

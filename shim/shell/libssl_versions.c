@@ -15,6 +15,7 @@
 #define LIB_SSL		       20 /* ERR_LIB_SSL, in every version */
 #define VERSION_111	       0x10101000UL
 #define VERSION_300	       0x30000000UL
+#define VERSION_320	       0x30200000UL
 #define EX_INDEX_SSL	       0 /* CRYPTO_EX_INDEX_SSL, 1.1.0 and later */
 #define OP_NO_TLS13	       0x20000000U
 #define OP_NO_VERSION	       0x3e000000U /* SSL_OP_NO_SSLv3 to SSL_OP_NO_TLSv1_3 */
@@ -23,6 +24,12 @@
 #define EX_INDEX_SSL_CTX       1
 #define CTRL_MAX_PROTO_VERSION 131 /* SSL_CTRL_GET_MAX_PROTO_VERSION */
 #define OP_NO_RENEGOTIATION    0x40000000U
+#define DTLS_MAJOR	       0xfe
+#define DTLS_ANY	       0x1ffff /* DTLS_ANY_VERSION, before one is agreed upon */
+#define WANT_NOTHING	       1       /* SSL_NOTHING */
+#define WANT_WRITING	       2
+#define WANT_READING	       3
+#define BIO_SHOULD_RETRY       8 /* BIO_FLAGS_SHOULD_RETRY */
 
 static int new_index(const struct rg_libssl *lib, int (*old)(long, void *, void *, void *, void *),
 		     int class, void *release)
@@ -217,6 +224,52 @@ void rg_libssl_forget(struct rg_refusal *refusal)
 {
 	free(refusal->ciphers);
 	*refusal = (struct rg_refusal){0};
+}
+
+void rg_libssl_note_intake(const struct rg_libssl *lib, struct ssl_st *ssl,
+			   struct rg_intake *intake)
+{
+	struct bio_st *bio = lib->SSL_get_rbio(ssl);
+
+	intake->bio = bio;
+	intake->bytes = bio != NULL ? lib->BIO_number_read(bio) : 0;
+}
+
+bool rg_libssl_has_read(const struct rg_libssl *lib, struct ssl_st *ssl,
+			const struct rg_intake *before)
+{
+	int version = lib->SSL_version(ssl);
+	struct rg_intake now;
+
+	if (version >> 8 == DTLS_MAJOR || version == DTLS_ANY)
+		return false;
+	rg_libssl_note_intake(lib, ssl, &now);
+	return now.bytes > (now.bio == before->bio ? before->bytes : 0);
+}
+
+/* What SSL_get_error(3) says, but for the error queue, on which entries of others may lie. */
+bool rg_libssl_has_failed(const struct rg_libssl *lib, struct ssl_st *ssl)
+{
+	struct bio_st *bio;
+
+	switch (lib->SSL_want(ssl)) {
+	case WANT_NOTHING:
+		return true;
+	case WANT_READING:
+		bio = lib->SSL_get_rbio(ssl);
+		break;
+	case WANT_WRITING:
+		bio = lib->SSL_get_wbio(ssl);
+		break;
+	default:
+		return false;
+	}
+	return bio == NULL || lib->BIO_test_flags(bio, BIO_SHOULD_RETRY) == 0;
+}
+
+bool rg_libssl_is_whole_when_freed(const struct rg_libssl *lib)
+{
+	return lib->number < VERSION_320;
 }
 
 /* ERR_STRING_DATA */

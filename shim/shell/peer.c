@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "rg_reads.h"
@@ -25,14 +26,33 @@ static struct rg_client client_of(const struct sockaddr_storage *address, uint16
 	}
 }
 
-static struct rg_client client_at(int fd, uint16_t *port)
+/* One whose peer has reset the connection is what it was, but getpeername(2) says ENOTCONN. */
+static bool is_internet_socket(int fd)
 {
 	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
 	socklen_t bytes = sizeof address;
 
-	if (fd < 0 || getpeername(fd, (struct sockaddr *)&address, &bytes) != 0)
-		return (struct rg_client){.family = RG_UNKNOWN};
-	return client_of(&address, port);
+	return getsockname(fd, (struct sockaddr *)&address, &bytes) == 0 &&
+	       (address.ss_family == AF_INET || address.ss_family == AF_INET6);
+}
+
+/* *IS_PEERS: the descriptor is an Internet socket's, known or not whose. */
+static struct rg_client client_at(int fd, uint16_t *port, bool *is_peers)
+{
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	socklen_t bytes = sizeof address;
+	struct rg_client client = {.family = RG_UNKNOWN};
+
+	*is_peers = false;
+	if (fd < 0)
+		return client;
+	if (getpeername(fd, (struct sockaddr *)&address, &bytes) == 0)
+		client = client_of(&address, port);
+	else if (errno == ENOTCONN && (*is_peers = is_internet_socket(fd)) &&
+		 rg_reads_accepted(fd, &address))
+		client = client_of(&address, port);
+	*is_peers |= client.family != RG_UNKNOWN;
+	return client;
 }
 
 /* The sender of the last datagram, for a DTLS socket that is not connected. */
@@ -50,13 +70,16 @@ static struct rg_client datagram_peer(const struct rg_libssl *lib, struct ssl_st
 	return client_of(&address, port);
 }
 
-/* The last Internet socket this thread read: from inside the call that runs, else before it. */
+/* The last Internet socket this thread read: from inside the call that runs, else before it. Where
+ * that one's peer is gone, the one before is another client's. */
 static struct rg_client reader_peer(uint16_t *port)
 {
 	struct rg_client client = {.family = RG_UNKNOWN};
 
-	for (unsigned back = 0; back < RG_READS_KEPT && client.family == RG_UNKNOWN; back++)
-		client = client_at(rg_reads_recent(back), port);
+	bool is_peers = false;
+
+	for (unsigned back = 0; back < RG_READS_KEPT && !is_peers; back++)
+		client = client_at(rg_reads_recent(back), port, &is_peers);
 	return client;
 }
 
@@ -65,9 +88,10 @@ struct rg_client rg_peer(const struct rg_libssl *lib, struct ssl_st *ssl, uint16
 	int saved = errno;
 	int fd = lib->SSL_get_rfd(ssl);
 	struct rg_client client;
+	bool is_peers;
 
 	*port = 0;
-	client = client_at(fd, port);
+	client = client_at(fd, port, &is_peers);
 	if (client.family == RG_UNKNOWN)
 		client = datagram_peer(lib, ssl, fd, port);
 	/* A descriptor of the SSL's own that is no Internet socket (a Unix socket, a pipe) is the

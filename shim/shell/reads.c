@@ -2,9 +2,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -50,11 +52,14 @@ enum read_index {
 	READ_CHK,
 	RECV_CHK,
 	RECVFROM_CHK,
+	ACCEPT,
+	ACCEPT4,
 	READ_COUNT
 };
 
 static const char *const read_names[READ_COUNT] = {
-    "read", "readv", "recv", "recvfrom", "recvmsg", "__read_chk", "__recv_chk", "__recvfrom_chk"};
+    "read",	  "readv",	"recv",		  "recvfrom", "recvmsg",
+    "__read_chk", "__recv_chk", "__recvfrom_chk", "accept",   "accept4"};
 static void *_Atomic read_functions[READ_COUNT];
 
 /*
@@ -105,6 +110,8 @@ typedef ssize_t recvfrom_function(int, void *, size_t, int, struct sockaddr *, s
 typedef ssize_t recvfrom_checked_function(int, void *, size_t, size_t, int, struct sockaddr *,
 					  socklen_t *);
 typedef ssize_t recvmsg_function(int, struct msghdr *, int);
+typedef int accept_function(int, struct sockaddr *, socklen_t *);
+typedef int accept4_function(int, struct sockaddr *, socklen_t *, int);
 
 /* The names that _FORTIFY_SOURCE gives the same functions; no header declares them. */
 EXPORT read_checked_function __read_chk;
@@ -172,4 +179,84 @@ ssize_t __recvfrom_chk(int fd, void *buffer, size_t bytes, size_t room, int flag
 	return note(fd, function != NULL
 			    ? function(fd, buffer, bytes, room, flags, from, from_bytes)
 			    : not_there());
+}
+
+/* --- who was accepted --- */
+
+#define DESCRIPTORS_MAX 65536
+#define ADDRESS_WORDS	(sizeof(struct sockaddr_in6) / sizeof(uint32_t))
+
+/* What accept(2) said; all zero where that was no Internet address. Written before anyone can use
+ * the descriptor. */
+static _Atomic uint32_t accepted[DESCRIPTORS_MAX][ADDRESS_WORDS];
+
+static void note_accepted(int fd, const struct sockaddr *from, socklen_t bytes)
+{
+	uint32_t words[ADDRESS_WORDS] = {0};
+
+	if (fd < 0 || fd >= DESCRIPTORS_MAX)
+		return;
+	if (bytes >= sizeof(struct sockaddr_in) && bytes <= sizeof words &&
+	    (from->sa_family == AF_INET || from->sa_family == AF_INET6))
+		memcpy(words, from, bytes);
+	for (size_t i = 0; i < ADDRESS_WORDS; i++)
+		atomic_store_explicit(&accepted[fd][i], words[i], memory_order_relaxed);
+}
+
+bool rg_reads_accepted(int fd, struct sockaddr_storage *address)
+{
+	uint32_t words[ADDRESS_WORDS];
+
+	if (fd < 0 || fd >= DESCRIPTORS_MAX)
+		return false;
+	for (size_t i = 0; i < ADDRESS_WORDS; i++)
+		words[i] = atomic_load_explicit(&accepted[fd][i], memory_order_relaxed);
+	memcpy(address, words, sizeof words);
+	return words[0] != 0;
+}
+
+/* The program's room for the address, or ours where it has none. */
+struct room {
+	struct sockaddr_in6 own;
+	socklen_t own_bytes, given_bytes;
+	struct sockaddr *from;
+	socklen_t *bytes;
+};
+
+static void make_room(struct room *room, struct sockaddr *from, socklen_t *bytes)
+{
+	bool given = from != NULL && bytes != NULL;
+
+	room->own_bytes = sizeof room->own;
+	room->from = from != NULL ? from : (struct sockaddr *)&room->own;
+	room->bytes = from != NULL ? bytes : &room->own_bytes;
+	room->given_bytes = given ? *bytes : sizeof room->own;
+}
+
+static int note_room(const struct room *room, int fd)
+{
+	if (fd >= 0 && room->bytes != NULL)
+		note_accepted(fd, room->from, *room->bytes <= room->given_bytes ? *room->bytes : 0);
+	return fd;
+}
+
+EXPORT int accept(int listener, struct sockaddr *restrict from, socklen_t *restrict bytes)
+{
+	NEXT(accept_function, ACCEPT, function);
+	struct room room;
+
+	make_room(&room, from, bytes);
+	return note_room(&room, function != NULL ? function(listener, room.from, room.bytes)
+						 : (int)not_there());
+}
+
+EXPORT int accept4(int listener, struct sockaddr *restrict from, socklen_t *restrict bytes,
+		   int flags)
+{
+	NEXT(accept4_function, ACCEPT4, function);
+	struct room room;
+
+	make_room(&room, from, bytes);
+	return note_room(&room, function != NULL ? function(listener, room.from, room.bytes, flags)
+						 : (int)not_there());
 }

@@ -23,6 +23,13 @@ clients() {
 print(*sorted(client["client"] for client in json.load(sys.stdin)["ledgers"][0]["clients"]))'
 }
 
+# incomplete_of PID: "CLIENT=N ..." of all with unfinished handshakes
+incomplete_of() {
+	"$RG_BUILD/reneguardctl" status --pid "$1" --json | python3 -c 'import json, sys
+counts = {c["client"]: c["events"]["incomplete"]["count"] for c in json.load(sys.stdin)["ledgers"][0]["clients"]}
+print(*("%s=%d" % pair for pair in sorted(counts.items()) if pair[1]))'
+}
+
 # attributed NAME EXCHANGE LOG [CLIENT]: the server on $port, whose ledger process $ledger_pid has; it warns at the third offer.
 # CLIENT was there before.
 attributed() {
@@ -40,7 +47,18 @@ $second full=6 resumed=1 refused=0"
 		is "$name, TLS $tls: and never the other" "$(count_lines "$log" "client=$second ")" 0
 	done
 	is "$name: nobody else is on the account" "$(clients "$ledger_pid")" "${4:+$4 }127.0.0.12 127.0.0.13 127.0.0.22 127.0.0.23"
+	torn "$name"
 }
+
+# torn NAME: two clients at a time that leave in the middle of a ClientHello, the one by FIN, the other by RST
+torn() {
+	timeout 60 python3 tests/lib/raw_client.py part 127.0.0.1 "$port" 127.0.0.33 5 >"$tmp/torn" 2>&1 &
+	timeout 60 python3 tests/lib/raw_client.py tear 127.0.0.1 "$port" 127.0.0.34 5 >>"$tmp/torn" 2>&1
+	wait $!
+	within 5 has_torn
+	is "$1: half a ClientHello is an unfinished handshake of who sent it" "$(incomplete_of "$ledger_pid")" "127.0.0.33=5 127.0.0.34=5"
+}
+has_torn() { [ "$(incomplete_of "$ledger_pid")" = "127.0.0.33=5 127.0.0.34=5" ]; }
 
 limits=(RENEGUARD_RESUMPTION=warn:2/600s)
 certificates

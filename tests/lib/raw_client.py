@@ -2,7 +2,10 @@
 
 silent: sends nothing, and waits     leave: a ClientHello, reads the first answer, leaves
 reset: the same, but leaves by RST   garbage: a ClientHello, then bytes that are no TLS
-noise: bytes that are no TLS         part: the first half of a ClientHello, leaves
+noise: bytes that are no TLS         bent: a good record header, then such bytes
+bare: sends nothing, leaves          byte, header, part: so much of a ClientHello, leaves
+tear: a part, leaves by RST          slam: all of it, leaves by RST before any answer
+pause: a part, and then nothing
 abort: a ClientHello, then an alert  stay: a ClientHello, and then nothing
 binder: an offer to resume (TLS 1.3) whose binder is wrong
 answer: what came first (handshake, alert, none); end: how it ended (eof, reset, timeout, left); ms: how long it took.
@@ -15,6 +18,8 @@ import time
 
 WAIT_S = 6
 CONTENT = {20: "ccs", 21: "alert", 22: "handshake"}
+NOISE = b"\x00no TLS at all\r\n\r\n" * 20
+HEADER_BYTES = 5
 
 
 def context():
@@ -74,18 +79,20 @@ def talk(kind, stream, hello):
     """Gives the first answer and the end."""
     if kind == "silent":
         return receive(stream)
-    if kind == "noise":
-        send(stream, b"\x00no TLS at all\r\n\r\n" * 20)
-        return receive(stream)
-    if kind == "part":
-        send(stream, hello[: len(hello) // 2])
+    if kind == "bare":
         return "", "left"
+    if kind in ("noise", "bent"):
+        send(stream, NOISE if kind == "noise" else hello[:HEADER_BYTES] + NOISE + NOISE)
+        return receive(stream)
+    if kind in ("byte", "header", "part", "tear", "slam", "pause"):
+        send(stream, hello[: {"byte": 1, "header": HEADER_BYTES, "slam": len(hello)}.get(kind, len(hello) // 2)])
+        return receive(stream) if kind == "pause" else ("", "left")
     send(stream, hello)
     answer, end = receive(stream)
     if end or kind in ("leave", "reset"):
         return answer, end or "left"
     if kind == "garbage":
-        send(stream, b"\x00no TLS at all\r\n\r\n" * 20)
+        send(stream, NOISE)
     if kind == "abort":
         send(stream, b"\x15\x03\x03\x00\x02\x02\x50")
     return answer, drain(stream)
@@ -103,7 +110,7 @@ def main():
         stream = connect(host, port, source)
         begin = time.monotonic()
         answer, end = talk(kind, stream, hello)
-        if kind == "reset":
+        if kind in ("reset", "tear", "slam"):
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         stream.close()
         print(f"n={n} answer={answer or 'none'} end={end} ms={int((time.monotonic() - begin) * 1000)}")

@@ -8,7 +8,7 @@
 . tests/lib/hooks.sh # all but its serve
 . tests/lib/builds.sh
 
-needs "${CC:-cc}" openssl
+needs "${CC:-cc}" openssl python3
 : "${RG_BUILD:?}"
 [ "$preload" = "$shim" ] || { echo "1..0 # SKIP a sanitized build: its runtime is not that of the old libraries"; exit 0; }
 multiarch=$(${CC:-cc} -print-multiarch 2>/dev/null || ${CC:-cc} -dumpmachine)
@@ -292,13 +292,25 @@ row_app_data() {
 	all_fields "$report" app_data=1
 }
 
-row_incomplete() {
-	RENEGUARD_INCOMPLETE=warn:2/600s serve with --connections -1 --quiet
-	peer --tls 1.2 127.0.0.1 "$port" incomplete 4 >/dev/null
-	within 3 like_line 'event=incomplete action=warn .*count=3 limit=2/600s'
-	local status=$?
-	served_out
-	return $status
+row_incomplete() { # each way three times, by another client; who sends nothing, and who is served, has left nothing unfinished
+	local io entry way n
+	for io in blocking nonblocking membio; do
+		for entry in accept read; do
+			RENEGUARD_INCOMPLETE=warn:2/600s serve with --connections -1 --quiet --io $io --entry $entry
+			peer --tls 1.2 127.0.0.1 "$port" incomplete 3 >/dev/null
+			timeout 60 python3 tests/lib/raw_client.py bare 127.0.0.1 "$port" 127.0.0.8 3 >/dev/null
+			summary_of "full=3 reused=0 refused=0" --from 127.0.0.9 127.0.0.1 "$port" get 3 || return
+			n=20
+			for way in byte header part tear noise bent slam garbage; do
+				n=$((n + 1))
+				timeout 60 python3 tests/lib/raw_client.py $way 127.0.0.1 "$port" 127.0.0.$n 3 >/dev/null
+				within 3 like_line "event=incomplete action=warn client=127.0.0.$n .*count=3 limit=2/600s" >/dev/null ||
+					like_line "$io, $entry, $way: no line" || return
+			done
+			served_out
+			like_line 'event=incomplete action=warn client=127.0.0.1 .*count=3 limit=2/600s' && same "lines of $io, $entry" "$(lines incomplete)" 9 || return
+		done
+	done
 }
 
 row_leak() { # of two times 100 connections, half of them refused, the second hundred leaves less than an object of ours each
@@ -326,7 +338,7 @@ rows=(
 	"psk|resumption by TLS 1.3 PSK: the same"
 	"middlebox|session ids of TLS 1.3 clients are no offers"
 	"keyupdate|key updates are no renegotiation; counted exactly, closed"
-	"incomplete|handshakes that end before they are finished"
+	"incomplete|handshakes that end before they are finished, were it after a byte: of whom, and none of who sent nothing"
 	"callbacks|the program's callbacks, their argument, the getters"
 	"untouched|errno, error queue and options as without the shim"
 	"own|the program's own renegotiation, and request for a certificate"
