@@ -36,8 +36,9 @@ struct rg_client_hello {
 
 /*
  * Read the BODY of a ClientHello (what follows the handshake header). DTLS: the body has a cookie.
- * Returns 0, or -1 where it is malformed; *HELLO then holds what was read before the fault, with no
- * offer.
+ * Returns 0, or -1 where it is malformed; *HELLO then holds what was read before the fault. An
+ * offer in a list of extensions that is malformed further on, or not as long as it says, is an
+ * offer: libssl 1.0.x resumes from it. Versions that are malformed are no TLS 1.3.
  */
 int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, size_t bytes,
 			 bool dtls);

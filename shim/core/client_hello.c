@@ -48,10 +48,11 @@ static inline int take_vector(struct span *from, size_t length_bytes, struct spa
 }
 
 struct seen {
-	bool ticket, psk;
+	bool ticket, psk, tls13;
+	bool bad_versions;
 };
 
-static int read_supported_versions(struct rg_client_hello *hello, struct span body)
+static int read_supported_versions(struct span body, struct seen *seen)
 {
 	struct span list;
 	size_t version;
@@ -61,11 +62,12 @@ static int read_supported_versions(struct rg_client_hello *hello, struct span bo
 	while (list.left != 0) {
 		if (take_number(&list, 2, &version) != 0)
 			return -1;
-		hello->tls13 |= version == VERSION_TLS13;
+		seen->tls13 |= version == VERSION_TLS13;
 	}
 	return 0;
 }
 
+/* As far as they go. */
 static int read_extensions(struct rg_client_hello *hello, struct span list, struct seen *seen)
 {
 	while (list.left != 0) {
@@ -77,16 +79,15 @@ static int read_extensions(struct rg_client_hello *hello, struct span list, stru
 		if (type < EXT_SESSION_TICKET) /* most of them: three comparisons less for each */
 			continue;
 		if (type == EXT_SESSION_TICKET)
-			seen->ticket = body.left != 0;
+			seen->ticket |= body.left != 0;
 		else if (type == EXT_PRE_SHARED_KEY)
 			seen->psk = true;
 		else if (type == EXT_EARLY_DATA)
 			hello->early_data = true;
-		else if (type == EXT_SUPPORTED_VERSIONS &&
-			 read_supported_versions(hello, body) != 0)
-			return -1;
+		else if (type == EXT_SUPPORTED_VERSIONS && read_supported_versions(body, seen) != 0)
+			seen->bad_versions = true;
 	}
-	return 0;
+	return seen->bad_versions ? -1 : 0;
 }
 
 static enum rg_offer offer_of(const struct rg_client_hello *hello, const struct seen *seen)
@@ -105,8 +106,9 @@ int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, siz
 {
 	struct span rest = {body, bytes};
 	struct span part;
-	struct seen seen = {false, false};
-	size_t version;
+	struct seen seen = {false};
+	size_t version, length;
+	int result = 0;
 
 	memset(hello, 0, sizeof *hello);
 	if (take_number(&rest, 2, &version) != 0 || take(&rest, RANDOM_BYTES, &part) != 0)
@@ -122,9 +124,10 @@ int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, siz
 	if (take_vector(&rest, 2, &part) != 0 || take_vector(&rest, 1, &part) != 0)
 		return -1;
 	/* A hello may end here: extensions came with RFC 3546. */
-	if (rest.left != 0 && (take_vector(&rest, 2, &part) != 0 || rest.left != 0 ||
-			       read_extensions(hello, part, &seen) != 0))
-		return -1;
+	if (rest.left != 0 && (take_number(&rest, 2, &length) != 0 ||
+			       read_extensions(hello, rest, &seen) != 0 || length != rest.left))
+		result = -1;
+	hello->tls13 = seen.tls13 && !seen.bad_versions;
 	hello->offer = offer_of(hello, &seen);
-	return 0;
+	return result;
 }

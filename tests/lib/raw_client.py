@@ -8,7 +8,9 @@ tear: a part, leaves by RST          slam: all of it, leaves by RST before any a
 pause: a part, and then nothing
 abort: a ClientHello, then an alert  stay: a ClientHello, and then nothing
 binder: an offer to resume (TLS 1.3) whose binder is wrong
-answer: what came first (handshake, alert, none); end: how it ended (eof, reset, timeout, left); ms: how long it took.
+ticket+KIND, id+KIND: an offer to resume (TLS 1.2) in a hello that is malformed: its list of extensions is said to be too long
+(long), too short (short), has a byte too many (byte), or versions by halves before the offer (versions)
+answer: what came first (handshake, alert, none; to a malformed offer also resumed, full); end: how it ended (eof, reset, timeout, left); ms: how long it took.
 """
 import socket
 import ssl
@@ -33,8 +35,8 @@ def connect(host, port, source):
     return socket.create_connection((host, port), WAIT_S, source_address=(source, 0) if source else None)
 
 
-def session(client, host, port, source):
-    client.minimum_version = ssl.TLSVersion.TLSv1_3
+def session(client, version, host, port, source):
+    client.minimum_version = client.maximum_version = version
     with client.wrap_socket(connect(host, port, source)) as stream:
         stream.sendall(b"GET / HTTP/1.1\r\n\r\n")
         stream.recv(4096)
@@ -49,6 +51,52 @@ def client_hello(client, offered=None):
     except ssl.SSLWantReadError:
         pass
     return out.read()
+
+
+SESSION_ID_AT = 5 + 4 + 34  # record header, handshake header, version and random
+
+
+def malformed(hello, how):
+    """A hello of one record, its extensions spoilt."""
+    at = SESSION_ID_AT + 1 + hello[SESSION_ID_AT]
+    at += 2 + int.from_bytes(hello[at : at + 2], "big")
+    at += 1 + hello[at]
+    head, length, rest = hello[:at], int.from_bytes(hello[at : at + 2], "big"), hello[at + 2 :]
+    if how == "versions":  # 0x0304 and half of another
+        rest = b"\x00\x2b\x00\x04\x03\x03\x04\x03" + rest
+        length += 8
+    if how == "byte":
+        rest += b"\x00"
+    length += {"long": 1, "short": -1}.get(how, 0)
+    body = head[9:] + length.to_bytes(2, "big") + rest
+    return head[:3] + (len(body) + 4).to_bytes(2, "big") + b"\x01" + len(body).to_bytes(3, "big") + body
+
+
+def kind_of_answer(stream):
+    """Up to TLS 1.2 only a full handshake has a certificate (RFC 5246 7.3)."""
+    data, end = b"", ""
+    while not end:
+        try:
+            piece = stream.recv(65536)
+        except OSError:
+            piece = b""
+        data, end = data + piece, "" if piece else "eof"
+        types = []
+        at = 0
+        while at + 5 < len(data):
+            types.append((data[at], data[at + 5]))
+            if data[at] == 22 and data[at + 5] == 2:  # messages may share a record
+                inside = at + 5 + 4 + int.from_bytes(data[at + 6 : at + 9], "big")
+                if inside < at + 5 + int.from_bytes(data[at + 3 : at + 5], "big"):
+                    types.append((22, data[inside]))
+            at += 5 + int.from_bytes(data[at + 3 : at + 5], "big")
+        if (21, 2) in types:
+            return "alert", "left"
+        if (22, 11) in types:
+            return "full", "left"
+        if any(content == 20 for content, _ in types):
+            return "resumed", "left"
+    return "", end
 
 
 def send(stream, data):
@@ -88,6 +136,8 @@ def talk(kind, stream, hello):
         send(stream, hello[: {"byte": 1, "header": HEADER_BYTES, "slam": len(hello)}.get(kind, len(hello) // 2)])
         return receive(stream) if kind == "pause" else ("", "left")
     send(stream, hello)
+    if "+" in kind:
+        return kind_of_answer(stream)
     answer, end = receive(stream)
     if end or kind in ("leave", "reset"):
         return answer, end or "left"
@@ -102,11 +152,19 @@ def main():
     kind, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
     source = sys.argv[4] if len(sys.argv) > 4 else ""
     client = context()
-    offered = session(client, host, port, source) if kind == "binder" else None
+    offered = None
+    if kind == "binder":
+        offered = session(client, ssl.TLSVersion.TLSv1_3, host, port, source)
+    if "+" in kind:
+        client.set_ciphers("ALL:@SECLEVEL=0")  # 1.0.1 may have no other key exchange than RSA
+        client.options |= ssl.OP_NO_TICKET if kind.startswith("id") else 0
+        offered = session(client, ssl.TLSVersion.TLSv1_2, host, port, source)
     for n in range(1, 1 + int(sys.argv[5] if len(sys.argv) > 5 else 1)):
         hello = client_hello(client, offered)
         if kind == "binder":
             hello = hello[:-1] + bytes([hello[-1] ^ 1])
+        if "+" in kind:
+            hello = malformed(hello, kind.split("+")[1])
         stream = connect(host, port, source)
         begin = time.monotonic()
         answer, end = talk(kind, stream, hello)

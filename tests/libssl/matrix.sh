@@ -212,6 +212,29 @@ row_id() { resumption --tls 1.2 --how id; }
 row_ticket() { resumption --tls 1.2; }
 row_psk() { resumption --tls 1.3; }
 
+# Which libssl resumes from such a hello is its own affair (1.0.x looks at the list of extensions twice, and minds its length once), but
+# it is an offer: as many as the limit allows are answered as without the shim, the others are not.
+row_malformed() {
+	local kind how usual seen action beyond
+	for kind in ticket id; do
+		for how in long short byte versions; do
+			serve without --connections -1 --quiet
+			usual=$(timeout 60 python3 tests/lib/raw_client.py $kind+$how 127.0.0.1 "$port" | sed 's/.*answer=\([a-z]*\).*/\1/')
+			served_out
+			is_old || { same "$kind, $how, without the shim" "$usual" alert || return; remark="refuses such"; }
+			! is_old || same "$kind, $how, without the shim" "$usual" resumed || return
+			for action in decline close; do
+				[ "$usual" = resumed ] || continue
+				[ $action = decline ] && beyond=full || beyond=alert
+				RENEGUARD_RESUMPTION=$action:2/600s serve with --connections -1 --quiet
+				seen=$(timeout 60 python3 tests/lib/raw_client.py $kind+$how 127.0.0.1 "$port" "" 4 | sed 's/.*answer=\([a-z]*\).*/\1/' | tr '\n' ' ')
+				served_out
+				same "$kind, $how, $action:2/600s" "$seen" "resumed resumed $beyond $beyond " || return
+			done
+		done
+	done
+}
+
 row_middlebox() { # a TLS 1.3 client's session id is no offer, also where the server answers with TLS 1.2
 	RENEGUARD_RESUMPTION=close:1/600s serve with --connections -1 --quiet
 	summary_of "full=6 reused=0 refused=0" 127.0.0.1 "$port" get 6 && same lines "$(lines resumption)" 0
@@ -336,6 +359,7 @@ rows=(
 	"id|resumption by session id: counted exactly, declined, closed"
 	"ticket|resumption by ticket: the same"
 	"psk|resumption by TLS 1.3 PSK: the same"
+	"malformed|an offer in a malformed ClientHello is none the less an offer"
 	"middlebox|session ids of TLS 1.3 clients are no offers"
 	"keyupdate|key updates are no renegotiation; counted exactly, closed"
 	"incomplete|handshakes that end before they are finished, were it after a byte: of whom, and none of who sent nothing"
