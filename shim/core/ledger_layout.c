@@ -1,4 +1,4 @@
-/* Making a ledger, believing that some memory is one, and looking at it from outside. */
+/* Making a ledger, believing that some memory is one, and going on with it. */
 #include "ledger_layout.h"
 
 #include <string.h>
@@ -81,6 +81,16 @@ bool rg_ledger_attach(struct rg_ledger *ledger, void *memory, size_t bytes, cons
 	return true;
 }
 
+size_t rg_ledger_length(const void *head)
+{
+	struct rg_fixed fixed;
+
+	memcpy(&fixed, head, sizeof fixed);
+	return fixed.magic == RG_LAYOUT_MAGIC && fixed.places <= RG_CLIENTS_MAX
+		   ? rg_ledger_bytes(fixed.places)
+		   : 0;
+}
+
 /* Limits, claims and times of another boot: what is left of them means nothing under this clock. */
 static void forget_clock(struct rg_place *place, uint64_t shift_ns)
 {
@@ -124,97 +134,4 @@ void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns
 	}
 	STORE(head->epoch_ns, epoch_ns);
 	STORE(head->announced, 0);
-}
-
-/* --- for those that look at it --- */
-
-static void post_text(_Atomic char to[RG_ABOUT_BYTES], const char from[RG_ABOUT_BYTES])
-{
-	for (size_t i = 0; i < RG_ABOUT_BYTES; i++)
-		STORE(to[i], from[i]);
-}
-
-static void read_text(char to[RG_ABOUT_BYTES], const _Atomic char from[RG_ABOUT_BYTES])
-{
-	for (size_t i = 0; i < RG_ABOUT_BYTES; i++)
-		to[i] = LOAD(from[i]);
-	to[RG_ABOUT_BYTES - 1] = '\0';
-}
-
-void rg_ledger_post(struct rg_ledger *ledger, const struct rg_about *about)
-{
-	struct rg_head *head = ledger->head;
-
-	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-		STORE(head->rules[i].action, about->rules[i].action);
-		STORE(head->rules[i].count, about->rules[i].limit.count);
-		STORE(head->rules[i].period_s, about->rules[i].limit.period_s);
-	}
-	post_text(head->service, about->service);
-	post_text(head->libssl, about->libssl);
-}
-
-void rg_ledger_about(const struct rg_ledger *ledger, struct rg_about *about)
-{
-	const struct rg_head *head = ledger->head;
-
-	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-		uint32_t action = LOAD(head->rules[i].action);
-		struct rg_limit limit = {LOAD(head->rules[i].count), LOAD(head->rules[i].period_s)};
-		bool sound = limit.count != 0 && limit.count <= RG_LIMIT_COUNT_MAX &&
-			     limit.period_s <= RG_LIMIT_PERIOD_MAX_S;
-
-		about->rules[i].action = action < RG_ACTION_COUNT ? (enum rg_action)action : RG_OFF;
-		about->rules[i].limit = sound ? limit : (struct rg_limit){0, 0};
-	}
-	read_text(about->service, head->service);
-	read_text(about->libssl, head->libssl);
-}
-
-void rg_ledger_totals(const struct rg_ledger *ledger, struct rg_totals *totals)
-{
-	const struct rg_head *head = ledger->head;
-	struct rg_account account;
-
-	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-		totals->events[i] = LOAD(head->gone_events[i]);
-		totals->acted[i] = LOAD(head->gone_acted[i]);
-	}
-	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
-		totals->outcomes[i] = LOAD(head->gone_outcomes[i]);
-	for (uint32_t place = 0; place < ledger->places; place++) {
-		if (!rg_ledger_account(ledger, place, &account))
-			continue;
-		for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-			totals->events[i] += account.events[i];
-			totals->acted[i] += account.acted[i];
-		}
-		for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
-			totals->outcomes[i] += account.outcomes[i];
-	}
-}
-
-size_t rg_ledger_length(const void *head)
-{
-	struct rg_fixed fixed;
-
-	memcpy(&fixed, head, sizeof fixed);
-	return fixed.magic == RG_LAYOUT_MAGIC && fixed.places <= RG_CLIENTS_MAX
-		   ? rg_ledger_bytes(fixed.places)
-		   : 0;
-}
-
-bool rg_ledger_part(const struct rg_ledger *ledger, unsigned part, size_t *first, size_t *bytes)
-{
-	size_t begin = (size_t)part * ledger->part_places, end = begin + ledger->part_places;
-
-	if (part >= RG_PARTS || begin >= ledger->places)
-		return false;
-	if (end > ledger->places)
-		end = ledger->places;
-	*first = sizeof(struct rg_head) + begin * sizeof(struct rg_place);
-	*bytes = (LOAD(ledger->head->touched[part / 64]) >> part % 64 & 1) != 0
-		     ? (end - begin) * sizeof(struct rg_place)
-		     : 0;
-	return true;
 }
