@@ -21,6 +21,7 @@ override CFLAGS += -std=c11 -fvisibility=hidden -fno-strict-aliasing $(WARNINGS)
 
 CORE := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/core/*.c))
 SHELL_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/shell/*.c))
+STUBS := $(BUILD)/shim/shell/lookup_stubs.o
 CTL := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/ctl/*.c))
 SHIM := $(BUILD)/libreneguard.so
 
@@ -32,6 +33,9 @@ FLOOR := $(if $(SANITIZE),,-include shim/shell/glibc_floor.h)
 $(SHELL_OBJS) $(CTL): override CPPFLAGS += $(FLOOR)
 START := $(if $(and $(FLOOR),$(IS_GLIBC)),-Wl$(comma)--wrap=__libc_start_main)
 INSPECTOR := $(BUILD)/reneguardctl
+
+# A sanitizer's runtime calls dlsym before it is ready.
+$(BUILD)/shim/shell/lookup.o: override CFLAGS += -fno-sanitize=all
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -49,9 +53,13 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -MP -c $< -o $@
 
-$(SHIM): $(CORE) $(SHELL_OBJS) shim/shell/exports.map
+$(BUILD)/%.o: %.S $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -fPIC -MMD -MP -c $< -o $@
+
+$(SHIM): $(CORE) $(SHELL_OBJS) $(STUBS) shim/shell/exports.map
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libreneguard.so -Wl,--version-script=shim/shell/exports.map \
-		$(if $(SANITIZE),,-Wl,-z,defs) -Wl,-z,now -Wl,-z,relro -o $@ $(CORE) $(SHELL_OBJS) \
+		$(if $(SANITIZE),,-Wl,-z,defs) -Wl,-z,now -Wl,-z,relro -o $@ $(CORE) $(SHELL_OBJS) $(STUBS) \
 		$(if $(SANITIZE),-ldl,$(LIBDL))
 
 $(INSPECTOR): $(CTL) $(CORE)
@@ -136,6 +144,6 @@ clean: ## remove everything built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tests/fuzz/fuzz.mk tests/simulate/simulate.mk | expand -t 16
 
--include $(CORE:.o=.d) $(SHELL_OBJS:.o=.d) $(CTL:.o=.d)
+-include $(CORE:.o=.d) $(SHELL_OBJS:.o=.d) $(STUBS:.o=.d) $(CTL:.o=.d)
 
 .PHONY: all check check-daemons check-libssl check-all soak demo bench fuzz simulate deps deps-all lint install uninstall clean help FORCE tests-build

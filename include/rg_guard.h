@@ -46,17 +46,19 @@ static inline bool rg_guard_is_slow(void)
 /* The library that CALLER is bound to, ready to be guarded; NULL where there is none. */
 struct rg_libssl *rg_guard_library_of(const void *caller);
 
-/* The library that SSL belongs to: the one in use; where there are several, the one it was made by;
- * else the caller's. */
-struct rg_libssl *rg_guard_library_for(const struct ssl_st *ssl, const void *caller);
+/* A hook that means LIB is handed out: LIB may be used beside the one in use. */
+void rg_guard_looked_up(const struct rg_libssl *lib);
 
-static inline struct rg_libssl *rg_guard_library_quickly(const struct ssl_st *ssl,
-							 const void *caller)
+/* The library that OBJECT, an SSL or an SSL_CTX, belongs to: the one in use; where there are
+ * several, the one it was made by; else the caller's. */
+struct rg_libssl *rg_guard_library_for(const void *object, const void *caller);
+
+static inline struct rg_libssl *rg_guard_library_quickly(const void *object, const void *caller)
 {
 	int slow = atomic_load_explicit(&rg_guard_slow, memory_order_relaxed);
 
 	return (slow & RG_GUARD_SLOW_LIBRARY) == 0 ? rg_guard_library
-						   : rg_guard_library_for(ssl, caller);
+						   : rg_guard_library_for(object, caller);
 }
 
 /*
@@ -104,6 +106,9 @@ void rg_guard_initialised(void);
 
 /* A context was made with METHOD (NULL: not known): the time to get ready. */
 void rg_guard_context(struct rg_libssl *lib, const struct ssl_method_st *method);
+
+/* CTX was just made by LIB, or could not be made: NULL. */
+void rg_guard_note_context(const struct rg_libssl *lib, const struct ssl_ctx_st *ctx);
 
 /* SSL was just made: watch it. */
 void rg_guard_connection(const struct rg_libssl *lib, struct ssl_st *ssl);

@@ -117,6 +117,7 @@ struct rg_libssl {
 	RG_LIBSSL_REQUIRED(X)
 	RG_LIBSSL_OPTIONAL(X)
 #undef X
+	void *ssl_new;	      /* its own SSL_new, whatever comes between it and us */
 	unsigned slot;	      /* 0 to RG_LIBSSL_MAX - 1 */
 	unsigned long number; /* as in OPENSSL_VERSION_NUMBER: 0x30000130 is 3.0.19 */
 	char version[RG_LIBSSL_VERSION_BYTES];
@@ -124,22 +125,32 @@ struct rg_libssl {
 	int callback_index; /* our ex_data of each SSL_CTX: the program's own message callback */
 };
 
+#pragma GCC visibility push(hidden)
+extern struct rg_libssl rg_libssl_libraries[RG_LIBSSL_MAX]; /* by slot */
+#pragma GCC visibility pop
+
 /*
- * The library that the code at CALLER is bound to; NULL where there is none. Cheap after the first
- * call from a module.
+ * The library that the code at CALLER is bound to; NULL where there is none. CALLER may also be a
+ * place in rg_libssl_libraries, for a caller that means that one. Cheap after the first call from a
+ * module.
  */
 struct rg_libssl *rg_libssl_of(const void *caller);
+
+/* The library that FUNCTION itself lies in; NULL where that is no libssl. */
+struct rg_libssl *rg_libssl_holding(const void *function);
 
 /* Is a libssl among what the program has loaded by now? Makes no system call. */
 bool rg_libssl_is_loaded(void);
 
-/* A function of ours that libssl calls when an SSL is freed: CRYPTO_get_ex_new_index(3). */
+/* A function of ours that libssl calls when an SSL or a context is freed:
+ * CRYPTO_get_ex_new_index(3).
+ */
 typedef void rg_ex_free(void *parent, void *data, struct crypto_ex_data_st *ad, int index,
 			long argl, void *argp);
 
-/* Take our index of contexts, and one of connections for RELEASE. 0, or -1: the library is not
- * guardable. */
-int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_free *release);
+/* Take our index of contexts, for RELEASE_CONTEXT too, and one of connections for RELEASE. 0, or
+ * -1: the library is not guardable. */
+int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_free *release, rg_ex_free *release_context);
 
 /* --- what differs between versions --- */
 

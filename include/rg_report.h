@@ -22,4 +22,7 @@ void rg_report_active(const struct rg_libssl *lib);
 /* Once for each process: LIB can not be guarded. */
 void rg_report_unguarded(const struct rg_libssl *lib);
 
+/* MODULE, a path, calls a libssl past all hooks. */
+void rg_report_deepbind(const char *module);
+
 #endif

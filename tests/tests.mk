@@ -27,13 +27,13 @@ $(BUILD)/tests/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(TEST_CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -MMD -MP -o $@ $< -lssl -lcrypto -lpthread -ldl
 
-# The same server as a plug-in, and a host that is not linked to libssl.
+# The same server as a plug-in, and hosts that are not linked to libssl.
 $(TEST_PLUGIN): tests/tools/tlsserver.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(TEST_CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -DTLSSERVER_PLUGIN -fPIC -fvisibility=hidden -shared -MMD -MP -MF $@.d -o $@ $< -lssl -lcrypto -lpthread
 
-$(BUILD)/tests/tools/plughost: tests/tools/plughost.c
+$(BUILD)/tests/tools/plughost $(BUILD)/tests/tools/facehost $(BUILD)/tests/tools/lookups: $(BUILD)/tests/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -MMD -MP -o $@ $< -ldl
+	$(CC) $(CPPFLAGS) $(TEST_CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -MMD -MP -o $@ $< -ldl
 
 -include $(UNIT_TESTS:=.d) $(TEST_TOOLS:=.d) $(TEST_PLUGIN).d

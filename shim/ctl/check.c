@@ -160,15 +160,14 @@ static int check_elf(const struct finding *finding, const char *path,
 	if (facts->go)
 		return conclude(finding, NOT_GUARDED, "it is a Go program: it brings its own TLS",
 				"");
-	if (facts->own_libssl)
+	if (facts->own_libssl && !facts->looks_up)
 		return conclude(finding, NOT_GUARDED, "it has a libssl of its own inside", "");
 	if (script)
 		return conclude(finding, GUARDED,
 				"it is a script: the programs it starts inherit the shim", "");
 	if ((facts->opens || loaded.others != 0) && rg_program_libssl_is_installed())
-		return conclude(
-		    finding, GUARDED,
-		    "it is not linked to libssl, but guarded once it opens a module that is", "");
+		return conclude(finding, GUARDED,
+				"it is not linked to libssl, but guarded once it opens one", "");
 	return conclude(finding, NOT_GUARDED,
 			"no libssl is in reach; programs that it starts inherit the shim", "");
 }

@@ -117,6 +117,7 @@ static void read_image(struct image *image, struct rg_elf_facts *facts)
 	facts->go = memmem(image->bytes, image->size, "\xff Go buildinf:", 14) != NULL;
 	facts->own_libssl = memmem(image->bytes, image->size, "\0SSL_CTX_new", 13) != NULL;
 	facts->opens = memmem(image->bytes, image->size, "\0dlopen", 8) != NULL;
+	facts->looks_up = facts->opens && memmem(image->bytes, image->size, "libssl", 6) != NULL;
 }
 
 int rg_elf_read(const char *path, struct rg_elf_facts *facts)

@@ -17,6 +17,7 @@ struct rg_elf_facts {
 	bool own_libssl;     /* names a libssl function: linked to one, or with one inside */
 	bool exports_libssl; /* defines SSL_new for everybody, before any preload does */
 	bool opens;	     /* names dlopen */
+	bool looks_up;	     /* and libssl, whose functions it then finds by name */
 	char loader[PATH_MAX];
 };
 

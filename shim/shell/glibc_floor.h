@@ -38,7 +38,8 @@
 #ifdef RG_GLIBC_FIRST
 
 RG_BIND(dlopen, RG_GLIBC_DLOPEN);
-RG_BIND(dlsym, RG_GLIBC_FIRST);
+RG_BIND(dlvsym, RG_GLIBC_DLOPEN);
+RG_BIND(dlerror, RG_GLIBC_FIRST);
 RG_BIND(dlclose, RG_GLIBC_FIRST);
 RG_BIND(dladdr, RG_GLIBC_FIRST);
 RG_BIND(fcntl, RG_GLIBC_FIRST); /* of 2.28 on 32-bit x86 */

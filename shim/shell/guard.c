@@ -78,6 +78,16 @@ static void on_free(void *parent, void *data, struct crypto_ex_data_st *ad, int 
 	errno = saved;
 }
 
+static void on_context_free(void *parent, void *data, struct crypto_ex_data_st *ad, int index,
+			    long argl, void *argp)
+{
+	struct rg_place *place = rg_registry_find(parent);
+
+	(void)data, (void)ad, (void)index, (void)argl, (void)argp;
+	if (place != NULL)
+		rg_registry_release(place);
+}
+
 static void watch(const struct rg_libssl *lib, struct ssl_st *ssl,
 		  rg_msg_callback *program_callback)
 {
@@ -100,7 +110,7 @@ void rg_guard_connection(const struct rg_libssl *lib, struct ssl_st *ssl)
 
 	if (!lib->guardable || (lib->SSL_is_quic != NULL && lib->SSL_is_quic(ssl)))
 		return;
-	/* A program that found SSL_CTX_new by dlsym(3) got past that hook. */
+	/* A program that found SSL_CTX_new by dlvsym(3) got past that hook. */
 	if (__builtin_expect(rg_process_ledger() == NULL, 0))
 		rg_process_prepare();
 	if (atomic_load_explicit(&program_has_callbacks, memory_order_relaxed)) {
@@ -138,19 +148,25 @@ void rg_guard_restart(struct ssl_st *ssl)
 
 /* --- the libraries --- */
 
+static atomic_flag preparing = ATOMIC_FLAG_INIT;
+static unsigned
+    looked_up; /* libraries of which a hook was handed out, by slot; under `preparing` */
+
 /* Once for each library, at its first context or connection. */
 static void prepare(struct rg_libssl *lib)
 {
 	const struct rg_policy *policy = rg_process_policy();
 
-	if (!policy->on || (lib->guardable && rg_libssl_take_indices(lib, on_free) != 0))
+	if (!policy->on ||
+	    (lib->guardable && rg_libssl_take_indices(lib, on_free, on_context_free) != 0))
 		lib->guardable = false;
 	for (size_t event = 0; policy->on && event < RG_EVENT_COUNT; event++)
 		if (policy->rules[event].action == RG_BLOCK)
 			atomic_fetch_or(&rg_guard_slow, RG_GUARD_SLOW_BLOCKING);
 	if (rg_guard_library == NULL) {
 		rg_guard_library = lib;
-		atomic_fetch_and(&rg_guard_slow, ~RG_GUARD_SLOW_LIBRARY);
+		if ((looked_up & ~(1U << lib->slot)) == 0)
+			atomic_fetch_and(&rg_guard_slow, ~RG_GUARD_SLOW_LIBRARY);
 	} else {
 		atomic_fetch_or(&rg_guard_slow, RG_GUARD_SLOW_LIBRARY);
 	}
@@ -158,7 +174,6 @@ static void prepare(struct rg_libssl *lib)
 
 struct rg_libssl *rg_guard_library_of(const void *caller)
 {
-	static atomic_flag preparing = ATOMIC_FLAG_INIT;
 	static _Atomic bool prepared[RG_LIBSSL_MAX];
 	struct rg_libssl *lib = rg_libssl_of(caller);
 
@@ -173,9 +188,19 @@ struct rg_libssl *rg_guard_library_of(const void *caller)
 	return lib;
 }
 
-struct rg_libssl *rg_guard_library_for(const struct ssl_st *ssl, const void *caller)
+/* Nothing is asked of LIB yet: the program may be about to say how it is to be initialised. */
+void rg_guard_looked_up(const struct rg_libssl *lib)
 {
-	const struct rg_connection *connection = rg_registry_get(ssl);
+	rg_lock(&preparing);
+	looked_up |= 1U << lib->slot;
+	if (rg_guard_library != NULL && rg_guard_library != lib)
+		atomic_fetch_or(&rg_guard_slow, RG_GUARD_SLOW_LIBRARY);
+	rg_unlock(&preparing);
+}
+
+struct rg_libssl *rg_guard_library_for(const void *object, const void *caller)
+{
+	const struct rg_connection *connection = rg_registry_get(object);
 
 	return connection != NULL ? (struct rg_libssl *)connection->lib
 				  : rg_guard_library_of(caller);
@@ -200,6 +225,20 @@ void rg_guard_context(struct rg_libssl *lib, const struct ssl_method_st *method)
 		rg_report_unguarded(lib);
 	else if (!client_only || (policy->role & RG_ROLE_CLIENT))
 		rg_report_active(lib);
+}
+
+/*
+ * Contexts are in the registry for their library alone: where there are several, a caller does not
+ * always tell (a tail call in a plug-in leaves its host's address).
+ */
+void rg_guard_note_context(const struct rg_libssl *lib, const struct ssl_ctx_st *ctx)
+{
+	struct rg_connection *place = NULL;
+
+	if (ctx != NULL && lib->guardable && rg_registry_get(ctx) == NULL)
+		place = rg_registry_take(ctx, sizeof *place);
+	if (place != NULL)
+		place->lib = lib;
 }
 
 /* --- the program's own message callback --- */

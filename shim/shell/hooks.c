@@ -1,7 +1,7 @@
 /*
- * What is exported: one stub for each function of libssl that stands between the program and us. A
- * stub finds the real function, forwards, and asks the guard; it decides nothing. exports.map lists
- * the same names.
+ * One stub for each function of libssl that stands between the program and us. A stub finds the
+ * real function, forwards, and asks the guard; it decides nothing. This is what is exported
+ * (exports.map lists the same names); looked_up.c makes the same stubs once more for each library.
  *
  * Inside some builds libssl's functions call each other through the PLT, and land here again: a
  * stub within a stub must be harmless, and is: the guard's questions have the same answer twice.
@@ -10,11 +10,14 @@
 
 #include "rg_guard.h"
 
-#define EXPORT		      __attribute__((visibility("default")))
+#ifndef HOOK
+#define HOOK(name)   name
+#define HOOK_LINKAGE __attribute__((visibility("default")))
+#endif
 #define COLD		      __attribute__((noinline, cold))
 #define CTRL_SET_MSG_CALLBACK 15 /* SSL_CTRL_SET_MSG_CALLBACK */
 
-#define X(returns, name, arguments) EXPORT returns name arguments;
+#define X(returns, name, arguments) HOOK_LINKAGE returns HOOK(name) arguments;
 RG_LIBSSL_HOOKS(X)
 #undef X
 
@@ -25,12 +28,13 @@ RG_LIBSSL_HOOKS(X)
  * The six that programs call all the time have their slow way in a function of its own, so that the
  * fast one saves no registers for it: eleven instructions beside libssl's.
  */
-static COLD int look(struct ssl_st *ssl, int result, int failure)
+static COLD int HOOK(look)(struct ssl_st *ssl, int result, int failure)
 {
 	return rg_guard_leave(ssl, result) ? result : failure;
 }
 
-static COLD int SSL_read_slowly(struct ssl_st *ssl, void *buffer, int bytes, const void *caller)
+static COLD int HOOK(SSL_read_slowly)(struct ssl_st *ssl, void *buffer, int bytes,
+				      const void *caller)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
 	int result;
@@ -41,17 +45,18 @@ static COLD int SSL_read_slowly(struct ssl_st *ssl, void *buffer, int bytes, con
 	return rg_guard_leave(ssl, result) ? result : -1;
 }
 
-int SSL_read(struct ssl_st *ssl, void *buffer, int bytes)
+int HOOK(SSL_read)(struct ssl_st *ssl, void *buffer, int bytes)
 {
 	int result;
 
 	if (rg_guard_is_slow())
-		return SSL_read_slowly(ssl, buffer, bytes, RG_CALLER);
+		return HOOK(SSL_read_slowly)(ssl, buffer, bytes, RG_CALLER);
 	result = rg_guard_library->SSL_read(ssl, buffer, bytes);
-	return rg_guard_must_look(result) ? look(ssl, result, -1) : result;
+	return rg_guard_must_look(result) ? HOOK(look)(ssl, result, -1) : result;
 }
 
-static COLD int SSL_peek_slowly(struct ssl_st *ssl, void *buffer, int bytes, const void *caller)
+static COLD int HOOK(SSL_peek_slowly)(struct ssl_st *ssl, void *buffer, int bytes,
+				      const void *caller)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
 	int result;
@@ -62,18 +67,18 @@ static COLD int SSL_peek_slowly(struct ssl_st *ssl, void *buffer, int bytes, con
 	return rg_guard_leave(ssl, result) ? result : -1;
 }
 
-int SSL_peek(struct ssl_st *ssl, void *buffer, int bytes)
+int HOOK(SSL_peek)(struct ssl_st *ssl, void *buffer, int bytes)
 {
 	int result;
 
 	if (rg_guard_is_slow())
-		return SSL_peek_slowly(ssl, buffer, bytes, RG_CALLER);
+		return HOOK(SSL_peek_slowly)(ssl, buffer, bytes, RG_CALLER);
 	result = rg_guard_library->SSL_peek(ssl, buffer, bytes);
-	return rg_guard_must_look(result) ? look(ssl, result, -1) : result;
+	return rg_guard_must_look(result) ? HOOK(look)(ssl, result, -1) : result;
 }
 
-static COLD int SSL_write_slowly(struct ssl_st *ssl, const void *data, int bytes,
-				 const void *caller)
+static COLD int HOOK(SSL_write_slowly)(struct ssl_st *ssl, const void *data, int bytes,
+				       const void *caller)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
 	int result;
@@ -84,18 +89,18 @@ static COLD int SSL_write_slowly(struct ssl_st *ssl, const void *data, int bytes
 	return rg_guard_leave(ssl, result) ? result : -1;
 }
 
-int SSL_write(struct ssl_st *ssl, const void *data, int bytes)
+int HOOK(SSL_write)(struct ssl_st *ssl, const void *data, int bytes)
 {
 	int result;
 
 	if (rg_guard_is_slow())
-		return SSL_write_slowly(ssl, data, bytes, RG_CALLER);
+		return HOOK(SSL_write_slowly)(ssl, data, bytes, RG_CALLER);
 	result = rg_guard_library->SSL_write(ssl, data, bytes);
-	return rg_guard_must_look(result) ? look(ssl, result, -1) : result;
+	return rg_guard_must_look(result) ? HOOK(look)(ssl, result, -1) : result;
 }
 
-static COLD int SSL_read_ex_slowly(struct ssl_st *ssl, void *buffer, size_t bytes,
-				   size_t *read_bytes, const void *caller)
+static COLD int HOOK(SSL_read_ex_slowly)(struct ssl_st *ssl, void *buffer, size_t bytes,
+					 size_t *read_bytes, const void *caller)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
 	int result;
@@ -106,18 +111,18 @@ static COLD int SSL_read_ex_slowly(struct ssl_st *ssl, void *buffer, size_t byte
 	return rg_guard_leave(ssl, result) ? result : 0;
 }
 
-int SSL_read_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
+int HOOK(SSL_read_ex)(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
 {
 	int result;
 
 	if (rg_guard_is_slow() || rg_guard_library->SSL_read_ex == NULL)
-		return SSL_read_ex_slowly(ssl, buffer, bytes, read_bytes, RG_CALLER);
+		return HOOK(SSL_read_ex_slowly)(ssl, buffer, bytes, read_bytes, RG_CALLER);
 	result = rg_guard_library->SSL_read_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_must_look(result) ? look(ssl, result, 0) : result;
+	return rg_guard_must_look(result) ? HOOK(look)(ssl, result, 0) : result;
 }
 
-static COLD int SSL_peek_ex_slowly(struct ssl_st *ssl, void *buffer, size_t bytes,
-				   size_t *read_bytes, const void *caller)
+static COLD int HOOK(SSL_peek_ex_slowly)(struct ssl_st *ssl, void *buffer, size_t bytes,
+					 size_t *read_bytes, const void *caller)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
 	int result;
@@ -128,18 +133,18 @@ static COLD int SSL_peek_ex_slowly(struct ssl_st *ssl, void *buffer, size_t byte
 	return rg_guard_leave(ssl, result) ? result : 0;
 }
 
-int SSL_peek_ex(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
+int HOOK(SSL_peek_ex)(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
 {
 	int result;
 
 	if (rg_guard_is_slow() || rg_guard_library->SSL_peek_ex == NULL)
-		return SSL_peek_ex_slowly(ssl, buffer, bytes, read_bytes, RG_CALLER);
+		return HOOK(SSL_peek_ex_slowly)(ssl, buffer, bytes, read_bytes, RG_CALLER);
 	result = rg_guard_library->SSL_peek_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_must_look(result) ? look(ssl, result, 0) : result;
+	return rg_guard_must_look(result) ? HOOK(look)(ssl, result, 0) : result;
 }
 
-static COLD int SSL_write_ex_slowly(struct ssl_st *ssl, const void *data, size_t bytes,
-				    size_t *written, const void *caller)
+static COLD int HOOK(SSL_write_ex_slowly)(struct ssl_st *ssl, const void *data, size_t bytes,
+					  size_t *written, const void *caller)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
 	int result;
@@ -150,17 +155,17 @@ static COLD int SSL_write_ex_slowly(struct ssl_st *ssl, const void *data, size_t
 	return rg_guard_leave(ssl, result) ? result : 0;
 }
 
-int SSL_write_ex(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
+int HOOK(SSL_write_ex)(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
 {
 	int result;
 
 	if (rg_guard_is_slow() || rg_guard_library->SSL_write_ex == NULL)
-		return SSL_write_ex_slowly(ssl, data, bytes, written, RG_CALLER);
+		return HOOK(SSL_write_ex_slowly)(ssl, data, bytes, written, RG_CALLER);
 	result = rg_guard_library->SSL_write_ex(ssl, data, bytes, written);
-	return rg_guard_must_look(result) ? look(ssl, result, 0) : result;
+	return rg_guard_must_look(result) ? HOOK(look)(ssl, result, 0) : result;
 }
 
-int SSL_do_handshake(struct ssl_st *ssl)
+int HOOK(SSL_do_handshake)(struct ssl_st *ssl)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
@@ -171,7 +176,7 @@ int SSL_do_handshake(struct ssl_st *ssl)
 	return rg_guard_leave(ssl, result) ? result : -1;
 }
 
-int SSL_accept(struct ssl_st *ssl)
+int HOOK(SSL_accept)(struct ssl_st *ssl)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
@@ -182,7 +187,7 @@ int SSL_accept(struct ssl_st *ssl)
 	return rg_guard_leave(ssl, result) ? result : -1;
 }
 
-int SSL_connect(struct ssl_st *ssl)
+int HOOK(SSL_connect)(struct ssl_st *ssl)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, false);
 	int result;
@@ -193,8 +198,8 @@ int SSL_connect(struct ssl_st *ssl)
 	return rg_guard_leave(ssl, result) ? result : -1;
 }
 
-int SSL_write_ex2(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t flags,
-		  size_t *written)
+int HOOK(SSL_write_ex2)(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t flags,
+			size_t *written)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
@@ -206,7 +211,7 @@ int SSL_write_ex2(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t f
 }
 
 /* 0 is SSL_READ_EARLY_DATA_ERROR. */
-int SSL_read_early_data(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
+int HOOK(SSL_read_early_data)(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
@@ -217,7 +222,7 @@ int SSL_read_early_data(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *
 	return rg_guard_leave(ssl, result) ? result : 0;
 }
 
-int SSL_write_early_data(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
+int HOOK(SSL_write_early_data)(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	int result;
@@ -228,7 +233,7 @@ int SSL_write_early_data(struct ssl_st *ssl, const void *data, size_t bytes, siz
 	return rg_guard_leave(ssl, result) ? result : 0;
 }
 
-ssize_t SSL_sendfile(struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int flags)
+ssize_t HOOK(SSL_sendfile)(struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int flags)
 {
 	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
 	ssize_t result;
@@ -242,7 +247,7 @@ ssize_t SSL_sendfile(struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int
 /* --- where a library, contexts and connections begin, and begin anew --- */
 
 /* libssl comes first: the options of this call are those it is to be initialised with. */
-int OPENSSL_init_ssl(uint64_t options, const void *settings)
+int HOOK(OPENSSL_init_ssl)(uint64_t options, const void *settings)
 {
 	struct rg_libssl *lib = rg_libssl_of(RG_CALLER);
 	int result = lib != NULL && lib->OPENSSL_init_ssl != NULL
@@ -253,30 +258,37 @@ int OPENSSL_init_ssl(uint64_t options, const void *settings)
 	return result;
 }
 
-struct ssl_ctx_st *SSL_CTX_new(const struct ssl_method_st *method)
+/* A method lies in its library. */
+struct ssl_ctx_st *HOOK(SSL_CTX_new)(const struct ssl_method_st *method)
 {
-	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+	struct rg_libssl *lib = rg_guard_library_of(method != NULL ? method : RG_CALLER);
+	struct ssl_ctx_st *ctx;
 
 	if (lib == NULL)
 		return NULL;
 	rg_guard_context(lib, method);
-	return lib->SSL_CTX_new(method);
+	ctx = lib->SSL_CTX_new(method);
+	rg_guard_note_context(lib, ctx);
+	return ctx;
 }
 
-struct ssl_ctx_st *SSL_CTX_new_ex(void *library_context, const char *properties,
-				  const struct ssl_method_st *method)
+struct ssl_ctx_st *HOOK(SSL_CTX_new_ex)(void *library_context, const char *properties,
+					const struct ssl_method_st *method)
 {
-	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+	struct rg_libssl *lib = rg_guard_library_of(method != NULL ? method : RG_CALLER);
+	struct ssl_ctx_st *ctx;
 
 	if (lib == NULL || lib->SSL_CTX_new_ex == NULL)
 		return NULL;
 	rg_guard_context(lib, method);
-	return lib->SSL_CTX_new_ex(library_context, properties, method);
+	ctx = lib->SSL_CTX_new_ex(library_context, properties, method);
+	rg_guard_note_context(lib, ctx);
+	return ctx;
 }
 
-struct ssl_st *SSL_new(struct ssl_ctx_st *ctx)
+struct ssl_st *HOOK(SSL_new)(struct ssl_ctx_st *ctx)
 {
-	struct rg_libssl *lib = rg_guard_library_quickly(NULL, RG_CALLER);
+	struct rg_libssl *lib = rg_guard_library_quickly(ctx, RG_CALLER);
 	struct ssl_st *ssl = lib != NULL ? lib->SSL_new(ctx) : NULL;
 
 	if (ssl != NULL)
@@ -284,7 +296,7 @@ struct ssl_st *SSL_new(struct ssl_ctx_st *ctx)
 	return ssl;
 }
 
-struct ssl_st *SSL_dup(struct ssl_st *ssl)
+struct ssl_st *HOOK(SSL_dup)(struct ssl_st *ssl)
 {
 	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
 	struct ssl_st *copy = lib != NULL ? lib->SSL_dup(ssl) : NULL;
@@ -294,7 +306,7 @@ struct ssl_st *SSL_dup(struct ssl_st *ssl)
 	return copy;
 }
 
-int SSL_clear(struct ssl_st *ssl)
+int HOOK(SSL_clear)(struct ssl_st *ssl)
 {
 	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
 
@@ -304,7 +316,7 @@ int SSL_clear(struct ssl_st *ssl)
 	return lib->SSL_clear(ssl);
 }
 
-void SSL_set_accept_state(struct ssl_st *ssl)
+void HOOK(SSL_set_accept_state)(struct ssl_st *ssl)
 {
 	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
 
@@ -314,7 +326,7 @@ void SSL_set_accept_state(struct ssl_st *ssl)
 	lib->SSL_set_accept_state(ssl);
 }
 
-void SSL_set_connect_state(struct ssl_st *ssl)
+void HOOK(SSL_set_connect_state)(struct ssl_st *ssl)
 {
 	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
 
@@ -326,7 +338,7 @@ void SSL_set_connect_state(struct ssl_st *ssl)
 
 /* --- the program's own message callback: ours stays, and calls theirs --- */
 
-void SSL_set_msg_callback(struct ssl_st *ssl, rg_msg_callback *callback)
+void HOOK(SSL_set_msg_callback)(struct ssl_st *ssl, rg_msg_callback *callback)
 {
 	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
 
@@ -334,7 +346,7 @@ void SSL_set_msg_callback(struct ssl_st *ssl, rg_msg_callback *callback)
 		lib->SSL_set_msg_callback(ssl, callback);
 }
 
-long SSL_callback_ctrl(struct ssl_st *ssl, int command, void (*callback)(void))
+long HOOK(SSL_callback_ctrl)(struct ssl_st *ssl, int command, void (*callback)(void))
 {
 	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
 
@@ -346,9 +358,9 @@ long SSL_callback_ctrl(struct ssl_st *ssl, int command, void (*callback)(void))
 	return lib->SSL_callback_ctrl(ssl, command, callback);
 }
 
-void SSL_CTX_set_msg_callback(struct ssl_ctx_st *ctx, rg_msg_callback *callback)
+void HOOK(SSL_CTX_set_msg_callback)(struct ssl_ctx_st *ctx, rg_msg_callback *callback)
 {
-	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+	struct rg_libssl *lib = rg_guard_library_quickly(ctx, RG_CALLER);
 
 	if (lib == NULL)
 		return;
@@ -356,9 +368,9 @@ void SSL_CTX_set_msg_callback(struct ssl_ctx_st *ctx, rg_msg_callback *callback)
 	lib->SSL_CTX_set_msg_callback(ctx, callback);
 }
 
-long SSL_CTX_callback_ctrl(struct ssl_ctx_st *ctx, int command, void (*callback)(void))
+long HOOK(SSL_CTX_callback_ctrl)(struct ssl_ctx_st *ctx, int command, void (*callback)(void))
 {
-	struct rg_libssl *lib = rg_guard_library_of(RG_CALLER);
+	struct rg_libssl *lib = rg_guard_library_quickly(ctx, RG_CALLER);
 
 	if (lib == NULL)
 		return 0;

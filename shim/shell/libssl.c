@@ -7,28 +7,32 @@
 #include <string.h>
 
 #include "patience.h"
+#include "rg_lookup.h"
 
-/* Which callers are bound to which library: filled once for each module, only ever appended to. */
+/* Which callers are bound to which library. */
 #define MODULES_MAX 32
 
 struct module {
-	_Atomic uintptr_t start; /* written last */
-	uintptr_t end;
+	uintptr_t start, end;
 	struct rg_libssl *lib;
 };
 
-static struct rg_libssl libraries[RG_LIBSSL_MAX];
-static unsigned library_count; /* under `busy` */
-static struct module modules[MODULES_MAX];
-static _Atomic unsigned module_count;
+struct rg_libssl rg_libssl_libraries[RG_LIBSSL_MAX];
+
+/* All of these under `busy`. */
+static unsigned library_count;
+static struct module modules[MODULES_MAX]; /* the first is this library */
+static unsigned module_count;
+static unsigned long long unloaded; /* objects so far, as of when `modules` was right */
 static atomic_flag busy = ATOMIC_FLAG_INIT;
+
 static struct rg_libssl
     ourselves; /* stands for this library in `modules`; never used as a libssl */
 
 /* dlsym answers `void *`; ISO C wants function pointers kept apart. */
 #define LOOK_UP(handle, name, place)                                                               \
 	do {                                                                                       \
-		void *symbol = dlsym(handle, name);                                                \
+		void *symbol = rg_lookup(handle, name);                                            \
 		memcpy(place, &symbol, sizeof symbol);                                             \
 	} while (0)
 
@@ -51,6 +55,32 @@ static void read_version(struct rg_libssl *lib)
 		lib->number = 0x10002000UL;
 }
 
+/* NAME as the object in which ADDRESS lies has it itself; NULL where it has not. */
+static void *beside(const void *address, const char *name)
+{
+	void *found = rg_lookup_from(address, name);
+
+	return rg_lookup_same_object(found, address) ? found : NULL;
+}
+
+/* Does this SSL_new, or another hook, lie in a libssl? Not in another preload's hooks: those have
+ * no SSL_get_finished beside them. */
+static bool is_in_libssl(const void *function)
+{
+	return function != NULL && !rg_lookup_is_ours(function) &&
+	       beside(function, "SSL_get_finished") != NULL;
+}
+
+/* Another preload behind us, that hooks the same function, comes between the library and us. */
+static void chain(const char *name, void *place)
+{
+	void *next = rg_lookup(RTLD_NEXT, name), *own;
+
+	memcpy(&own, place, sizeof own);
+	if (own != NULL && next != NULL && next != own && !is_in_libssl(next))
+		memcpy(place, &next, sizeof next);
+}
+
 static void fill(struct rg_libssl *lib, void *handle)
 {
 	lib->guardable = true;
@@ -62,27 +92,11 @@ static void fill(struct rg_libssl *lib, void *handle)
 #define X(returns, name, arguments) LOOK_UP(handle, #name, &lib->name);
 	RG_LIBSSL_OPTIONAL(X)
 #undef X
+#define X(returns, name, arguments) chain(#name, &lib->name);
+	RG_LIBSSL_HOOKS(X)
+#undef X
 	read_version(lib);
 	lib->callback_index = -1;
-}
-
-/* The library in which the code at FUNCTION (an SSL_new) lies, as a handle of its own; pinned by
- * never being closed. */
-static void *pin(const void *function)
-{
-	Dl_info info;
-
-	if (function == NULL || dladdr(function, &info) == 0 || info.dli_fname == NULL)
-		return NULL;
-	return dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-}
-
-static bool is_ours(const void *address)
-{
-	Dl_info theirs, ours;
-
-	return dladdr(address, &theirs) != 0 && dladdr((const void *)&modules, &ours) != 0 &&
-	       theirs.dli_fbase == ours.dli_fbase;
 }
 
 /* A loaded object that calls itself libssl, wherever it came from. */
@@ -94,56 +108,76 @@ static int is_libssl(struct dl_phdr_info *info, size_t size, void *arg)
 	return name != NULL && strncmp(name, "/libssl", 7) == 0;
 }
 
-static int find_libssl(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	void **found = arg, *handle;
+struct nth {
+	unsigned n;
+	const char *name;
+};
 
-	if (!is_libssl(info, size, NULL))
+static int find_nth(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct nth *nth = arg;
+
+	if (!is_libssl(info, size, NULL) || nth->n-- != 0)
 		return 0;
-	handle = dlopen(info->dlpi_name, RTLD_LAZY | RTLD_NOLOAD);
-	if (handle == NULL)
-		return 0;
-	*found = dlsym(handle, "SSL_new");
-	dlclose(handle);
-	return *found != NULL && !is_ours(*found);
+	nth->name = info->dlpi_name;
+	return 1;
+}
+
+/* The SSL_new of the first libssl that is loaded. No handle is opened inside dl_iterate_phdr(3),
+ * which holds a lock that a thread within dlopen(3) waits for. */
+static void *any_ssl_new(void)
+{
+	void *found = NULL;
+
+	for (unsigned n = 0; !is_in_libssl(found); n++) {
+		struct nth nth = {.n = n};
+		void *object;
+
+		if (dl_iterate_phdr(find_nth, &nth) == 0)
+			return NULL;
+		object = dlopen(nth.name, RTLD_LAZY | RTLD_NOLOAD);
+		if (object == NULL)
+			continue;
+		found = rg_lookup(object, "SSL_new");
+		dlclose(object);
+	}
+	return found;
 }
 
 /*
  * The SSL_new that code in the module at CALLER means, if it were not for us: of the libraries it
  * was linked to; of the program's global scope, all that RTLD_NEXT knows; of any libssl that is
  * loaded, for a module that got here by a jump (a tail call in a plug-in leaves the return address
- * of its host).
+ * of its host) or through another preload's hook. What only looks like a libssl comes last.
  */
 static void *real_ssl_new(const void *caller)
 {
-	void *found = NULL, *module = pin(caller);
+	void *found = rg_lookup_from(caller, "SSL_new"), *next;
 
-	if (module != NULL) {
-		found = dlsym(module, "SSL_new");
-		dlclose(module);
-	}
-	if (found == NULL || is_ours(found))
-		found = dlsym(RTLD_NEXT, "SSL_new");
-	if ((found == NULL || is_ours(found)) && dl_iterate_phdr(find_libssl, &found) == 0)
-		found = NULL;
-	return found;
+	if (is_in_libssl(found))
+		return found;
+	next = rg_lookup(RTLD_NEXT, "SSL_new");
+	found = is_in_libssl(next) ? next : any_ssl_new();
+	return found != NULL ? found : next;
 }
 
+/* The handle is never closed: a table must not go stale. */
 static struct rg_libssl *library_with(void *ssl_new)
 {
+	struct rg_libssl *lib = &rg_libssl_libraries[library_count];
+	unsigned slot;
 	void *handle;
 
-	for (unsigned i = 0; i < library_count; i++)
-		if (memcmp(&libraries[i].SSL_new, &ssl_new, sizeof ssl_new) == 0)
-			return &libraries[i];
-	if (library_count == RG_LIBSSL_MAX)
-		return NULL;
-	handle = pin(ssl_new);
+	for (slot = 0; slot < library_count; slot++)
+		if (rg_libssl_libraries[slot].ssl_new == ssl_new)
+			return &rg_libssl_libraries[slot];
+	handle = library_count < RG_LIBSSL_MAX ? rg_lookup_object(ssl_new) : NULL;
 	if (handle == NULL)
 		return NULL;
-	fill(&libraries[library_count], handle);
-	libraries[library_count].slot = library_count;
-	return &libraries[library_count++];
+	fill(lib, handle);
+	lib->ssl_new = ssl_new;
+	lib->slot = library_count++;
+	return lib;
 }
 
 struct range {
@@ -172,27 +206,53 @@ static int find_range(struct dl_phdr_info *info, size_t size, void *arg)
 	return range->address >= range->start && range->address < range->end;
 }
 
+static void remember(uintptr_t address, struct rg_libssl *lib)
+{
+	struct range range = {.address = address};
+
+	if (module_count < MODULES_MAX && dl_iterate_phdr(find_range, &range) != 0)
+		modules[module_count++] = (struct module){range.start, range.end, lib};
+}
+
+static int read_unloaded(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	unsigned long long *count = arg;
+
+	(void)size;
+	*count = info->dlpi_subs;
+	return 1;
+}
+
+/* What was unloaded may have left its place to another module, with another libssl. */
+static void forget_unloaded(void)
+{
+	unsigned long long now = 0;
+
+	(void)dl_iterate_phdr(read_unloaded, &now);
+	if (module_count == 0)
+		remember((uintptr_t)&modules, &ourselves);
+	else if (now != unloaded)
+		module_count = 1;
+	unloaded = now;
+}
+
 static struct rg_libssl *known(uintptr_t address)
 {
-	unsigned count = atomic_load_explicit(&module_count, memory_order_acquire);
-
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < module_count; i++)
 		if (address - modules[i].start < modules[i].end - modules[i].start)
 			return modules[i].lib;
 	return NULL;
 }
 
-static void remember(uintptr_t address, struct rg_libssl *lib)
+static struct rg_libssl *known_now(const void *caller)
 {
-	struct range range = {.address = address};
-	unsigned count = atomic_load(&module_count);
+	struct rg_libssl *lib;
 
-	if (count == MODULES_MAX || dl_iterate_phdr(find_range, &range) == 0)
-		return;
-	modules[count].start = range.start;
-	modules[count].end = range.end;
-	modules[count].lib = lib;
-	atomic_store_explicit(&module_count, count + 1, memory_order_release);
+	rg_lock(&busy);
+	forget_unloaded();
+	lib = known((uintptr_t)caller);
+	rg_unlock(&busy);
+	return lib;
 }
 
 static struct rg_libssl *find_library(const void *caller)
@@ -203,8 +263,6 @@ static struct rg_libssl *find_library(const void *caller)
 	if (ssl_new == NULL)
 		return NULL;
 	rg_lock(&busy);
-	if (atomic_load(&module_count) == 0)
-		remember((uintptr_t)&modules, &ourselves);
 	lib = library_with(ssl_new);
 	if (lib != NULL && known((uintptr_t)caller) == NULL)
 		remember((uintptr_t)caller, lib);
@@ -219,13 +277,29 @@ static struct rg_libssl *find_library(const void *caller)
 struct rg_libssl *rg_libssl_of(const void *caller)
 {
 	static _Thread_local struct rg_libssl *current __attribute__((tls_model("initial-exec")));
-	struct rg_libssl *lib = known((uintptr_t)caller);
+	uintptr_t place = (uintptr_t)caller - (uintptr_t)rg_libssl_libraries;
+	struct rg_libssl *lib = place < sizeof rg_libssl_libraries
+				    ? &rg_libssl_libraries[place / sizeof *rg_libssl_libraries]
+				    : known_now(caller);
 
 	if (lib == &ourselves)
-		return current != NULL ? current : &libraries[0];
+		return current != NULL ? current : &rg_libssl_libraries[0];
 	if (lib == NULL)
 		lib = find_library(caller);
 	current = lib;
+	return lib;
+}
+
+struct rg_libssl *rg_libssl_holding(const void *function)
+{
+	void *ssl_new = beside(function, "SSL_new");
+	struct rg_libssl *lib;
+
+	if (ssl_new == NULL || !is_in_libssl(ssl_new))
+		return NULL;
+	rg_lock(&busy);
+	lib = library_with(ssl_new);
+	rg_unlock(&busy);
 	return lib;
 }
 

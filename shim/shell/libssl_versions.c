@@ -41,12 +41,14 @@ static int new_index(const struct rg_libssl *lib, int (*old)(long, void *, void 
 		   : -1;
 }
 
-int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_free *release)
+int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_free *release, rg_ex_free *release_context)
 {
-	int index = new_index(lib, lib->SSL_CTX_get_ex_new_index, EX_INDEX_SSL_CTX, NULL);
-	void *pointer;
+	void *pointer, *context_pointer;
+	int index;
 
 	memcpy(&pointer, &release, sizeof pointer);
+	memcpy(&context_pointer, &release_context, sizeof context_pointer);
+	index = new_index(lib, lib->SSL_CTX_get_ex_new_index, EX_INDEX_SSL_CTX, context_pointer);
 	/* In 1.0.x the first index is 0, the very one of SSL_CTX_set_app_data (OpenSSL RT 3710): it
 	 * stays the program's. */
 	if (index == 0)

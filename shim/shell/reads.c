@@ -13,6 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "rg_lookup.h"
+
 #define EXPORT __attribute__((visibility("default")))
 
 struct ring {
@@ -76,7 +78,7 @@ static __attribute__((noinline, cold)) void *look_up(enum read_index index)
 	if (looking_up)
 		return NULL;
 	looking_up = true;
-	found = dlsym(RTLD_NEXT, read_names[index]);
+	found = rg_lookup(RTLD_NEXT, read_names[index]);
 	looking_up = false;
 	atomic_store_explicit(&read_functions[index], found, memory_order_relaxed);
 	errno = saved;

@@ -97,3 +97,14 @@ void rg_report_unguarded(const struct rg_libssl *lib)
 
 	deliver(RG_LOG_ERR, &report);
 }
+
+void rg_report_deepbind(const char *module)
+{
+	char text[RG_PATH_BYTES + ACTIVE_TEXT_BYTES];
+	struct rg_report report = {.code = "ERR_RENEGUARD_LIBSSL", .text = text};
+
+	snprintf(text, sizeof text,
+		 "%s was opened with RTLD_DEEPBIND: what it calls in libssl is not guarded",
+		 module);
+	deliver(RG_LOG_ERR, &report);
+}

@@ -1,6 +1,7 @@
 #!/bin/bash
-# One process with three versions of libssl, each behind a plug-in (RTLD_LOCAL), used in threads at once and by turns in one thread:
-# all are guarded, and no object of one reaches a function of another (the process would not live through that).
+# One process with three versions of libssl, each behind a plug-in (RTLD_LOCAL) or looked up by dlsym, used in threads at once, by turns
+# in one thread, and call by call: all are guarded, and no object of one reaches a function of another (the process would not live
+# through that). Closed and opened again, at the addresses of others, they are as well.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 . tests/lib/builds.sh
@@ -17,13 +18,23 @@ certificates
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/rsa.key" -days 2 -subj /CN=localhost -out "$tmp/rsa.pem" 2>/dev/null
 cat "$tmp/rsa.pem" "$tmp/rsa.key" >"$tmp/server.pem"
 
-plugin() { # NAME LIBRARY SUFFIX: the server of the hook tests, as a plug-in linked to that library
-	local directory=${2%/*}
-	"${CC:-cc}" -D_GNU_SOURCE -Itests/libssl/prototypes -Itests/lib -std=c11 -O2 -DTLSSERVER_PLUGIN -fPIC -fvisibility=hidden -shared \
-		-o "$tmp/$1.so" tests/tools/tlsserver.c "$2" "$directory/libcrypto.so${2##*libssl.so}" -Wl,-rpath,"$directory" -lpthread
+declare -A library=([1.0.1f]=$builds/npm-10.20.0-beta.6/package/native/lib/libssl.so.1.0.0
+	[1.1.1]=$builds/npm-18.4.0-beta.17/package/native/lib/libssl.so.1.1 [3.0]=$system)
+
+linked() { # VERSION NAME COMPILER-ARGUMENT...: a plug-in linked to that libssl
+	local libssl=${library[$1]} out=$tmp/$2
+	local directory=${libssl%/*}
+	shift 2
+	"${CC:-cc}" -D_GNU_SOURCE -Itests/libssl/prototypes -Itests/lib -std=c11 -O2 -fPIC -shared -o "$out" "$@" \
+		"$libssl" "$directory/libcrypto.so${libssl##*libssl.so}" -Wl,-rpath,"$directory" -lpthread
 }
-ok "plug-ins and their host compile" eval 'plugin 1.0.1f "$builds/npm-10.20.0-beta.6/package/native/lib/libssl.so.1.0.0" &&
-	plugin 1.1.1 "$builds/npm-18.4.0-beta.17/package/native/lib/libssl.so.1.1" && plugin 3.0 "$system" &&
+
+plugins() { # VERSION: the server of the hook tests; the calls that facehost makes; the same by jumps
+	linked "$1" "$1.so" -DTLSSERVER_PLUGIN -fvisibility=hidden tests/tools/tlsserver.c &&
+		linked "$1" "linked-$1.so" -fno-optimize-sibling-calls tests/lib/face.c &&
+		linked "$1" "jumping-$1.so" -foptimize-sibling-calls tests/lib/face.c
+}
+ok "plug-ins and their host compile" eval 'plugins 1.0.1f && plugins 1.1.1 && plugins 3.0 &&
 	"${CC:-cc}" -D_GNU_SOURCE -std=c11 -O2 -o "$tmp/manyhost" tests/libssl/manyhost.c -ldl -lpthread'
 
 # host HALF MODE [VARIABLE=VALUE]...: its ports are in ${ports[@]}, its pid in $pid.
@@ -51,6 +62,30 @@ at_all() { # TLSPEER-ARGUMENTS...: to every port at once; the summaries, in the 
 }
 
 three() { printf '%s\n' "$1" "$1" "$1"; }
+
+# faces HALF OPTIONS FACE...: facehost with these. FACE is KIND-VERSION.
+faces() {
+	local half=$1 options=$2 face arguments=()
+	shift 2
+	for face in "$@"; do
+		case $face in
+		lookup-*) arguments+=("lookup=${library[${face#lookup-}]}") ;;
+		*) arguments+=("linked=$tmp/$face.so") ;;
+		esac
+	done
+	: >"$tmp/faces.log"
+	under "$half"
+	# shellcheck disable=SC2086 # options without spaces
+	start faces "${under[@]}" "$tools/facehost" $options "$tmp/server.pem" "${arguments[@]}"
+}
+
+ready() { [ "$(grep -c '^ready' "$tmp/faces.log")" -ge "$1" ]; }
+
+# ports_of N: waits until N faces are ready; their ports are in ${ports[@]}.
+ports_of() {
+	within 10 ready "$1" || diag "$1 faces are not ready"
+	mapfile -t ports < <(sed -n 's/^ready //p' "$tmp/faces.log")
+}
 
 host without threads
 for port in "${ports[@]}"; do within 10 listening "$port"; done
@@ -80,6 +115,56 @@ for n in 1 2 3; do
 		within 10 its_turn "$port" "$n"
 		ok "by turns in one thread: refused, $n" all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" started=1 honoured=0
 	done
+done
+wait "$pid"
+is "and it ended well" $? 0
+
+# Call by call: while one is in the middle of a handshake, the others are, too.
+all="lookup-1.0.1f lookup-1.1.1 lookup-3.0 linked-1.1.1 linked-3.0 jumping-3.0 jumping-1.0.1f"
+for half in without with; do
+	# shellcheck disable=SC2086 # a list
+	faces $half '' $all
+	ports_of 7
+	peers=() n=0
+	for port in "${ports[@]}"; do
+		peer_summary --from 127.0.0.$((n + 2)) --tls 1.2 127.0.0.1 "$port" renegotiate 1 >"$tmp/face$n" &
+		peers+=($!) n=$((n + 1))
+	done
+	wait "${peers[@]}"
+	n=0
+	for face in $all; do
+		if [ $half = without ]; then
+			ok "call by call, without the shim: honoured, $face" all_fields "$(cat "$tmp/face$n")" honoured=1 served=1
+		else
+			ok "call by call: refused, $face" all_fields "$(cat "$tmp/face$n")" started=1 honoured=0
+			like "and its line names the library, $face" "$(cat "$tmp/faces.log")" \
+				"event=renegotiation action=close client=127\.0\.0\.$((n + 2)) .*libssl=${face#*-}(\.[0-9]+)?( |\$)"
+		fi
+		n=$((n + 1))
+	done
+	for port in "${ports[@]}"; do
+		peer_summary --tls 1.2 127.0.0.1 "$port" get 20 >"$tmp/face-$port" &
+		peers+=($!)
+	done
+	wait "${peers[@]}"
+	for port in "${ports[@]}"; do
+		is "$half the shim: twenty connections" "$(cat "$tmp/face-$port")" "summary full=20 reused=0 refused=0"
+	done
+	ok "and the process lives" kill -0 "$pid"
+	stop "$pid"
+done
+
+# One after another: what is closed leaves its address to the next, which has another libssl.
+order="linked-1.1.1 linked-3.0 linked-1.0.1f lookup-1.1.1 lookup-3.0 linked-1.0.1f lookup-1.1.1 linked-3.0 linked-1.1.1"
+# shellcheck disable=SC2086 # a list
+faces with "--one-by-one --connections 2" $order
+n=0
+for face in $order; do
+	ports_of $((n + 1))
+	ok "opened after others were closed: refused, $face" all_fields "$(peer_summary --tls 1.2 127.0.0.1 "${ports[n]}" renegotiate 1)" \
+		started=1 honoured=0
+	is "and serves, $face" "$(peer_summary --tls 1.2 127.0.0.1 "${ports[n]}" get 1)" "summary full=1 reused=0 refused=0"
+	n=$((n + 1))
 done
 wait "$pid"
 is "and it ended well" $? 0

@@ -1,0 +1,97 @@
+#!/bin/bash
+# A libssl that a program opens by dlopen and looks up by dlsym: Python's ctypes, Free Pascal's openssl unit, a C program.
+# RTLD_DEEPBIND can not be guarded, and is said once.
+. tests/lib/tap.sh
+. tests/lib/server.sh
+
+libssl=$(ldconfig -p | sed -n 's/.*libssl\.so\.[0-9].*=> //p' | head -n 1)
+[ -e "$libssl" ] || { echo "1..0 # SKIP this system has no shared libssl"; exit 0; }
+certificates
+
+# echoes NAME COMMAND...: a server that answers lines and is not told to allow renegotiation; its port is appended to COMMAND.
+echoes() {
+	local name=$1 half line
+	shift
+	for half in without with; do
+		port=$(pick_port)
+		: >"$tmp/$name.log"
+		under $half
+		start_on_port "$name" "${under[@]}" "$@" "$port"
+		if [ $half = without ]; then
+			ok "$name without the shim answers 100 attempts and serves on" all_fields "$(storm --line 127.0.0.1 "$port" 100)" warnings=100 served=1
+		else
+			ok "$name: the first attempt is the last" all_fields "$(storm --line 127.0.0.1 "$port" 100)" 'sent=[12]' hellos=0 served=0
+			line=$(line_with "$tmp/$name.log" 'event=renegotiation.*count=1')
+			ok "$name: its line" all_fields "$line" code=ERR_TLS_RENEGOTIATION_DISABLED action=close client=127.0.0.1 tls=TLSv1.2
+			is "$name: ordinary traffic" "$(peer_summary --line 127.0.0.1 "$port" get 20)" "summary full=20 reused=0 refused=0"
+			is "$name: resumption" "$(peer_summary --line --tls 1.3 127.0.0.1 "$port" resume 5)" "summary full=1 reused=5 refused=0"
+		fi
+		stop "$pid"
+	done
+}
+
+if python=$(command -v /usr/bin/python3 || command -v python3); then
+	echoes ctypes-handle "$python" tests/lib/ctypes_echo.py handle "$tmp/server.pem"
+	echoes ctypes-global "$python" tests/lib/ctypes_echo.py global "$tmp/server.pem"
+else
+	skip "Python's ctypes" "python3 is not installed"
+fi
+if ! command -v fpc >/dev/null; then
+	skip "Free Pascal's openssl unit" "fpc is not installed"
+elif ! fpc -v0 -o"$tmp/pascal_echo" -FU"$tmp" tests/lib/pascal_echo.pas >"$tmp/fpc.log" 2>&1; then
+	skip "Free Pascal's openssl unit" "it does not compile here: $(tail -n 1 "$tmp/fpc.log")"
+else # with a key that this old unit can read
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/rsa.key" -days 2 -subj /CN=localhost -out "$tmp/rsa.pem" 2>/dev/null
+	cat "$tmp/rsa.key" >>"$tmp/rsa.pem"
+	echoes pascal "$tmp/pascal_echo" "$tmp/rsa.pem"
+fi
+
+# faces HALF ARGUMENT...: facehost; its first port is in $port.
+faces() {
+	local half=$1
+	shift
+	: >"$tmp/faces.log"
+	under "$half"
+	start faces "${under[@]}" "$tools/facehost" "$@"
+	within 10 grep -q ^ready "$tmp/faces.log"
+	port=$(sed -n 's/^ready //p' "$tmp/faces.log" | head -n 1)
+}
+
+faces without "$tmp/server.pem" "lookup=$libssl"
+field "a C program without the shim honours renegotiation" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 3)" honoured 3
+stop "$pid"
+faces with "$tmp/server.pem" "lookup=$libssl"
+for n in 1 2 3; do
+	field "a C program: refused, $n" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" honoured 0
+done
+for tls in 1.2 1.3; do
+	is "a C program: ordinary traffic, TLS $tls" "$(peer_summary --tls $tls 127.0.0.1 "$port" get 20)" "summary full=20 reused=0 refused=0"
+	is "a C program: resumption, TLS $tls" "$(peer_summary --tls $tls 127.0.0.1 "$port" resume 5)" "summary full=1 reused=5 refused=0"
+done
+field "a C program: key updates are no renegotiation" "$(peer_summary 127.0.0.1 "$port" keyupdate 5)" served 1
+stop "$pid"
+
+# RTLD_DEEPBIND.
+compile() { "${CC:-cc}" -std=c11 -O2 -fPIC -shared -Itests/lib -o "$@" 2>"$tmp/compile.log"; }
+if [ "$preload" != "$shim" ]; then
+	skip RTLD_DEEPBIND "a sanitizer's runtime does not allow it"
+elif ! compile "$tmp/face.so" tests/lib/face.c -lssl -lcrypto || ! compile "$tmp/other.so" -xc - <<<'int other;'; then
+	skip RTLD_DEEPBIND "no plug-in: $(tail -n 1 "$tmp/compile.log")"
+else
+	faces with "$tmp/server.pem" "deepbind=$tmp/face.so"
+	field "RTLD_DEEPBIND is not guarded" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 2)" honoured 2
+	ok "but said" all_fields "$(line_with "$tmp/faces.log" RTLD_DEEPBIND)" code=ERR_RENEGUARD_LIBSSL service=facehost
+	like "with its name" "$(cat "$tmp/faces.log")" "text=\"$tmp/face.so was opened with RTLD_DEEPBIND"
+	is "once" "$(count_lines "$tmp/faces.log" RTLD_DEEPBIND)" 1
+	stop "$pid"
+	faces with "$tmp/server.pem" "deepbind=$tmp/face.so" "lookup=$libssl"
+	ports=("$port" "$(sed -n 's/^ready //p' "$tmp/faces.log" | tail -n 1)")
+	field "beside one that is looked up: it is not guarded" "$(peer_summary --tls 1.2 127.0.0.1 "${ports[0]}" renegotiate 2)" honoured 2
+	field "the other is" "$(peer_summary --tls 1.2 127.0.0.1 "${ports[1]}" renegotiate 2)" honoured 0
+	stop "$pid"
+	: >"$tmp/faces.log"
+	under with
+	"${under[@]}" "$tools/facehost" "$tmp/server.pem" "deepbind=$tmp/other.so" >>"$tmp/faces.log" 2>&1
+	is "nothing is said of a module without libssl" "$(count_lines "$tmp/faces.log" RTLD_DEEPBIND)" 0
+fi
+finish

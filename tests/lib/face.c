@@ -1,0 +1,33 @@
+// A plug-in linked to a libssl, that lends its calls to facehost. Compiled with -foptimize-sibling-calls
+// it jumps to libssl, with the host's return address left in place.
+#include "face.h"
+#include <stddef.h>
+
+#define X(returns, name, parameters, arguments) extern returns name parameters;
+FACE_CALLS(X)
+#undef X
+#define X(returns, name, parameters, arguments)                                                    \
+	extern __attribute__((weak)) returns name parameters;
+FACE_CALLS_OF_SOME(X)
+#undef X
+
+#define X(returns, name, parameters, arguments)                                                    \
+	static returns call_##name parameters                                                      \
+	{                                                                                          \
+		return name arguments;                                                             \
+	}
+FACE_CALLS(X)
+FACE_CALLS_OF_SOME(X)
+#undef X
+
+struct face face;
+
+__attribute__((constructor)) static void fill(void)
+{
+#define X(returns, name, parameters, arguments)                                                    \
+	if (name)                                                                                  \
+		face.name = call_##name;
+	FACE_CALLS(X)
+	FACE_CALLS_OF_SOME(X)
+#undef X
+}
