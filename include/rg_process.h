@@ -39,6 +39,10 @@ static inline const struct rg_policy *rg_process_policy(void)
  */
 void rg_process_prepare(void);
 
+/* The program is about to call chroot(2), and may use a libssl after it: open what can not be
+ * opened there, the log's socket and the state file. */
+void rg_process_before_chroot(void);
+
 /* The ledger; never NULL after rg_process_prepare. */
 static inline struct rg_ledger *rg_process_ledger(void)
 {

@@ -126,6 +126,19 @@ void rg_process_prepare(void)
 	errno = saved;
 }
 
+void rg_process_before_chroot(void)
+{
+	int saved = errno;
+
+	if (!rg_process_policy()->on)
+		return;
+	if (policy.state[0] != '\0')
+		rg_process_prepare();
+	else
+		rg_log_open(&policy);
+	errno = saved;
+}
+
 uint64_t rg_process_now_ns(void)
 {
 	struct timespec now;

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A libssl that a program opens by dlopen and looks up by dlsym: Python's ctypes, Free Pascal's openssl unit, a C program.
-# RTLD_DEEPBIND can not be guarded, and is said once.
+# A libssl that a program opens by dlopen and looks up by dlsym: Python's ctypes, Free Pascal's openssl unit, a C program; also where
+# it is opened after a chroot and without privileges. RTLD_DEEPBIND can not be guarded, and is said once.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 
@@ -70,6 +70,35 @@ for tls in 1.2 1.3; do
 done
 field "a C program: key updates are no renegotiation" "$(peer_summary 127.0.0.1 "$port" keyupdate 5)" served 1
 stop "$pid"
+
+# Opened after a chroot, as nobody: no log socket, no /proc and nothing of ours is to be found there. The syslog socket is outside.
+if [ "$(id -u)" != 0 ] || [ "$preload" != "$shim" ]; then
+	skip "libssl opened in a chroot" "not root, or a sanitized build"
+elif ! command -v rsyslogd >/dev/null; then
+	skip "libssl opened in a chroot" "rsyslogd is not installed"
+else
+	start_rsyslogd
+	jail=$tmp/jail
+	mkdir -p "$jail${libssl%/*}" && chmod 755 "$tmp" "$jail"
+	cp -L "$libssl" "${libssl/ssl/crypto}" "$jail${libssl%/*}" && cp "$tmp/server.pem" "$jail" && chmod 644 "$jail/server.pem"
+	for half in without with; do
+		: >"$tmp/faces.log"
+		under $half RENEGUARD_LOG=syslog RENEGUARD_SYSLOG_SOCKET="$syslog_socket" RENEGUARD_STATE="$tmp/state" RENEGUARD_NAME=jailed
+		start faces "${under[@]}" "$tools/facehost" --jail "$jail" /server.pem "lookup=$libssl"
+		within 10 grep -q ^ready "$tmp/faces.log"
+		port=$(sed -n 's/^ready //p' "$tmp/faces.log")
+		is "$half the shim, it is nobody's process in there" "$(stat -c %U "/proc/$pid")$(readlink "/proc/$pid/root")" "nobody$jail"
+		if [ $half = without ]; then
+			field "and honours renegotiation" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 2)" honoured 2
+		else
+			field "and refuses it" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 2)" honoured 0
+			like "and syslog has the line" "$(line_with "$syslog_file" event=renegotiation)" \
+				'authpriv\.warning reneguard.*action=close client=127\.0\.0\.1 .*service=jailed'
+			like "and the state file the account" "$("$RG_BUILD/reneguardctl" status --state "$tmp/state" 2>&1)" '127\.0\.0\.1'
+		fi
+		stop "$pid"
+	done
+fi
 
 # RTLD_DEEPBIND.
 compile() { "${CC:-cc}" -std=c11 -O2 -fPIC -shared -Itests/lib -o "$@" 2>"$tmp/compile.log"; }
