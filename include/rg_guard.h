@@ -97,13 +97,6 @@ static inline bool rg_guard_leave(struct ssl_st *ssl, int result)
 /* One connection more is refused, or one less. */
 void rg_guard_note_refused(bool more);
 
-/*
- * The program has initialised a libssl: the time to get ready where that was not linked to it.
- * Dovecot 2.3 opens it as a plug-in and initialises it as root, and makes its first context in a
- * chroot, where neither the log's socket nor a state file is to be found.
- */
-void rg_guard_initialised(void);
-
 /* A context was made with METHOD (NULL: not known): the time to get ready. */
 void rg_guard_context(struct rg_libssl *lib, const struct ssl_method_st *method);
 

@@ -50,9 +50,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(int, SSL_read_early_data, (struct ssl_st *, void *, size_t, size_t *))                   \
 	X(int, SSL_write_early_data, (struct ssl_st *, const void *, size_t, size_t *))            \
 	X(ssize_t, SSL_sendfile, (struct ssl_st *, int, off_t, size_t, int))                       \
-	X(struct ssl_ctx_st *, SSL_CTX_new_ex,                                                     \
-	  (void *, const char *, const struct ssl_method_st *))                                    \
-	X(int, OPENSSL_init_ssl, (uint64_t, const void *))
+	X(struct ssl_ctx_st *, SSL_CTX_new_ex, (void *, const char *, const struct ssl_method_st *))
 
 #define RG_LIBSSL_HOOKS(X) RG_LIBSSL_HOOKS_REQUIRED(X) RG_LIBSSL_HOOKS_OPTIONAL(X)
 

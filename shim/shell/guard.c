@@ -206,12 +206,6 @@ struct rg_libssl *rg_guard_library_for(const void *object, const void *caller)
 				  : rg_guard_library_of(caller);
 }
 
-void rg_guard_initialised(void)
-{
-	if (rg_process_ledger() == NULL)
-		rg_process_prepare();
-}
-
 void rg_guard_context(struct rg_libssl *lib, const struct ssl_method_st *method)
 {
 	const struct rg_policy *policy = rg_process_policy();

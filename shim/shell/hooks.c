@@ -244,21 +244,8 @@ ssize_t HOOK(SSL_sendfile)(struct ssl_st *ssl, int fd, off_t offset, size_t byte
 	return rg_guard_leave(ssl, (int)result) ? result : -1;
 }
 
-/* --- where a library, contexts and connections begin, and begin anew --- */
+/* --- where contexts and connections come from, and begin anew --- */
 
-/* libssl comes first: the options of this call are those it is to be initialised with. */
-int HOOK(OPENSSL_init_ssl)(uint64_t options, const void *settings)
-{
-	struct rg_libssl *lib = rg_libssl_of(RG_CALLER);
-	int result = lib != NULL && lib->OPENSSL_init_ssl != NULL
-			 ? lib->OPENSSL_init_ssl(options, settings)
-			 : 0;
-
-	rg_guard_initialised();
-	return result;
-}
-
-/* A method lies in its library. */
 struct ssl_ctx_st *HOOK(SSL_CTX_new)(const struct ssl_method_st *method)
 {
 	struct rg_libssl *lib = rg_guard_library_of(method != NULL ? method : RG_CALLER);

@@ -35,11 +35,9 @@ name:                                                                           
 	call function;                                                                             \
 	POP(%rdx); POP(%rsi); POP(%rdi)
 
-BEGIN(dlsym) /* a name that begins with S or O may be one of ours */
+BEGIN(dlsym) /* a name that begins with S may be one of ours */
 	endbr64
 	cmpb $'S', (%rsi)
-	je 1f
-	cmpb $'O', (%rsi)
 	je 1f
 0:	jmp *rg_lookup_dlsym(%rip)
 1:	mov (%rsp), %rdx
@@ -87,8 +85,6 @@ BEGIN(dlsym)
 	endbr32
 	mov 8(%esp), %ecx
 	cmpb $'S', (%ecx)
-	je 1f
-	cmpb $'O', (%ecx)
 	je 1f
 0:	JUMP(rg_lookup_dlsym)
 1:	mov (%esp), %eax
@@ -150,8 +146,6 @@ BEGIN(dlsym)
 	hint #34
 	ldrb w16, [x1]
 	cmp w16, #'S'
-	b.eq 1f
-	cmp w16, #'O'
 	b.eq 1f
 0:	JUMP(rg_lookup_dlsym)
 1:	mov x2, x30
