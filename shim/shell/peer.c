@@ -26,7 +26,8 @@ static struct rg_client client_of(const struct sockaddr_storage *address, uint16
 	}
 }
 
-/* One whose peer has reset the connection is what it was, but getpeername(2) says ENOTCONN. */
+/* One whose peer has reset the connection, or that has many, is what it was, but getpeername(2) says
+ * ENOTCONN. */
 static bool is_internet_socket(int fd)
 {
 	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
@@ -71,7 +72,8 @@ static struct rg_client datagram_peer(const struct rg_libssl *lib, struct ssl_st
 }
 
 /* The last Internet socket this thread read: from inside the call that runs, else before it. Where
- * that one's peer is gone, the one before is another client's. */
+ * that one's peer is gone, or it is one for datagrams of many peers (nginx 1.26 hands QUIC's
+ * handshakes to libssl from one), the one before is another client's. */
 static struct rg_client reader_peer(uint16_t *port)
 {
 	struct rg_client client = {.family = RG_UNKNOWN};

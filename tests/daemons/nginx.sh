@@ -1,37 +1,52 @@
 #!/bin/bash
-# nginx: two workers without privileges, whose environment is gone; an SNI switch that changes options. On trixie it also listens for QUIC.
+# nginx: two workers without privileges, whose environment is gone; HTTP/2, client certificates, an SNI switch that changes options,
+# an upgrade of the running binary. On trixie it also serves HTTP/3 over QUIC, which is not ours to guard, and is not disturbed.
 . tests/lib/daemon.sh
 packages="nginx-light"
-packages_trixie="nginx"
+packages_trixie="nginx curl"
 clients="curl"
 program=nginx
 systems="here bullseye trixie"
 protocol=http
 own_log='SSL_read\(\) failed.*ERR_TLS_RENEGOTIATION_DISABLED'
+detached=off
 
 configure() {
 	local user='' quic='' switch=''
 	[ "$(id -u)" != 0 ] || user='user nobody nogroup;'
-	[ "$system" != trixie ] || quic="listen 127.0.0.1:$port quic;"
+	[ "$system" != trixie ] || quic="listen 127.0.0.1:$port quic reuseport;"
 	[ "$system" = bullseye ] || switch='ssl_conf_command Options -SessionTicket,ClientRenegotiation;' # since 1.19.4
+	# An upgrade executes the new binary with nothing but what `env` names.
 	cat >"$tmp/nginx.conf" <<-CONF
 		$user
-		daemon off; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/error.log info;
+		daemon $detached; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/error.log info;
+		env LD_PRELOAD; env RENEGUARD_LOG; env RENEGUARD_SYSLOG_SOCKET; env RENEGUARD_RESUMPTION;
 		events { worker_connections 512; }
 		http {
 			access_log off; client_body_temp_path $tmp/b; proxy_temp_path $tmp/p; fastcgi_temp_path $tmp/f;
 			uwsgi_temp_path $tmp/u; scgi_temp_path $tmp/s;
-			ssl_certificate $tmp/cert.pem; ssl_certificate_key $tmp/key.pem; ssl_session_cache shared:s:1m;
-			ssl_protocols TLSv1.2 TLSv1.3;
-			server { listen 127.0.0.1:$port ssl default_server reuseport; $quic server_name localhost;
-				location / { return 200 "ok\n"; }
+			ssl_certificate $tmp/cert.pem; ssl_certificate_key $tmp/key.pem; ssl_session_cache shared:s:10m;
+			ssl_protocols TLSv1.2 TLSv1.3; ssl_verify_client optional; ssl_client_certificate $tmp/cert.pem;
+			server { listen 127.0.0.1:$port ssl http2 default_server reuseport; $quic server_name localhost;
+				location / { return 200 "ok \$server_protocol \$ssl_client_verify\n"; }
 				location = /pid { return 200 "\$pid\n"; } }
 			server { listen 127.0.0.1:$port ssl; server_name other.test; ssl_prefer_server_ciphers on; $switch return 200 "other\n"; }
 		}
 	CONF
 }
-launch() { daemon nginx -c "$tmp/nginx.conf"; }
-exchange() { fetch / /another; }
+launch() {
+	daemon /usr/sbin/nginx -c "$tmp/nginx.conf" || return
+	[ $detached = off ] || pid=$(cat "$tmp/nginx.pid")
+}
+
+http3() { # [CURL-OPTION]... URL...: by trixie's curl
+	in_system curl -sS --max-time 10 --http3-only --cacert "$tmp/cert.pem" --resolve "localhost:$port:127.0.0.1" "$@" 2>&1
+}
+exchange() {
+	fetch / /another
+	fetch --http1.1 --cert "$tmp/server.pem" /
+	[ "$system" != trixie ] || http3 "https://localhost:$port/" "https://localhost:$port/another"
+}
 reload() {
 	local before
 	before=$(pgrep -P "$pid" | sort)
@@ -43,7 +58,7 @@ own_errors() { grep -E '\[(warn|error|crit|alert|emerg)\]' "$tmp/error.log"; }
 requests() { # how many of 20 requests on 20 connections were answered 200, over each version
 	local paths=()
 	for _ in {1..20}; do paths+=(/); done
-	fetch -H 'Connection: close' "${paths[@]}" | grep -c '^200$'
+	fetch --http1.1 -H 'Connection: close' "${paths[@]}" | grep -c '^200$'
 }
 summed() { awk -F '[ =]' '{ full += $3; reused += $5; refused += $7 } END { print "full=" full, "reused=" reused, "refused=" refused }'; }
 
@@ -53,22 +68,62 @@ switched_by_name() {
 		"$(peer_summary --tls 1.2 --sni other.test 127.0.0.1 "$port" renegotiate 3)" started=1 honoured=0
 }
 
+# Its QUIC (before 1.27.5) hands libssl ordinary handshakes through memory: they have no client of their own, and are nobody else's.
+quic_is_left_alone() {
+	local urls=() seen n holder before
+	[ "$system" = trixie ] || return 0
+	exec {holder}> >(dialogue hold 6 127.0.0.62 1.2 >"$tmp/hold.log")
+	within 20 grep -q ^open "$tmp/hold.log"
+	before=$(accounts_but_unknown)
+	for n in {1..20}; do urls+=(-o /dev/null "https://localhost:$port/$n"); done
+	for n in {1..6}; do http3 --interface 127.0.0.61 -w '%{http_version} %{http_code}\n' "${urls[@]}"; done >"$tmp/http3"
+	is "$label: HTTP/3 is served" "$(sort "$tmp/http3" | uniq -c)" "    120 3 200"
+	is "$label: and on nobody's account" "$(accounts_but_unknown)" "$before"
+	exec {holder}>&-
+}
+accounts_but_unknown() { # every client's number of handshakes and offers
+	the_ledger | python3 -c 'import json, sys
+for client in sorted(json.load(sys.stdin)["ledgers"][0]["clients"], key=lambda c: c["client"]):
+    if client["client"] != "unknown":
+        print(client["client"], client["events"]["handshake"]["count"], client["events"]["resumption"]["count"])'
+}
+
 workers() {
-	local n line
+	local line
 	line=$(line_with "$syslog_file" 'event=renegotiation.*client=127.0.0.6')
 	unlike "$label: a worker without privileges and environment logs, not the master" "$line" "reneguard\[$pid\]"
 	is "$label: RENEGUARD_ACTIVE is said once for all of them" "$(count_lines "$syslog_file" RENEGUARD_ACTIVE)" 1
 	is "$label: forty requests on forty connections" "$(requests)" 40
-	is "$label: both workers were in it" "$(for n in {1..12}; do fetch /pid; done | grep -v -e '^200$' -e '^$' | sort -u | wc -l)" 2
-	end
-	begin with RENEGUARD_RESUMPTION=decline:20/600s || return
+	is "$label: both workers were in it" "$(for _ in {1..12}; do fetch /pid; done | grep -v -e '^200$' -e '^$' | sort -u | wc -l)" 2
+}
+
+counted_together() {
 	is "$label: exactly twenty resumptions, whichever worker" "$(peer_summary --tls 1.3 --from 127.0.0.8 127.0.0.1 "$port" resume 30)" \
 		"summary full=11 reused=20 refused=0"
 	is "$label: four connections at a time: exactly twenty" \
-		"$(for n in 1 2 3 4; do peer_summary --tls 1.2 --from 127.0.0.7 127.0.0.1 "$port" resume 20 & done | summed)" "full=64 reused=20 refused=0"
+		"$(for _ in 1 2 3 4; do peer_summary --tls 1.2 --from 127.0.0.7 127.0.0.1 "$port" resume 20 & done | summed)" "full=64 reused=20 refused=0"
 	reload
 	is "$label: after a reload the account goes on" "$(peer_summary --tls 1.3 --from 127.0.0.8 127.0.0.1 "$port" resume 2)" \
 		"summary full=3 reused=0 refused=0"
+}
+
+# The binary is replaced while it runs: a new master, executed by the old one (which does so only when it is no child of its starter).
+upgraded() {
+	local old
+	end
+	detached=on
+	begin with || return
+	old=$pid
+	kill -USR2 "$old"
+	ok "$label: a new master starts" within 10 test -s "$tmp/nginx.pid.oldbin" -a -s "$tmp/nginx.pid"
+	pid=$(cat "$tmp/nginx.pid")
+	at_exit "kill $pid 2>/dev/null"
+	within 10 pgrep -P "$pid"
+	kill -QUIT "$old"
+	ok "$label: the old one ends" within 10 gone "$old"
+	is "$label: after the upgrade a real client is answered the same" "$(exchange)" "$answers"
+	refused 127.0.0.9 127.0.0.10 "after the upgrade "
+	detached=off
 }
 
 load() {
@@ -82,7 +137,11 @@ load() {
 more() {
 	workers
 	switched_by_name
+	quic_is_left_alone
 	load
+	upgraded
+	end
+	begin with RENEGUARD_RESUMPTION=decline:20/600s && counted_together
 	unlike "$label: no worker died" "$(own_log_text)" 'exited on signal|\[(alert|emerg)\]'
 }
 trials

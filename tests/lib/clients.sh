@@ -8,7 +8,7 @@ dialogue() { timeout 120 python3 tests/lib/dialogue.py "$protocol" "$port" "$@" 
 fetch() {
 	local tls paths=() options=() word
 	for word; do
-		case $word in /*) paths+=("https://localhost:$port$word") ;; *) options+=("$word") ;; esac
+		if [[ $word = /* ]] && [ ! -f "$word" ]; then paths+=("https://localhost:$port$word"); else options+=("$word"); fi
 	done
 	for tls in 1.2 1.3; do
 		curl -sS --max-time 15 --cacert "$tmp/cert.pem" --resolve "localhost:$port:127.0.0.1" --tlsv$tls --tls-max $tls \

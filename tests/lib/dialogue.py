@@ -258,6 +258,7 @@ def certificate(protocol, port, serial, source):
 
 
 def main():
+    sys.tracebacklimit = 1
     kind, port, command = sys.argv[1:4]
     serial = kind.endswith("-serial")
     commands = {"visits": visits, "interleave": interleave, "attack": attack, "hold": hold, "certificate": certificate}
