@@ -30,7 +30,7 @@ exchange() {
 	converse 'PING\r\nQUIT\r\n' '^.OK'
 }
 reload() { cli config set tls-cert-file "$tmp/cert.pem"; } # makes another SSL_CTX
-own_errors() { grep -i -e error -e warning "$tmp/redis.log"; }
+own_errors() { grep -i -e error -e warning "$tmp/redis.log" | sed 's/ (conn: .*//'; }
 
 more() {
 	ok "$label: the line has the name that the cleared environment gave" all_fields "$(line_with "$syslog_file" event=renegotiation)" service=cache
