@@ -9,13 +9,15 @@ program=dovecot
 systems="here bullseye"
 variants="imaps starttls"
 idle='^dovecot/(stats|auth) '
+served='^body'
 own_log='SSL_(read|write) failed: error:.*no renegotiation: ERR_TLS_RENEGOTIATION_DISABLED'
 
 configure() {
-	local login='service_count = 1'
+	# A session that it resumes may have no certificate: it sets no session id context.
+	local login='service_count = 1' certificates="ssl_ca = <$tmp/cert.pem"$'\nssl_require_crl = no\nssl_verify_client_cert = yes\nauth_ssl_require_client_cert = yes'
 	other_port=$(pick_port) protocol=imap-starttls resumes='' vain='1.2 1.3'
 	if [ "$variant" = imaps ]; then
-		protocol=imap resumes='1.2 1.3' vain=''
+		protocol=imap resumes='1.2 1.3' vain='' certificates=''
 		login=$'service_count = 0\nprocess_limit = 1'
 	fi
 	cat >"$tmp/dovecot.conf" <<-CONF
@@ -29,6 +31,7 @@ configure() {
 		ssl_key = <$tmp/key.pem
 		ssl_min_protocol = TLSv1.2
 		ssl_dh =
+		$certificates
 		import_environment = \$import_environment $passed_on
 		mail_location = maildir:$tmp/mail/%u
 		passdb {
@@ -62,17 +65,18 @@ mailbox() {
 
 launch() { daemon dovecot -F -c "$tmp/dovecot.conf"; }
 
-# The mailbox's state and its mail, from both listeners.
+# The mailbox's state and its mail, from both listeners, for a client with a certificate.
 exchange() {
+	local options=(-sS --max-time 20 --cacert "$tmp/cert.pem" --cert "$tmp/server.pem" --ssl-reqd -u joe:secret)
 	local urls=("imaps://localhost:$port" "imap://localhost:$other_port") url
 	[ "$variant" = imaps ] || urls=("imaps://localhost:$other_port" "imap://localhost:$port")
 	for url in "${urls[@]}"; do
-		curl -sS --max-time 20 --cacert "$tmp/cert.pem" --ssl-reqd -u joe:secret "$url/INBOX" -X 'STATUS INBOX (MESSAGES UNSEEN)' 2>&1
-		curl -sS --max-time 20 --cacert "$tmp/cert.pem" --ssl-reqd -u joe:secret "$url/INBOX;MAILINDEX=1" 2>&1
+		curl "${options[@]}" "$url/INBOX" -X 'STATUS INBOX (MESSAGES UNSEEN)' 2>&1
+		curl "${options[@]}" "$url/INBOX;MAILINDEX=1" 2>&1
 	done
 }
 
-reload() { kill -HUP "$pid"; }
+reload() { kill -HUP "$pid" && line_with "$tmp/dovecot-own.log" 'SIGHUP received - reloading configuration' 10; }
 
 own_errors() { sed -n 's/^.\{16\}//; /Error\|Fatal\|Panic\|Warning/p' "$tmp/dovecot-own.log" | grep -Ev 'SIGHUP received|Killed with signal 15'; }
 

@@ -3,7 +3,7 @@
 . tests/lib/daemon.sh
 packages="hitch"
 program=hitch
-own_log='ERR_TLS_RENEGOTIATION_DISABLED'
+own_log='SSL renegotiation asked by client'
 
 configure() {
 	backend
@@ -22,7 +22,12 @@ configure() {
 
 launch() { daemon hitch --config="$tmp/hitch.conf"; }
 exchange() { converse 'hello\n' '^hello$'; }
-reload() { kill -HUP "$pid"; }
+reload() {
+	local before
+	before=$(pgrep -P "$pid" | sort)
+	kill -HUP "$pid" && within 10 other_workers
+}
+other_workers() { [ -n "$before" ] && [ -z "$(comm -12 <(echo "$before") <(pgrep -P "$pid" | sort))" ] && pgrep -P "$pid"; }
 own_errors() { grep -Ei 'error|fail|fatal' "$tmp/hitch.log"; }
 
 trials

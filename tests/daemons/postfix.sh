@@ -8,6 +8,7 @@ clients="swaks"
 program=postfix
 systems="here bullseye"
 variants="smtpd postscreen"
+served='^delivered .Client CN "localhost", Issuer "localhost" .verified OK..'
 own_log='TLS library problem: error:.*no renegotiation.*ERR_TLS_RENEGOTIATION_DISABLED'
 
 # With a test that needs the whole dialogue, postscreen speaks with a client itself until it has seen one.
@@ -71,6 +72,9 @@ configure() {
 		virtual_gid_maps = static:65534
 		smtpd_tls_security_level = may
 		smtpd_tls_chain_files = $tmp/key.pem, $tmp/cert.pem
+		smtpd_tls_CAfile = $tmp/cert.pem
+		smtpd_tls_ask_ccert = yes
+		smtpd_tls_received_header = yes
 		smtpd_tls_loglevel = 1
 		smtpd_peername_lookup = no
 		smtpd_recipient_restrictions = reject_unauth_destination
@@ -89,16 +93,16 @@ launch() {
 	daemon postfix -c "$tmp/postfix" start-fg && pid=$(tr -d ' ' <"$tmp/spool/pid/master.pid") && at_exit "stop $pid"
 }
 
-# send PORT SWAKS-OPTION...: a mail, and what the server says to it.
+# send PORT SWAKS-OPTION...: a mail, from a client with a certificate, and what the server says to it.
 send() {
 	local at=$1
 	shift
 	swaks --server 127.0.0.1 --port "$at" --helo client.example.test --from ann@example.test --to joe@example.test --timeout 20 \
-		--header 'Subject: hello' --body "it came" "$@" 2>&1 | grep -E '^(<|\*\*\*)' | sed -E 's/(queued as ).*/\1ID/'
+		--tls-cert "$tmp/cert.pem" --tls-key "$tmp/key.pem" --header 'Subject: hello' --body "it came" "$@" 2>&1 | grep -E '^(<|\*\*\*)' | sed -E 's/(queued as ).*/\1ID/'
 }
 
 delivered() {
-	within 10 grep -rqs 'it came' "$tmp/mail/joe/new" && echo delivered
+	within 10 grep -rqs 'it came' "$tmp/mail/joe/new" && echo "delivered $(grep -rhoE '\(Client CN.*' "$tmp/mail/joe/new")"
 	rm -rf "$tmp/mail/joe"
 }
 
@@ -117,7 +121,7 @@ exchange() {
 	fi
 }
 
-reload() { kill -HUP "$pid"; }
+reload() { kill -HUP "$pid" && line_with "$tmp/postfix-own.log" 'master\[[0-9]*\]: reload -- version' 10; }
 own_errors() { sed -En 's/^.{16}//; s/\[[0-9]+\]//; /(warning|error|fatal|panic):/p' "$tmp/postfix-own.log"; }
 
 trials

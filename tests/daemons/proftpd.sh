@@ -5,7 +5,7 @@ unpacked="proftpd-core proftpd-mod-crypto libmemcached11 libmemcachedutil2 libha
 clients="curl"
 program=proftpd
 protocol=ftp-starttls
-own_log='ERR_TLS_RENEGOTIATION_DISABLED'
+own_log='client-initiated session renegotiation detected, aborting connection'
 PATH=$PATH:$RG_BUILD/cache/$name/usr/sbin
 
 configure() {
@@ -45,6 +45,7 @@ configure() {
 		  Group nogroup
 		  UserAlias anonymous nobody
 		  RequireValidShell off
+		  UseFtpUsers off
 		</Anonymous>
 	CONF
 	chmod 600 "$tmp/key.pem" # it takes no key that others can read
@@ -60,7 +61,9 @@ exchange() {
 	rm -f "$tmp/one" "$tmp/two"
 }
 
-reload() { kill -HUP "$pid"; }
+reload() { kill -HUP "$pid" && line_with "$tmp/proftpd-own.log" 'received SIGHUP -- master server reparsing configuration file' 10; }
 own_errors() { grep -Ei 'error|fatal|unable|failed' "$tmp"/proftpd-*.log; }
+
+more() { is "$label: both files came" "$answers" "$(printf '226 %s\n' 108894 1092 && seq 1 20000 | cat - <(seq 1 300) | cksum)"; }
 
 trials

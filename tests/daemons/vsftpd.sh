@@ -45,7 +45,11 @@ exchange() {
 	rm -f "$tmp/one" "$tmp/two"
 }
 
-reload() { kill -HUP "$pid"; }
+reload() {
+	echo 'ftpd_banner=anew' >>"$tmp/vsftpd.conf"
+	kill -HUP "$pid" && within 10 greets_anew
+}
+greets_anew() { timeout 5 bash -c 'read -r line </dev/tcp/127.0.0.1/"$0" && [[ $line == "220 anew"* ]]' "$port"; }
 own_errors() { grep -E '"5|OOPS|ERROR' "$tmp"/vsftpd*.log; }
 
 visit_of_two_files() {

@@ -1,0 +1,40 @@
+#!/bin/bash
+# lighttpd: two workers without privileges; its TLS is a plug-in, the handshake ends inside SSL_read; a client certificate where one is asked for.
+. tests/lib/daemon.sh
+packages="lighttpd lighttpd-mod-openssl"
+clients="curl"
+program=lighttpd
+protocol=http
+own_log='SSL: renegotiation initiated by client, killing connection'
+
+configure() {
+	mkdir -p "$tmp/htdocs" "$tmp/logs"
+	[ "$(id -u)" != 0 ] || chown www-data "$tmp/logs"
+	echo hello >"$tmp/htdocs/index.html"
+	cat >"$tmp/lighttpd.conf" <<-CONF
+		server.modules = ("mod_openssl")
+		server.document-root = "$tmp/htdocs"
+		server.bind = "127.0.0.1"
+		server.port = $port
+		server.max-worker = 2
+		server.errorlog = "$tmp/logs/error.log"
+		index-file.names = ("index.html")
+		$([ "$(id -u)" != 0 ] || printf '%s\n' 'server.username = "www-data"' 'server.groupname = "www-data"')
+		ssl.engine = "enable"
+		ssl.pemfile = "$tmp/server.pem"
+		ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "TLSv1.2")
+	CONF
+}
+
+launch() { daemon lighttpd -D -f "$tmp/lighttpd.conf"; }
+exchange() { fetch / /missing; }
+reload() {
+	local before
+	before=$(pgrep -P "$pid" | sort)
+	kill -USR1 "$pid" && within 10 other_workers
+}
+other_workers() { [ -n "$before" ] && [ -z "$(comm -12 <(echo "$before") <(pgrep -P "$pid" | sort))" ] && pgrep -P "$pid"; }
+own_errors() { grep -Ei 'error|fail|fatal' "$tmp/logs/error.log"; }
+own_log_text() { cat "$tmp/logs/error.log"; }
+
+trials
