@@ -4,6 +4,7 @@
 packages="lighttpd lighttpd-mod-openssl"
 clients="curl"
 program=lighttpd
+verification=''
 protocol=http
 own_log='SSL: renegotiation initiated by client, killing connection'
 
@@ -23,6 +24,7 @@ configure() {
 		ssl.engine = "enable"
 		ssl.pemfile = "$tmp/server.pem"
 		ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "TLSv1.2")
+		$verification
 	CONF
 }
 
@@ -36,5 +38,13 @@ reload() {
 other_workers() { [ -n "$before" ] && [ -z "$(comm -12 <(echo "$before") <(pgrep -P "$pid" | sort))" ] && pgrep -P "$pid"; }
 own_errors() { grep -Ei 'error|fail|fatal' "$tmp/logs/error.log"; }
 own_log_text() { cat "$tmp/logs/error.log"; }
+
+more() {
+	end
+	local verification='ssl.verifyclient.activate = "enable"'$'\n''ssl.verifyclient.enforce = "enable"'$'\n'"ssl.verifyclient.ca-file = \"$tmp/cert.pem\""
+	begin with || return
+	is "$label: a client with a certificate is served where one is asked for" "$(fetch "-E$tmp/server.pem" / /missing)" "$answers"
+	unlike "$label: and without one it is not" "$(fetch /)" '^200$'
+}
 
 trials
