@@ -10,6 +10,7 @@ systems="here bullseye"
 variants="imaps starttls"
 idle='^dovecot/(stats|auth) '
 served='^body'
+recipe_begins='import_environment = [$]import_environment '
 own_log='SSL_(read|write) failed: error:.*no renegotiation: ERR_TLS_RENEGOTIATION_DISABLED'
 
 configure() {
@@ -32,7 +33,8 @@ configure() {
 		ssl_min_protocol = TLSv1.2
 		ssl_dh =
 		$certificates
-		import_environment = \$import_environment $passed_on
+		${recipe:-import_environment = \$import_environment $passed_on}
+		import_environment = \$import_environment ${recipe:+${sink[*]}}
 		mail_location = maildir:$tmp/mail/%u
 		passdb {
 		  driver = static

@@ -8,6 +8,7 @@ clients="swaks"
 program=postfix
 systems="here bullseye"
 variants="smtpd postscreen"
+recipe_begins='postconf -e "import_environment = '
 served='^delivered .Client CN "localhost", Issuer "localhost" .verified OK..'
 own_log='TLS library problem: error:.*no renegotiation.*ERR_TLS_RENEGOTIATION_DISABLED'
 
@@ -85,6 +86,12 @@ configure() {
 		postscreen_bare_newline_enable = yes
 		postscreen_bare_newline_action = enforce
 	CONF
+	[ -z "$recipe" ] || by_recipe
+}
+
+by_recipe() {
+	in_system env MAIL_CONFIG="$tmp/postfix" sh -c "$recipe" &&
+		in_system postconf -c "$tmp/postfix" -e "import_environment = $(in_system postconf -c "$tmp/postfix" -h import_environment) ${sink[*]}"
 }
 
 # The command waits for the master, which is what ends when it is told to.

@@ -1,17 +1,20 @@
 # Daemons that execute their TLS processes, with an environment of their own making (bash, after daemon.sh). What their configuration has to
-# pass on is in $passed_on; the processes share one ledger, a file. $served is a line of what a client gets.
+# pass on is in $passed_on; the processes share one ledger, a file. $recipe_begins is how the README's line for it begins; $recipe is that
+# line, with the places of this build, while the daemon is configured by it alone. $served is a line of what a client gets.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-state=yes
+state=yes recipe=''
 passed_on="LD_PRELOAD RENEGUARD_STATE RENEGUARD_LOG RENEGUARD_SYSLOG_SOCKET RENEGUARD_RESUMPTION"
 
-# What is named may have its value there: then nothing has to be in front of the daemon.
 more() {
-	local library=$preload passed_on
+	local library=$preload
 	[ "$system" = here ] || library=$tmp/libreneguard.so
 	like "$label: the client got what it came for" "$answers" "$served"
 	is "$label: the ledger was made by root, for root alone" "$(stat -c '%u %a' "$tmp/ledger")" "0 600"
 	end
-	passed_on="LD_PRELOAD=$library RENEGUARD_STATE=$tmp/ledger ${sink[*]}"
-	begin without && refused 127.0.0.8 127.0.0.9 "by its configuration alone: "
+	recipe=$(sed -n "s|^    \($recipe_begins\)|\1|p" README.md |
+		sed -e "s|/usr/local/lib/reneguard/libreneguard.so|$library|" -e "s|/var/lib/reneguard/mail|$tmp/ledger|")
+	begin without && refused 127.0.0.8 127.0.0.9 "by the README's recipe alone: "
+	is "$label: into the ledger that the recipe names" "$(clients_listed | tr ' ' '\n' | grep -x 127.0.0.8)" 127.0.0.8
+	recipe=''
 }
