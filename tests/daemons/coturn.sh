@@ -8,7 +8,7 @@ protocol=stun
 versions="1.2" resumes="1.2" # it answers TLS 1.3 alone with handshake_failure
 
 configure() {
-	install -o turnserver -m 600 "$tmp/key.pem" "$tmp/turn.key"
+	install_for turnserver -m 600 "$tmp/key.pem" "$tmp/turn.key"
 	cat >"$tmp/turn.conf" <<-CONF
 		listening-ip=127.0.0.1
 		relay-ip=127.0.0.1
@@ -28,7 +28,7 @@ configure() {
 		log-file=stdout
 		userdb=$tmp/turn.sqlite
 		pidfile=$tmp/turn.pid
-		proc-user=turnserver
+		$(! root || echo proc-user=turnserver)
 	CONF
 }
 

@@ -8,7 +8,7 @@ variants="dot doh"
 
 configure() {
 	local listener
-	install -o _dnsdist -m 600 "$tmp/key.pem" "$tmp/dnsdist.key"
+	install_for _dnsdist -m 600 "$tmp/key.pem" "$tmp/dnsdist.key"
 	listener="\"127.0.0.1:$port\", \"$tmp/cert.pem\", \"$tmp/dnsdist.key\""
 	case $variant in
 	dot) protocol=dns own_log=ERR_TLS_RENEGOTIATION_DISABLED over=+tls listener="addTLSLocal($listener, { provider = \"openssl\" })" ;;
@@ -26,7 +26,11 @@ configure() {
 	CONF
 }
 
-launch() { daemon dnsdist --supervised -v --disable-syslog -u _dnsdist -g _dnsdist -C "$tmp/dnsdist.conf"; }
+launch() {
+	local drop=()
+	! root || drop=(-u _dnsdist -g _dnsdist)
+	daemon dnsdist --supervised -v --disable-syslog "${drop[@]}" -C "$tmp/dnsdist.conf"
+}
 
 ask() { timeout 10 kdig @127.0.0.1 -p "$port" $over +tls-ca="$tmp/cert.pem" +tls-hostname=localhost "$@" 2>&1; }
 

@@ -8,10 +8,10 @@ program=mariadbd
 protocol=mysql
 
 configure() {
-	rm -rf "$tmp/mysql" && install -d -o mysql -m 700 "$tmp/mysql" && install -o mysql -m 600 "$tmp/key.pem" "$tmp/mysql.key"
+	rm -rf "$tmp/mysql" && install_for mysql -d -m 700 "$tmp/mysql" && install_for mysql -m 600 "$tmp/key.pem" "$tmp/mysql.key"
 	cat >"$tmp/my.cnf" <<-CONF
 		[mariadbd]
-		user = mysql
+		$(! root || echo user = mysql)
 		datadir = $tmp/mysql
 		socket = $tmp/mysql/socket
 		pid-file = $tmp/mysql/pid

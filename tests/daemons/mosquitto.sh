@@ -9,7 +9,7 @@ own_log='no renegotiation'
 
 configure() {
 	certificate_port=$(pick_port)
-	install -o mosquitto -m 600 "$tmp/key.pem" "$tmp/mosquitto.key"
+	install_for mosquitto -m 600 "$tmp/key.pem" "$tmp/mosquitto.key"
 	cp "$tmp/cert.pem" "$tmp/client.pem" # a reload reads its own certificate again, but not the clients' authority
 	cat >"$tmp/mosquitto.conf" <<-CONF
 		per_listener_settings true

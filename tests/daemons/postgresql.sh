@@ -4,7 +4,7 @@
 . tests/lib/daemon.sh
 packages="postgresql-15"
 clients="psql:postgresql-client"
-PATH=$PATH:$(echo /usr/lib/postgresql/*/bin)
+PATH=/usr/lib/postgresql/15/bin:$PATH
 program=postgres
 protocol=postgres
 run_as=postgres # it refuses root
@@ -13,12 +13,12 @@ own_log='SSL error: no renegotiation'
 
 configure() {
 	local data=$tmp/pgdata
-	rm -rf "$data" && install -d -o postgres -m 700 "$data" && install -o postgres -m 600 "$tmp/key.pem" "$tmp/pgkey.pem"
-	as_postgres initdb -D "$data" -A trust -N --no-instructions >/dev/null || return
+	rm -rf "$data" && install_for postgres -d -m 700 "$data" && install_for postgres -m 600 "$tmp/key.pem" "$tmp/pgkey.pem"
+	as_postgres initdb -D "$data" -U postgres -A trust -N --no-instructions >/dev/null || return
 	cat >>"$data/postgresql.conf" <<-CONF
 		listen_addresses = '127.0.0.1'
 		port = $port
-		unix_socket_directories = ''
+		unix_socket_directories = '$data'
 		ssl = on
 		ssl_cert_file = '$tmp/cert.pem'
 		ssl_key_file = '$tmp/pgkey.pem'
@@ -33,7 +33,7 @@ configure() {
 	install -m 600 "$tmp/key.pem" "$tmp/client.key" # psql takes no key that others may read
 }
 
-as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups "$@"; }
+as_postgres() { if root; then setpriv --reuid=postgres --regid=postgres --init-groups "$@"; else "$@"; fi; }
 
 launch() { daemon postgres -D "$tmp/pgdata"; }
 
@@ -50,6 +50,32 @@ exchange() {
 	ask "SELECT 1" user=localhost | grep -o 'connection requires a valid client certificate'
 	ask "SELECT sum(length(repeat(n::text, 1000))) FROM generate_series(1, 5000) n" user=postgres
 	ask "SELECT repeat('x', 3000000)" user=postgres | sha256sum
+}
+
+# Debian's pg_ctlcluster, which systemd runs, empties the environment but for what the cluster's own file says.
+clusters() { # VARIABLE=VALUE...: a cluster with that file
+	local directory=$tmp/clusters/15/main variable
+	rm -rf "$tmp/clusters" && mkdir -p "$directory"
+	cp "$tmp"/pgdata/*.conf "$directory"
+	echo "data_directory = '$tmp/pgdata'" >>"$directory/postgresql.conf"
+	for variable; do echo "${variable%%=*} = '${variable#*=}'"; done >"$directory/environment"
+	! root || chown -R postgres "$tmp/clusters"
+}
+cluster() { # HOW: starts it
+	local around=(env PG_CLUSTER_CONF_ROOT="$tmp/clusters")
+	daemon pg_ctlcluster --foreground 15 main start
+	tap_point $? "$label: pg_ctlcluster starts it, $1"
+}
+more() {
+	end
+	clusters
+	cluster "under the wrapper"
+	is "$label: which it is not guarded by" "$(grep -c libreneguard "/proc/$pid/maps")" 0
+	end
+	clusters LD_PRELOAD="$preload" "${policy[@]}"
+	half=without cluster "with the library in the cluster's environment file"
+	is "$label: a real client is answered the same" "$(exchange)" "$answers"
+	refused 127.0.0.8 127.0.0.9 "by the environment file: "
 }
 
 reload() { renew kill -HUP "$pid"; }

@@ -10,8 +10,8 @@ own_log='no renegotiation'
 
 configure() {
 	direct_port=$(pick_port)
-	install -d -o prosody "$tmp/prosody" "$tmp/certs" "$tmp/prosody/localhost" "$tmp/prosody/localhost/accounts"
-	install -o prosody -m 600 "$tmp/key.pem" "$tmp/prosody.key"
+	install_for prosody -d "$tmp/prosody" "$tmp/certs" "$tmp/prosody/localhost" "$tmp/prosody/localhost/accounts"
+	install_for prosody -m 600 "$tmp/key.pem" "$tmp/prosody.key"
 	cat >"$tmp/prosody.cfg.lua" <<-CONF
 		interfaces = { "127.0.0.1" }
 		c2s_ports = { $port }
@@ -27,19 +27,24 @@ configure() {
 		VirtualHost "localhost"
 	CONF
 	for user in alice bob; do echo 'return { ["password"] = "secret" };' >"$tmp/prosody/localhost/accounts/$user.dat"; done
-	chown -R prosody "$tmp/prosody"
+	! root || chown -R prosody "$tmp/prosody"
 }
 
 launch() { daemon prosody -F --config "$tmp/prosody.cfg.lua"; }
 
-xmpp() { # USER PORT OPTION...
-	SSL_CERT_FILE=$tmp/cert.pem timeout 3 go-sendxmpp -u "$1@localhost" -p secret -j "127.0.0.1:$2" "${@:3}" 2>&1
+xmpp() { # USER PORT OPTION...: in a subshell only, whose place the client takes
+	SSL_CERT_FILE=$tmp/cert.pem exec timeout 20 go-sendxmpp -u "$1@localhost" -p secret -j "127.0.0.1:$2" "${@:3}" 2>&1
 }
+both_came() { [ "$(grep -c ': a message by' "$tmp/inbox")" = 2 ]; }
 
 exchange() {
 	echo "a message by STARTTLS" | xmpp alice "$port" bob@localhost
 	echo "a message by direct TLS" | xmpp alice "$direct_port" -t bob@localhost
-	xmpp bob "$port" -l | sed "s,^[^ ]*Z ,,"
+	xmpp bob "$port" -l >"$tmp/inbox" & # it listens until it is stopped
+	within 10 both_came
+	kill $!
+	wait $!
+	grep -ao '[a-z@]*: a message by.*' "$tmp/inbox"
 }
 
 reload() { renew kill -HUP "$pid"; }

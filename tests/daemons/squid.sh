@@ -8,7 +8,7 @@ program=squid
 protocol=proxy
 
 configure() {
-	install -d -o proxy "$tmp/squid" && install -o proxy -m 600 "$tmp/key.pem" "$tmp/squid.key" && install -o proxy /dev/null "$tmp/cache.log"
+	install_for proxy -d "$tmp/squid" && install_for proxy -m 600 "$tmp/key.pem" "$tmp/squid.key" && install_for proxy /dev/null "$tmp/cache.log"
 	backend
 	certificate_port=$(pick_port)
 	cat >"$tmp/squid.conf" <<-CONF
@@ -18,7 +18,7 @@ configure() {
 		http_access allow loopback
 		http_access deny all
 		visible_hostname localhost
-		cache_effective_user proxy
+		$(! root || echo cache_effective_user proxy)
 		pid_filename $tmp/squid/pid
 		coredump_dir $tmp/squid
 		cache_log $tmp/cache.log

@@ -8,8 +8,8 @@ protocol=dns
 own_log='no renegotiation'
 
 configure() {
-	install -d -o unbound "$tmp/jail"
-	install -o unbound -m 600 "$tmp/key.pem" "$tmp/cert.pem" "$tmp/jail"
+	install_for unbound -d "$tmp/jail"
+	install_for unbound -m 600 "$tmp/key.pem" "$tmp/cert.pem" "$tmp/jail"
 	cat >"$tmp/jail/unbound.conf" <<-CONF
 		server:
 			interface: 127.0.0.1@$port
@@ -21,11 +21,12 @@ configure() {
 			use-syslog: no
 			log-time-ascii: yes
 			verbosity: 1
-			username: unbound
-			chroot: $tmp/jail
+			username: "$(! root || echo unbound)"
+			chroot: "$(! root || echo "$tmp/jail")"
 			directory: $tmp/jail
 			pidfile: ""
 			module-config: iterator
+			local-zone: "test." static
 			local-data: "probe.test. A 192.0.2.1"
 			local-data: 'large.test. TXT $(printf '"%0200d" ' {1..60})'
 		remote-control:
@@ -35,13 +36,13 @@ configure() {
 
 launch() { daemon unbound -d -c "$tmp/jail/unbound.conf"; }
 
-ask() { timeout 10 kdig "@127.0.0.1" -p "$port" +tls-ca="$tmp/cert.pem" +tls-hostname=localhost +short "$@" 2>&1; }
+ask() { timeout 10 kdig @127.0.0.1 -p "$port" +tls-ca="$tmp/cert.pem" +tls-hostname=localhost "$@" 2>&1; }
 
 exchange() {
-	ask probe.test A
-	ask large.test TXT | cksum
-	ask +keepopen probe.test A large.test A probe.test A
-	ask +tls-sni=localhost absent.test A +noshort | grep -o 'status: [A-Z]*'
+	ask +short probe.test A
+	ask +short large.test TXT | cksum
+	ask +short +keepopen probe.test A probe.test A
+	ask absent.test A | grep -o 'status: [A-Z]*'
 }
 
 reload() { kill -HUP "$pid" && within 10 restarted; } # of its threads: the SSL_CTX stays

@@ -34,6 +34,9 @@ packages='' program=''
 defined() { declare -F "$1" >/dev/null; }
 own_log_text() { find "$tmp/" -maxdepth 1 -name '*.log' ! -name syslog.log ! -name hold.log ! -name status.log -exec cat {} +; }
 own_errors() { :; }
+root() { [ "$(id -u)" = 0 ]; }
+# install_for USER INSTALL-ARGUMENT...: root installs for the USER that the daemon becomes, anyone else for himself, who it stays.
+install_for() { if root; then install -o "$@"; else install "${@:2}"; fi; }
 cannot() { cell[$1]=$2; }
 
 # --- where it runs ---
@@ -91,7 +94,7 @@ leave_system() {
 daemon() {
 	# The boot's number, which a state file has to tell, is in /proc.
 	local words=("${around[@]}") enter=(unshare -m sh -c 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' "$root")
-	[ -z "$run_as" ] || words+=(setpriv --reuid="$run_as" --regid="$(in_system id -g "$run_as")" --init-groups)
+	[ -z "$run_as" ] || ! root || words+=(setpriv --reuid="$run_as" --regid="$(in_system id -g "$run_as")" --init-groups)
 	words+=(env)
 	case $half-$system in
 	without-here) ;;
