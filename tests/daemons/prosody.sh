@@ -7,6 +7,7 @@ program=prosody
 protocol=xmpp
 run_as=prosody
 own_log='no renegotiation'
+variables=(RENEGUARD_NAME=prosody) # or it is lua5.4
 
 configure() {
 	direct_port=$(pick_port)
@@ -48,6 +49,8 @@ exchange() {
 }
 
 reload() { renew kill -HUP "$pid"; }
+
+more() { like "$label: by the name that it was given" "$(grep event=renegotiation "$syslog_file")" ' service=prosody '; }
 
 own_errors() { grep -E '(warn|error)' "$tmp"/prosody*.log; }
 
