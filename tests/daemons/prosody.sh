@@ -10,7 +10,7 @@ own_log='no renegotiation'
 variables=(RENEGUARD_NAME=prosody) # or it is lua5.4
 
 configure() {
-	direct_port=$(pick_port)
+	direct_port=$(pick_port) # no_ticket is its default
 	install_for prosody -d "$tmp/prosody" "$tmp/certs" "$tmp/prosody/localhost" "$tmp/prosody/localhost/accounts"
 	install_for prosody -m 600 "$tmp/key.pem" "$tmp/prosody.key"
 	cat >"$tmp/prosody.cfg.lua" <<-CONF
@@ -27,6 +27,7 @@ configure() {
 		ssl = { certificate = "$tmp/cert.pem", key = "$tmp/prosody.key", protocol = "tlsv1_2+", options = { no_ticket = false } }
 		VirtualHost "localhost"
 	CONF
+	local user
 	for user in alice bob; do echo 'return { ["password"] = "secret" };' >"$tmp/prosody/localhost/accounts/$user.dat"; done
 	! root || chown -R prosody "$tmp/prosody"
 }
