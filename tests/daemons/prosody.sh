@@ -42,6 +42,7 @@ both_came() { [ "$(grep -c ': a message by' "$tmp/inbox")" = 2 ]; }
 exchange() {
 	echo "a message by STARTTLS" | xmpp alice "$port" bob@localhost
 	echo "a message by direct TLS" | xmpp alice "$direct_port" -t bob@localhost
+	: >"$tmp/inbox"
 	xmpp bob "$port" -l >"$tmp/inbox" & # it listens until it is stopped
 	within 10 both_came
 	kill $!

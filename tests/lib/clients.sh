@@ -22,6 +22,7 @@ converse() {
 	shift 2
 	[ -p "$tmp/words" ] || mkfifo "$tmp/words"
 	for version in -tls1_2 -tls1_3; do
+		: >"$tmp/answers" # those of before are none
 		timeout 20 openssl s_client -quiet -no_ign_eof -CAfile "$tmp/cert.pem" -connect "127.0.0.1:$port" $version "$@" \
 			<"$tmp/words" >"$tmp/answers" 2>"$tmp/s_client.err" &
 		exec {words}>"$tmp/words"
