@@ -68,9 +68,11 @@ recipe() {
 control=(env -i LANG=C PATH=/usr/sbin:/usr/bin:/sbin:/bin APACHE_STARTED_BY_SYSTEMD=true)
 launch() { # it listens before it writes its pid
 	rm -f "$tmp/httpd.pid"
+	at_exit "kill \$(cat '$tmp/httpd.pid' 2>/dev/null) 2>/dev/null"
 	half=without daemon "${control[@]}" APACHE_CONFDIR="$tmp" apache2ctl start && within 10 test -s "$tmp/httpd.pid" && pid=$(cat "$tmp/httpd.pid")
 }
-reload() { in_system "${control[@]}" APACHE_CONFDIR="$tmp" apache2ctl graceful; }
+reload() { in_system "${control[@]}" APACHE_CONFDIR="$tmp" apache2ctl graceful && within 10 resumed_twice; }
+resumed_twice() { [ "$(grep -c 'resuming normal operations' "$tmp/error.log")" = 2 ]; }
 own_errors() { grep -E ':(warn|error|crit|alert|emerg)\]' "$tmp/error.log"; }
 
 # The certificate is asked for in the middle of a connection: by a renegotiation of httpd's, over TLS 1.3 after the handshake.

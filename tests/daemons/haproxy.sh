@@ -38,7 +38,8 @@ exchange() {
 	fetch / /another
 	fetch -E"$tmp/server.pem" /
 }
-reload() { kill -USR2 "$pid"; }
+reload() { kill -USR2 "$pid" && within 10 loaded_twice; }
+loaded_twice() { [ "$(grep -c 'Loading success' "$tmp/haproxy.log")" = 2 ]; }
 own_errors() { grep -E '^\[(WARNING|ALERT)\]' "$tmp/haproxy.log"; }
 
 # It logs what ended a connection before the first request.

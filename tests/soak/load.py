@@ -1,7 +1,8 @@
 """The clients of the soak, which keep account of what they did: `load.py TOOLS PAGE OUT SERVICE=PROTOCOL:PORT...` (http or imap).
 
 Each line `SECONDS CALM` on standard input is a phase: so long the load runs, then everybody finishes, `idle` is printed, and what every
-client did since the beginning is in OUT/SERVICE.json. CALM (1 or 0): are there IMAP logins? Each role has its own addresses (ROLES), so that an account has one story:
+client did since the beginning is in OUT/SERVICE.json. CALM (1 or 0): are there IMAP logins? Each role has its own addresses (ROLES),
+so that an account has one story:
   visitor  a full handshake, then offers to resume it, never more than LIMIT in PERIOD_S: may never be acted upon
   lingerer its request is cut in two by some seconds, in which the daemon may well be told to reload
   storm    far more offers than LIMIT as fast as they go: some have to be declined or refused
@@ -158,7 +159,7 @@ def storm(clients, end):
 def attack(clients, end):
     while time.monotonic() < end:
         for client in clients:
-            client.attack("tlspeer", ("--tls", "1.2", "--none"), "renegotiate", "1")
+            client.attack("tlspeer", ("--tls", "1.2", "--none", "--timeout-ms", f"{WAIT_S * 1000}"), "renegotiate", "1")
             client.attack("tlsstorm", ("--line",) if client.service.silent else (), "20")
             time.sleep(1)
 

@@ -18,7 +18,7 @@ start_rsyslogd
 mkdir -p "$tmp/state" "$tmp/mail" "$tmp/chroot" "$tmp/www"
 head -c 6000 /dev/urandom | base64 >"$tmp/www/page"
 head -c 80 /dev/urandom >"$tmp/ticket.key"
-chown dovenull "$tmp/state" && chown nobody "$tmp/mail"
+chown nobody "$tmp/mail"
 chmod -R a+rX "$tmp"
 
 # begin NAME POLICY COMMAND...: under the shim, on $port
@@ -149,16 +149,17 @@ load() {
 }
 
 reloads=0 reloads_failed=0
-keep_reloading() { # SECONDS
+keep_reloading() { # SECONDS; each service at least once
 	local end=$((SECONDS + $1)) n=0
-	while sleep $((reload_every_s / 3)) && [ $SECONDS -lt $end ]; do
+	while sleep $((reload_every_s / 3)) && [ $((SECONDS < end || n < 3)) = 1 ]; do
 		reload "${services[n++ % 3]}" || reloads_failed=$((reloads_failed + 1))
 		reloads=$((reloads + 1))
 	done
 }
 
-# Everybody is done: the workers that were to end have ended, and as many are there as in the beginning.
-settled() { [ "$(processes "$1")" = "${shape[$1]}" ]; }
+# Everybody is done: the workers that were to end have ended.
+declare -A rest=([nginx]="nginx nginx nginx " [haproxy]="haproxy haproxy " [dovecot]="imap-login imap-login ")
+settled() { [ "$(processes "$1")" = "${rest[$1]}" ]; }
 
 descriptors() { for pid in $(tree "${pids[$1]}"); do ls "/proc/$pid/fd"; done 2>/dev/null | wc -l; }
 
@@ -166,7 +167,7 @@ descriptors() { for pid in $(tree "${pids[$1]}"); do ls "/proc/$pid/fd"; done 2>
 measure() {
 	local service
 	for service in "${services[@]}"; do
-		within 90 settled "$service" || diag "$service has not come to rest: $(processes "$service"), was ${shape[$service]}"
+		within 90 settled "$service" || diag "$service has not come to rest: $(processes "$service")"
 		memory[$service-$1]=$(kilobytes "$service") open[$service-$1]=$(descriptors "$service")
 	done
 }
@@ -176,11 +177,8 @@ flat() { [ "${memory[$1-$3]}" -le $((memory[$1-$2] * (100 + memory_percent) / 10
 
 accounts() { python3 tests/soak/accounts.py "$tmp/$1.json" "${@:2}"; }
 
-declare -A memory open shape action=([nginx]=decline [haproxy]=close [dovecot]=close)
-for service in "${services[@]}"; do
-	"serve_$service"
-	shape[$service]=$(processes "$service")
-done
+declare -A memory open action=([nginx]=decline [haproxy]=close [dovecot]=close)
+for service in "${services[@]}"; do "serve_$service"; done
 coproc LOAD { exec python3 tests/soak/load.py "$tools" "$tmp/www/page" "$tmp" "nginx=http:${ports[nginx]}" \
 	"haproxy=http:${ports[haproxy]}" "dovecot=imap:${ports[dovecot]}" 2>"$tmp/load.log"; }
 at_exit "kill $LOAD_PID 2>/dev/null"
@@ -193,8 +191,9 @@ measure mixed
 ok "load" load $((seconds - warm_up_s - mixed_s)) 1
 measure steady
 took=$((SECONDS - began))
-is "all reloads but 0 of $reloads succeed" "$reloads_failed" 0
-ok "and each service was reloaded" test "$reloads" -ge 3
+is "the clients themselves ran through" "$(cat "$tmp/load.log")" ""
+is "of $reloads reloads so many failed" "$reloads_failed" 0
+ok "each service was reloaded" test "$reloads" -ge 3
 
 for service in "${services[@]}"; do
 	totals=$(accounts "$service" total)
@@ -207,6 +206,7 @@ for service in "${services[@]}"; do
 		"$(accounts "$service" "$tmp/$service-ledger.json" "$syslog_file" "$service" "${action[$service]}" $took)" agreed
 	diag "$service: kilobytes: ${memory[$service-warm]} warmed up, ${memory[$service-mixed]} after reloads, ${memory[$service-steady]} in the end"
 	for until in mixed steady; do
+		[ "$preload" = "$shim" ] || { skip "$service: memory is flat ($until)" "a sanitized build keeps what was freed" && continue; }
 		ok "$service: memory is flat ($until): at most $memory_percent % and $memory_slack_kb KB more than warmed up" flat "$service" warm $until
 	done
 	ok "$service: no descriptor is left open" test "${open[$service-steady]}" -le $((open[$service-warm] + 4))
