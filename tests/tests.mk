@@ -25,15 +25,15 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(CORE) $(BUILD)/flags
 # The tools are the unmodified programs of the tests: never sanitized with us, never linked to us.
 $(BUILD)/tests/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(TEST_CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -MMD -MP -o $@ $< -lssl -lcrypto -lpthread -ldl
+	$(CC) $(CPPFLAGS) $(TEST_CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -MMD -MP -o $@ $< $(LDFLAGS) -lssl -lcrypto -lpthread -ldl
 
 # The same server as a plug-in, and hosts that are not linked to libssl.
 $(TEST_PLUGIN): tests/tools/tlsserver.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(TEST_CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -DTLSSERVER_PLUGIN -fPIC -fvisibility=hidden -shared -MMD -MP -MF $@.d -o $@ $< -lssl -lcrypto -lpthread
+	$(CC) $(CPPFLAGS) $(TEST_CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -DTLSSERVER_PLUGIN -fPIC -fvisibility=hidden -shared -MMD -MP -MF $@.d -o $@ $< $(LDFLAGS) -lssl -lcrypto -lpthread
 
 $(BUILD)/tests/tools/plughost $(BUILD)/tests/tools/facehost $(BUILD)/tests/tools/lookups: $(BUILD)/tests/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(TEST_CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -MMD -MP -o $@ $< -ldl
+	$(CC) $(CPPFLAGS) $(TEST_CPPFLAGS) -std=c11 -O2 -g -Wall -Wextra -MMD -MP -o $@ $< $(LDFLAGS) -ldl
 
 -include $(UNIT_TESTS:=.d) $(TEST_TOOLS:=.d) $(TEST_PLUGIN).d

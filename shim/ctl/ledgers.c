@@ -17,7 +17,7 @@
 
 /* One line of /proc/PID/maps. */
 struct mapping {
-	uintptr_t begin, end;
+	unsigned long long begin, end; /* of a process that may be of another word size */
 	char rights[5];
 	unsigned long long offset, inode;
 	unsigned major, minor;
@@ -26,15 +26,13 @@ struct mapping {
 
 static bool parse_mapping(char *line, struct mapping *mapping)
 {
-	unsigned long long begin, end;
 	int name = 0;
 
 	line[strcspn(line, "\n")] = '\0';
-	if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &begin, &end, mapping->rights,
-		   &mapping->offset, &mapping->major, &mapping->minor, &mapping->inode, &name) < 7)
+	if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &mapping->begin, &mapping->end,
+		   mapping->rights, &mapping->offset, &mapping->major, &mapping->minor,
+		   &mapping->inode, &name) < 7)
 		return false;
-	mapping->begin = (uintptr_t)begin;
-	mapping->end = (uintptr_t)end;
 	mapping->name = line + name;
 	return true;
 }

@@ -11,6 +11,15 @@
 #ifndef RG_GLIBC_FLOOR_H
 #define RG_GLIBC_FLOOR_H
 
+/*
+ * A 32-bit glibc has every file function twice. Debian's 32-bit libssl is built with 64-bit offsets
+ * (SSL_sendfile takes one), a state file may have an inode beyond 32 bits, and the inspector reads
+ * addresses above 2 GiB.
+ */
+#ifndef __LP64__
+#define _FILE_OFFSET_BITS 64
+#endif
+
 #include <sys/stat.h>
 
 #ifdef __GLIBC__
@@ -42,21 +51,32 @@ RG_BIND(dlvsym, RG_GLIBC_DLOPEN);
 RG_BIND(dlerror, RG_GLIBC_FIRST);
 RG_BIND(dlclose, RG_GLIBC_FIRST);
 RG_BIND(dladdr, RG_GLIBC_FIRST);
-RG_BIND(fcntl, RG_GLIBC_FIRST); /* of 2.28 on 32-bit x86 */
 RG_BIND_AS(__isoc23_strtol, strtol, RG_GLIBC_FIRST);
 RG_BIND_AS(__isoc23_sscanf, __isoc99_sscanf, RG_GLIBC_SSCANF);
+
+/* What <sys/stat.h> made of stat, lstat and fstat up to 2.32; the functions are all in libc, then
+ * and now. */
+#ifdef __LP64__
+#define RG_FXSTAT __fxstat
+#define RG_XSTAT  __xstat
+#define RG_LXSTAT __lxstat
 RG_BIND(__fxstat, RG_GLIBC_FIRST);
 RG_BIND(__xstat, RG_GLIBC_FIRST);
 RG_BIND(__lxstat, RG_GLIBC_FIRST);
+#else
+#define RG_FXSTAT __fxstat64
+#define RG_XSTAT  __xstat64
+#define RG_LXSTAT __lxstat64
+RG_BIND_AS(fcntl64, fcntl, RG_GLIBC_FIRST); /* of 2.28 */
+#endif
 
-/* What <sys/stat.h> made of these up to 2.32; the functions are all in libc, then and now. */
-int __fxstat(int version, int fd, struct stat *status);
-int __xstat(int version, const char *path, struct stat *status);
-int __lxstat(int version, const char *path, struct stat *status);
+int RG_FXSTAT(int version, int fd, struct stat *status);
+int RG_XSTAT(int version, const char *path, struct stat *status);
+int RG_LXSTAT(int version, const char *path, struct stat *status);
 
-#define fstat(fd, status)   __fxstat(RG_STAT_VERSION, fd, status)
-#define stat(path, status)  __xstat(RG_STAT_VERSION, path, status)
-#define lstat(path, status) __lxstat(RG_STAT_VERSION, path, status)
+#define fstat(fd, status)   RG_FXSTAT(RG_STAT_VERSION, fd, status)
+#define stat(path, status)  RG_XSTAT(RG_STAT_VERSION, path, status)
+#define lstat(path, status) RG_LXSTAT(RG_STAT_VERSION, path, status)
 
 #endif
 #endif

@@ -23,7 +23,7 @@ same_report() { # FIELDS PEER-ARGUMENTS -- SERVER-ARGUMENTS
 
 certificates
 watched="requests ret error reason calls errno_sum queue_dirty info started done message wrong_arg getter"
-for place in main thread fork plugin constructor; do
+for place in $places; do
 	for version in 1.2 1.3; do
 		name="errno, queue and callbacks on the SSL_CTX, TLS $version, $place" \
 			same_report "$watched" --tls $version 127.0.0.1 PORT get -- --callbacks ctx
@@ -100,17 +100,17 @@ done
 # A guarded program's connections as a client are its own affair, by default.
 under with
 serve without main --allow
-as_client=$("${under[@]}" timeout 20 "$tools/tlspeer" --tls 1.2 127.0.0.1 "$port" renegotiate 2 2>&1)
+as_client=$(timeout 20 "${under[@]}" "${emulator[@]}" "$tools/tlspeer" --tls 1.2 127.0.0.1 "$port" renegotiate 2 2>&1)
 served_out
 like "a guarded client renegotiates" "$as_client" '^summary started=1 honoured=2 served=1'
 unlike "and nothing is said of it" "$as_client" 'event='
 serve without main --renegotiate-self
-like "and answers a server that asks for it" "$("${under[@]}" timeout 20 "$tools/tlspeer" --tls 1.2 --cert "$tmp/server.pem" 127.0.0.1 \
+like "and answers a server that asks for it" "$(timeout 20 "${under[@]}" "${emulator[@]}" "$tools/tlspeer" --tls 1.2 --cert "$tmp/server.pem" 127.0.0.1 \
 	"$port" get 2>&1)" '^summary full=1 reused=0 refused=0'
 served_out
 serve without main --connections -1 --quiet
 under with RENEGUARD_RESUMPTION=close:1/600s RENEGUARD_HANDSHAKE=close:1/600s
-is "and resumes as often as it likes" "$("${under[@]}" timeout 20 "$tools/tlspeer" 127.0.0.1 "$port" resume 5 2>&1 | grep summary)" \
+is "and resumes as often as it likes" "$(timeout 20 "${under[@]}" "${emulator[@]}" "$tools/tlspeer" 127.0.0.1 "$port" resume 5 2>&1 | grep summary)" \
 	"summary full=1 reused=5 refused=0"
 served_out
 

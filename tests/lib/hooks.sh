@@ -1,7 +1,7 @@
 # tlsserver under test (bash, after tap.sh and server.sh): started in each of the places a program may call libssl from.
 # shellcheck shell=bash disable=SC2154
 
-places="main thread fork plugin constructor"
+places=${RG_PLACES:-main thread fork plugin constructor}
 
 # serve with|without PLACE TLSSERVER-ARGUMENT...: starts it, its port is in $port; one report line per connection follows.
 serve() {
@@ -19,7 +19,7 @@ serve() {
 	*) command+=(--where "$place") ;;
 	esac
 	exec {server_out}< <(exec env RENEGUARD_LOG="${RENEGUARD_LOG:-stderr}" "${variables[@]}" LD_PRELOAD="$objects" \
-		"${command[@]}" --cert "$tmp/server.pem" "$@" 2>>"$tmp/tlsserver.log")
+		"${emulator[@]}" "${command[@]}" --cert "$tmp/server.pem" "$@" 2>>"$tmp/tlsserver.log")
 	server_pid=$!
 	line='' port=''
 	read -r -t 10 -u "$server_out" line && port=${line#port=}

@@ -60,12 +60,12 @@ under() {
 	under+=("$@")
 }
 
-peer() { timeout 60 "$tools/tlspeer" "$@" 2>&1; }
+peer() { timeout 60 "$peers/tlspeer" "$@" 2>&1; }
 
 # The summary line alone.
 peer_summary() { peer "$@" | grep '^summary'; }
 
-storm() { timeout 60 "$tools/tlsstorm" "$@" 2>&1; }
+storm() { timeout 60 "$peers/tlsstorm" "$@" 2>&1; }
 
 # rsyslogd, listening on $syslog_socket and writing `facility.severity tag message` to $syslog_file.
 start_rsyslogd() {

@@ -7,6 +7,9 @@ tap_points=0 tap_failed=0 tap_undo=()
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/reneguard-test.XXXXXX")
 shim=$RG_BUILD/libreneguard.so
 tools=$RG_BUILD/tests/tools
+# For another architecture: what runs a program of that build, and where the clients of this machine's own are (tests/lib/arch.sh).
+read -r -a emulator <<<"${RG_EMULATOR:-}"
+peers=${RG_PEERS:-$tools}
 # What LD_PRELOAD gets: a sanitized shim wants its runtime before it, and the programs' own leaks are not the subject.
 preload=$(ldd "$shim" 2>/dev/null | awk '/lib(asan|tsan|ubsan)/ { printf "%s:", $3 }')$shim
 export ASAN_OPTIONS=detect_leaks=0:log_path=$tmp/sanitizer.log TSAN_OPTIONS=log_path=$tmp/sanitizer.log \

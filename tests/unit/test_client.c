@@ -79,7 +79,7 @@ static const struct {
     {"::ffff:192.0.2.7/120", "192.0.2.0", 24},
     {"::ffff:0:0/96", "0.0.0.0", 0},
     {"::ffff:c000:207", "192.0.2.7", 32},
-    {"::192.0.2.7", "::192.0.2.7", 128}, /* compatible, not mapped (RFC 4291 2.5.5.1) */
+    {"::fffe:192.0.2.7", "::fffe:c000:207", 128}, /* not mapped (RFC 4291 2.5.5) */
 };
 
 START_TEST(test_network_good)

@@ -258,7 +258,7 @@ START_TEST(test_noise)
 
 	for (unsigned i = 0; i < 20000; i++) {
 		uint64_t random = unit_random(&state);
-		size_t bytes = random % 97;
+		size_t bytes = (size_t)(random % 97);
 		uint8_t *message = malloc(bytes);
 		enum rg_sign sign;
 

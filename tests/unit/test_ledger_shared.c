@@ -222,9 +222,10 @@ static uint64_t clock_ns(void)
 
 static pid_t start_victim(uint64_t seed)
 {
+	uint64_t state = seed;
 	pid_t pid = fork();
 
-	for (uint64_t state = seed; pid == 0;)
+	while (pid == 0)
 		(void)allowed_of((uint32_t)unit_random(&state) & 0xff, 1, &four, clock_ns());
 	ck_assert_int_gt(pid, 0);
 	return pid;

@@ -1,0 +1,110 @@
+# Tests of a build by another compiler or for another architecture (bash, after tap.sh, server.sh and builds.sh): it is built beside the
+# ordinary one, and its unit and hook tests are run as tests of their own, each a point here.
+# shellcheck shell=bash disable=SC2034,SC2154
+
+build=${RG_BUILD:?}/$(basename "$0" .sh)
+
+# build_with VARIABLE=VALUE...: everything, into $build.
+build_with() {
+	unset MAKEFLAGS MAKELEVEL
+	make -s -j2 CI=1 BUILD="$build" "$@" all tests-build >"$tmp/build.log" 2>&1
+	tap_point $? "builds without a warning: $1" || finish
+}
+
+# suite NAME TEST...: run TESTs of that build.
+suite() {
+	local name=$1 line
+	shift
+	tests/run "$build" "$@" >"$tmp/suite.out" 2>&1
+	while IFS= read -r line; do
+		if [[ $line =~ ^([^ ]+):\ ([0-9]+)\ passed,\ ([0-9]+)\ failed,\ [0-9]+\ skipped$ ]]; then
+			[ "${BASH_REMATCH[2]}" -gt 0 ] && [ "${BASH_REMATCH[3]}" = 0 ]
+			tap_point $? "$name: ${BASH_REMATCH[1]}, ${BASH_REMATCH[2]} points"
+		elif [[ $line =~ ^\ +ok.*-\ (.*)\ #\ SKIP\ (.*) ]]; then
+			skip "$name: ${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+		else
+			diag "$line"
+		fi
+	done <"$tmp/suite.out"
+}
+
+# What old systems have (shim/shell/glibc_floor.h).
+floor_holds() {
+	local newest
+	newest=$(nm -D --undefined-only "$build/libreneguard.so" "$build/reneguardctl" | sed -n 's/.*@GLIBC_\([0-9.]*\)$/\1/p' | sort -Vu | tail -n 1)
+	is "no newer glibc than 2.17 is needed" "$(printf '%s\n' "$newest" 2.17 | sort -V | tail -n 1)" 2.17
+}
+
+unit_tests() { printf '%s\n' "$build"/tests/unit/test_* | grep -v '\.d$'; }
+
+# foreign ARCHITECTURE TRIPLET: what this system has for that architecture is unpacked at $root; ${cross[@]} builds for it.
+foreign() {
+	needs "$2-gcc"
+	build_of "$1" || { echo "1..0 # SKIP $lacking"; exit 0; }
+	root=$builds/$1
+	lib=$(cd "$root/usr/lib" && echo *-linux-gnu)
+	libraries=$root/usr/lib/$lib:$root/lib/$lib
+	cross=(CC="$2-gcc" CPPFLAGS="-isystem $root/usr/include -isystem $root/usr/include/$lib"
+		CHECK_CFLAGS= CHECK_LIBS="-lcheck_pic -lrt -lm -lsubunit -lpthread")
+	ldflags="-L$root/usr/lib/$lib -Wl,-rpath-link,$libraries"
+}
+
+# daemons NAME LAUNCHER...: Debian's own programs of that architecture in front of which that build is put, LAUNCHER being what runs them.
+daemons() {
+	local name=$1 line
+	shift
+	launcher=("$@") shim=$build/libreneguard.so preload=$build/libreneguard.so
+	s_server without
+	ok "$name: s_server renegotiates without the shim" all_fields "$(peer_summary --tls 1.2 --none 127.0.0.1 "$port" renegotiate 5)" honoured=5
+	stop "$pid"
+	s_server with RENEGUARD_RESUMPTION=decline:6/600s
+	ok "$name: and not with it" all_fields "$(peer_summary --tls 1.2 --none 127.0.0.1 "$port" renegotiate 5)" started=1 honoured=0
+	ok "$name: which is said" all_fields "$(line_with "$tmp/s_server.log" event=renegotiation)" code=ERR_TLS_RENEGOTIATION_DISABLED \
+		action=close client=127.0.0.1 service=openssl tls=TLSv1.2 'libssl=3\..*'
+	for line in "--tls 1.2 --how id" "--tls 1.2" "--tls 1.3"; do
+		from=127.0.0.$((++clients + 1))
+		# shellcheck disable=SC2086 # options
+		is "$name: of nine resumptions six are accepted, $line" "$(peer_summary $line --from $from 127.0.0.1 "$port" resume 9)" \
+			"summary full=4 reused=6 refused=0"
+	done
+	stop "$pid"
+	nginx_of without
+	ok "$name: nginx answers a storm with warnings without the shim" all_fields "$(storm 127.0.0.1 "$port" 20)" warnings=20 served=1
+	stop "$pid"
+	nginx_of with RENEGUARD_RESUMPTION=decline:6/600s
+	ok "$name: and ends at the first with it" all_fields "$(storm 127.0.0.1 "$port" 20)" 'sent=[12]' hellos=0 served=0
+	ok "$name: which a worker says" all_fields "$(line_with "$tmp/nginx.log" event=renegotiation)" service=nginx client=127.0.0.1 count=1
+	like "$name: and nginx's own log" "$(cat "$tmp/nginx-error.log")" ERR_TLS_RENEGOTIATION_DISABLED
+	is "$name: resumption is counted over both workers" "$(peer_summary --from 127.0.0.8 127.0.0.1 "$port" resume 9)" \
+		"summary full=4 reused=6 refused=0"
+	stop "$pid"
+}
+
+s_server() { # with|without [VARIABLE=VALUE]...
+	port=$(pick_port)
+	: >"$tmp/s_server.log"
+	under "$@"
+	start_on_port s_server "${under[@]}" "${launcher[@]}" "$root/usr/bin/openssl" s_server -accept "127.0.0.1:$port" -cert "$tmp/server.pem" -www \
+		-client_renegotiation
+}
+
+nginx_of() { # with|without [VARIABLE=VALUE]...
+	port=$(pick_port)
+	chmod 711 "$tmp"
+	cat >"$tmp/nginx.conf" <<-CONF
+		$([ "$(id -u)" != 0 ] || echo "user nobody nogroup;")
+		daemon off; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/nginx-error.log info;
+		events { worker_connections 64; }
+		http {
+			access_log off; client_body_temp_path $tmp/b; proxy_temp_path $tmp/p; fastcgi_temp_path $tmp/f;
+			uwsgi_temp_path $tmp/u; scgi_temp_path $tmp/s;
+			ssl_certificate $tmp/cert.pem; ssl_certificate_key $tmp/key.pem; ssl_session_cache shared:s:1m;
+			ssl_protocols TLSv1.2 TLSv1.3;
+			server { listen 127.0.0.1:$port ssl; return 200 "ok\n"; }
+		}
+	CONF
+	: >"$tmp/nginx.log"
+	: >"$tmp/nginx-error.log"
+	under "$@"
+	start_on_port nginx "${under[@]}" "${launcher[@]}" "$root/usr/sbin/nginx" -c "$tmp/nginx.conf" -e "$tmp/nginx-error.log"
+}

@@ -1,0 +1,26 @@
+#!/bin/bash
+# aarch64: built by the cross compiler, linked to Debian's libssl3:arm64, run under qemu; the clients are this machine's own.
+. tests/lib/tap.sh
+. tests/lib/server.sh
+. tests/lib/builds.sh
+. tests/lib/arch.sh
+
+[ "$preload" = "$shim" ] || { echo "1..0 # SKIP a sanitized build: the other one is not"; exit 0; }
+# One that is itself statically linked: LD_PRELOAD is the program's then, not the emulator's.
+for qemu in qemu-aarch64-static qemu-aarch64; do
+	qemu=$(command -v $qemu) && file -L "$qemu" | grep -q 'static' && break
+done
+[ -n "$qemu" ] || { echo "1..0 # SKIP no statically linked qemu-aarch64 is installed (qemu-user-static)"; exit 0; }
+foreign arm64 aarch64-linux-gnu
+unset "${!RENEGUARD_@}"
+certificates
+
+build_with "${cross[@]}" LDFLAGS="$ldflags"
+like "it is what it should be" "$(readelf -h "$build/libreneguard.so" "$build/tests/tools/tlsserver")" 'Machine: *AArch64'
+floor_holds
+daemons aarch64 "$qemu" -L "$root"
+# Emulated, it takes its time: three of the five places that a program may call from.
+export RG_EMULATOR="$qemu -L $root" RG_PEERS=$tools RG_PLACES="main thread plugin"
+mapfile -t units < <(unit_tests)
+suite aarch64 "${units[@]}" tests/hooks/*.sh
+finish
