@@ -1,5 +1,6 @@
 #!/bin/sh
-# tests/bench/bench.sh BUILD [all|ledger]: what the shim costs, each figure beside the run without it; `ledger`: the account alone.
+# tests/bench/bench.sh BUILD [all|ledger|renegotiation]: what the shim costs, each figure beside the run without it; `ledger`: the account
+# alone; `renegotiation`: what it saves.
 # Instructions (callgrind) and malloc'ed bytes have a limit and decide: over it, or not to be measured, is status 1. Timings
 # are printed and never decide. A missing tool is said and skipped. What was counted stays in BUILD/bench:
 # `callgrind_annotate BUILD/bench/NAME.with.callgrind` tells where the instructions went.
@@ -406,6 +407,8 @@ bench_nginx() {
 
 # shellcheck source=tests/bench/bench-ledger.sh
 . "$here/bench-ledger.sh"
+# shellcheck source=tests/bench/bench-renegotiation.sh
+. "$here/bench-renegotiation.sh"
 
 # --- all of it ---------------------------------------------------------------------------------
 
@@ -437,7 +440,8 @@ if [ "$what" = all ]; then
 	bench_memory
 	bench_nginx
 fi
-bench_ledger
+[ "$what" = renegotiation ] || bench_ledger
+[ "$what" = ledger ] || bench_renegotiation
 echo
 if [ $failed = 0 ]; then
 	echo "bench: within every limit$unmeasured"

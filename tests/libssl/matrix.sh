@@ -25,7 +25,7 @@ compile() { # DIRECTORY SUFFIX: against that library
 
 column() {
 	local directory
-	name=$1 into=() cert=$tmp/server.pem preloaded=$shim
+	name=$1 into=() cert=$tmp/server.pem preloaded=$shim counter=$tmp/keycount.so counts=$tmp/counts counts_inside=$tmp/counts
 	case $name in
 	1.0.1f | 1.1.1m) build_of npm-10.20.0-beta.6 && directory=$builds/npm-10.20.0-beta.6/package/native/lib || return ;;
 	1.1.1) build_of npm-18.4.0-beta.17 && directory=$builds/npm-18.4.0-beta.17/package/native/lib || return ;;
@@ -48,7 +48,9 @@ column() {
 	3.5) # needs that system's newer libc, so it runs in there
 		enter trixie
 		compile "$builds/trixie/usr/lib/$multiarch" 3 /nowhere && cp "$program" "$jail/tlsserver" && cp "$tmp/server.pem" "$jail" || return
+		cp "$counter" "$jail"
 		into=(chroot "$root") program=$inside/tlsserver cert=$inside/server.pem preloaded=$inside/libreneguard.so
+		counter=$inside/keycount.so counts=$jail/counts counts_inside=$inside/counts
 		;;
 	esac
 }
@@ -59,6 +61,7 @@ is_old() { [ "$name" = 1.0.1f ]; } # no TLS 1.3, no SSL_OP_NO_RENEGOTIATION, no 
 serve() { # with|without TLSSERVER-ARGUMENT...: policy from the environment; its port is in $port
 	local objects='' line=''
 	[ "$1" = without ] || objects=$preloaded
+	objects=$objects${behind:+:$behind}
 	shift
 	: >"$tmp/server.log"
 	exec {server_out}< <(exec "${into[@]}" env RENEGUARD_LOG=stderr LD_PRELOAD="$objects" "$program" --cert "$cert" "$@" \
@@ -129,6 +132,40 @@ row_first() { # the second full handshake is over the limit: no ServerHello for 
 		served_out
 		all_fields "$report" server_hellos=1 ret=-1 error=1 lib=20 reason=3999 || return
 	done
+}
+
+# What libssl asks of libcrypto that costs a key operation (keycount.c), in a whole run of the server.
+key_operations() { # with|without PEER-ARGUMENT... -- TLSSERVER-ARGUMENT...: the number is in $operations, the client's summary in $summary
+	local half=$1 client=() behind=$counter
+	shift
+	while [ "$1" != -- ]; do client+=("$1") && shift; done
+	shift
+	rm -f "$counts"
+	KEYCOUNT=$counts_inside serve "$half" "$@"
+	summary=$(peer_summary "${client[@]/PORT/$port}")
+	served_out
+	operations=$(od -An -td8 "$counts" | tr -d ' ')
+}
+
+row_keys() {
+	local tls one two refused
+	for tls in $versions; do
+		key_operations with --tls "$tls" 127.0.0.1 PORT get 1 -- --connections -1 --quiet
+		one=$operations
+		key_operations with --tls "$tls" 127.0.0.1 PORT get 2 -- --connections -1 --quiet
+		two=$operations
+		RENEGUARD_HANDSHAKE=close:1/600s key_operations with --tls "$tls" 127.0.0.1 PORT get 2 -- --connections -1 --quiet
+		refused=$operations
+		same "two handshakes with close:1, $tls" "$summary" "summary full=1 reused=0 refused=1" &&
+			same "handshakes of one, two and two of which one is refused, $tls" "$one $two $refused" "$one $((2 * one)) $one" &&
+			[ "$one" -ge 2 ] || return
+	done
+	key_operations with --tls 1.2 --none 127.0.0.1 PORT renegotiate 0 -- --allow --quiet
+	one=$operations
+	key_operations without --tls 1.2 --none 127.0.0.1 PORT renegotiate 3 -- --allow --quiet
+	all_fields "$summary" honoured=3 && [ "$operations" -ge $((one + 6)) ] || { diag "one: $one, three honoured: $operations"; return 1; }
+	key_operations with --tls 1.2 --none 127.0.0.1 PORT renegotiate 3 -- --allow --quiet
+	all_fields "$summary" started=1 honoured=0 && same "with a renegotiation that is refused" "$operations" "$one"
 }
 
 row_lenient() {
@@ -356,6 +393,7 @@ rows=(
 	"lenient|off, count, warn and a limit let it pass, exactly"
 	"block|block refuses the client's next handshakes, and nobody else's"
 	"first|a first handshake over the limit: refused without a ServerHello"
+	"keys|neither of the two refusals costs a key operation, counted where libssl calls libcrypto"
 	"id|resumption by session id: counted exactly, declined, closed"
 	"ticket|resumption by ticket: the same"
 	"psk|resumption by TLS 1.3 PSK: the same"
@@ -385,6 +423,8 @@ certificates
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/rsa.key" -days 2 -subj /CN=localhost -out "$tmp/rsa.pem" 2>/dev/null
 cat "$tmp/rsa.pem" "$tmp/rsa.key" >"$tmp/server.pem"
 unset "${!RENEGUARD_@}"
+
+"${CC:-cc}" -std=c11 -O2 -Wall -Wextra -fPIC -shared -o "$tmp/keycount.so" tests/libssl/keycount.c -ldl || exit 2
 
 declare -A result
 for name in ${RG_COLUMNS:-$columns}; do
