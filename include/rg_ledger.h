@@ -29,15 +29,15 @@
 #define RG_ABOUT_BYTES	     64
 
 /* Enough for 64 clients: for a process that can not get memory. */
-#define RG_LEDGER_SMALL_BYTES (RG_LEDGER_HEAD_BYTES + 64 * (192 + 256))
+#define RG_LEDGER_SMALL_BYTES (RG_LEDGER_HEAD_BYTES + 64 * (200 + 256))
 
 /* A process's own handle: immutable once made, so that threads share it. */
 struct rg_ledger {
-	struct rg_head *head;	/* the memory */
-	struct rg_place *table; /* in it */
+	struct rg_head *head; /* the memory */
+	struct rg_set *sets;  /* in it */
 	struct rg_seat *seats;
 	uint32_t places;
-	uint32_t part_places; /* how many are one part: see rg_ledger_part */
+	uint32_t part_sets; /* how many are one part: see rg_ledger_part */
 	uint8_t seed[16];
 };
 
@@ -57,7 +57,7 @@ enum rg_outcome {
  * wrong. */
 struct rg_key {
 	struct rg_client client;
-	uint32_t place_hint;
+	uint32_t way_hint;
 	uint64_t id;
 };
 

@@ -24,13 +24,30 @@ struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_clie
 }
 
 /* Claim the line that is due at most once in LOG_AGAIN_S. */
-static bool claim_line(struct rg_count *count, uint64_t now_ns)
+static bool claim_line(struct rg_place *place, enum rg_event event, uint64_t now_ns)
 {
 	uint32_t now_s = (uint32_t)(now_ns / NS_PER_S) + 1;
-	uint32_t logged_s = LOAD(count->logged_s);
+	uint32_t logged_s = LOAD(place->logged_s[event]);
 
 	return (logged_s == 0 || (int32_t)(now_s - logged_s) > LOG_AGAIN_S) &&
-	       atomic_compare_exchange_strong(&count->logged_s, &logged_s, now_s);
+	       atomic_compare_exchange_strong(&place->logged_s[event], &logged_s, now_s);
+}
+
+/* EVENTS more of EVENT, the first ANEW since the client was quiet; how many there are since then.
+ */
+static uint32_t count_events(struct rg_place *place, enum rg_event event, uint32_t events,
+			     bool anew)
+{
+	_Atomic uint64_t *tally = &place->tallies[RG_TALLY_OF(event)];
+	uint64_t before, after;
+
+	if (!anew)
+		return RG_TALLY_RUN(ADD(*tally, RG_TALLY_EVENT + events)) + events;
+	before = LOAD(*tally);
+	do
+		after = (before & ~(RG_TALLY_EVENT - 1)) + RG_TALLY_EVENT + events;
+	while (!atomic_compare_exchange_weak(tally, &before, after));
+	return events;
 }
 
 /*
@@ -59,7 +76,6 @@ enter_without_place(struct rg_ledger *ledger, struct rg_key *key, enum rg_event 
 	struct rg_tally tally = {.over = limit != NULL && limit->period_s == 0, .count = 1};
 	struct rg_limit_step step;
 	struct rg_place *place;
-	struct rg_count *count;
 
 	if (limit != NULL && rg_seat_enter(ledger, key, event, limit, keep_over, now_ns, &step))
 		tally.over = step.over;
@@ -69,11 +85,9 @@ enter_without_place(struct rg_ledger *ledger, struct rg_key *key, enum rg_event 
 		ADD(ledger->head->gone_events[event], 1);
 		return tally;
 	}
-	count = &place->counts[event];
-	ADD(count->events, 1);
 	/* So many there were at least. */
-	tally.count = ADD(count->run, limit->count + 1) + limit->count + 1;
-	tally.log_due = claim_line(count, now_ns);
+	tally.count = count_events(place, event, limit->count + 1, false);
+	tally.log_due = claim_line(place, event, now_ns);
 	return tally;
 }
 
@@ -83,28 +97,23 @@ struct rg_tally rg_ledger_enter(struct rg_ledger *ledger, struct rg_key *key, en
 	struct rg_place *place = rg_place_find(ledger, key, false, now_ns);
 	struct rg_tally tally = {.over = false};
 	struct rg_limit_step step;
-	struct rg_count *count;
 	uint64_t word;
 
 	if (place == NULL)
 		return enter_without_place(ledger, key, event, limit, keep_over, now_ns);
-	count = &place->counts[event];
-	ADD(count->events, 1);
 	if (limit == NULL) {
 		(void)advance(place, now_ns);
-		tally.count = ADD(count->run, 1) + 1;
+		tally.count = count_events(place, event, 1, false);
 		return tally;
 	}
-	word = LOAD(count->word);
+	word = LOAD(place->words[event]);
 	do {
 		now_ns = advance(place, now_ns);
 		step = rg_limit_event(word, rg_tag(key->id), now_ns, limit, keep_over);
-	} while (!atomic_compare_exchange_weak(&count->word, &word, step.word));
-	if (step.quiet && limit->period_s != 0)
-		STORE(count->run, 0);
-	tally.count = ADD(count->run, 1) + 1;
+	} while (!atomic_compare_exchange_weak(&place->words[event], &word, step.word));
+	tally.count = count_events(place, event, 1, step.quiet && limit->period_s != 0);
 	tally.over = step.over;
-	tally.log_due = step.over && claim_line(count, now_ns);
+	tally.log_due = step.over && claim_line(place, event, now_ns);
 	return tally;
 }
 
@@ -123,7 +132,7 @@ void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event
 	struct rg_place *place = rg_place_search(ledger, key);
 
 	if (place != NULL)
-		ADD(place->counts[event].acted, 1);
+		ADD(place->acted[event], 1);
 	else
 		ADD(ledger->head->gone_acted[event], 1);
 }
@@ -134,8 +143,7 @@ static uint64_t word_of(struct rg_ledger *ledger, struct rg_key *key, enum rg_ev
 {
 	const struct rg_place *place = rg_place_search(ledger, key);
 
-	return place != NULL ? LOAD(place->counts[event].word)
-			     : rg_seat_word(ledger, key, event, now_ns);
+	return place != NULL ? LOAD(place->words[event]) : rg_seat_word(ledger, key, event, now_ns);
 }
 
 bool rg_ledger_is_over(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,

@@ -10,7 +10,7 @@
 static const uint8_t check_key[16] = "reneguard ledger";
 
 /* A place with the seats that go with it. */
-#define PLACE_BYTES (sizeof(struct rg_place) + RG_SEATS_PER_PLACE * sizeof(struct rg_seat))
+#define PLACE_BYTES (sizeof(struct rg_set) / RG_WAYS + RG_SEATS_PER_PLACE * sizeof(struct rg_seat))
 
 _Static_assert(RG_LEDGER_SMALL_BYTES == sizeof(struct rg_head) + RG_CLIENTS_MIN * PLACE_BYTES,
 	       "what the smallest ledger takes");
@@ -33,10 +33,10 @@ static uint64_t check_of(const struct rg_fixed *fixed)
 static void point_at(struct rg_ledger *ledger, void *memory, const struct rg_fixed *fixed)
 {
 	ledger->head = memory;
-	ledger->table = (struct rg_place *)((unsigned char *)memory + sizeof(struct rg_head));
+	ledger->sets = (struct rg_set *)((unsigned char *)memory + sizeof(struct rg_head));
 	ledger->places = fixed->places;
-	ledger->seats = (struct rg_seat *)(ledger->table + fixed->places);
-	ledger->part_places = (fixed->places + RG_PARTS - 1) / RG_PARTS;
+	ledger->seats = (struct rg_seat *)(ledger->sets + fixed->places / RG_WAYS);
+	ledger->part_sets = (fixed->places / RG_WAYS + RG_PARTS - 1) / RG_PARTS;
 	memcpy(ledger->seed, fixed->seed, sizeof ledger->seed);
 }
 
@@ -92,20 +92,21 @@ size_t rg_ledger_length(const void *head)
 }
 
 /* Limits, claims and times of another boot: what is left of them means nothing under this clock. */
-static void forget_clock(struct rg_place *place, uint64_t shift_ns)
+static void forget_clock(struct rg_ledger *ledger, uint32_t index, uint64_t shift_ns)
 {
-	uint64_t id = LOAD(place->id);
+	struct rg_place *place = rg_place_at(ledger, index);
+	uint64_t id = LOAD(*rg_id_at(ledger, index));
 
 	if (id != 0 && (id & 1) == 0)
-		STORE(place->id, 0);
+		STORE(*rg_id_at(ledger, index), 0);
 	if ((id & 1) == 0)
 		return;
 	ADD(place->first_ns, shift_ns);
 	ADD(place->last_ns, shift_ns);
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-		STORE(place->counts[i].word, 0);
-		STORE(place->counts[i].run, 0);
-		STORE(place->counts[i].logged_s, 0);
+		STORE(place->words[i], 0);
+		STORE(place->tallies[i], LOAD(place->tallies[i]) & ~(RG_TALLY_EVENT - 1));
+		STORE(place->logged_s[i], 0);
 	}
 }
 
@@ -127,7 +128,7 @@ void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns
 
 	if (LOAD(head->boot) != boot) {
 		for (uint32_t i = 0; LOAD(head->boot) != 0 && i < ledger->places; i++)
-			forget_clock(&ledger->table[i], shift_ns);
+			forget_clock(ledger, i, shift_ns);
 		forget_seats(ledger);
 		STORE(head->log_word, 0);
 		STORE(head->boot, boot);

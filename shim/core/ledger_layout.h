@@ -1,7 +1,7 @@
 /*
- * What a ledger's memory looks like: a head, then the places. Only integers of fixed size at fixed
- * offsets, the same for every word size. Any change to it is another RG_LAYOUT_VERSION. Private to
- * the ledger's own files.
+ * What a ledger's memory looks like: a head, then the places in sets, then the seats. Only integers
+ * of fixed size at fixed offsets, the same for every word size. Any change to it is another
+ * RG_LAYOUT_VERSION. Private to the ledger's own files.
  */
 #ifndef RG_LEDGER_LAYOUT_H
 #define RG_LEDGER_LAYOUT_H
@@ -12,7 +12,7 @@
 #include "rg_ledger.h"
 
 #define RG_LAYOUT_MAGIC	   UINT64_C(0x7265476e65723031) /* "10reneGr" */
-#define RG_LAYOUT_VERSION  1
+#define RG_LAYOUT_VERSION  2
 #define RG_CACHE_LINE	   64
 #define RG_WAYS		   8
 #define RG_SEAT_WAYS	   8
@@ -56,25 +56,37 @@ struct rg_head {
 	_Atomic char libssl[RG_ABOUT_BYTES];
 };
 
-/* The account of one event: the limit's state, and counts that only people look at. */
-struct rg_count {
-	_Atomic uint64_t word;	 /* rg_limit */
-	_Atomic uint32_t events; /* ever */
-	_Atomic uint32_t run;	 /* since the client was last quiet */
-	_Atomic uint32_t acted;
-	_Atomic uint32_t logged_s; /* when a line was last due, monotonic, plus one; 0: never */
-};
-
-/* `id`: see claim.h. */
+/*
+ * The account of one client. What an event of a new connection reads and writes is the first cache
+ * line, and so is what is asked of it when somebody looks for a place: where two processors enter
+ * events of one client it is a line that has to travel, and no two.
+ */
 struct rg_place {
-	_Alignas(RG_CACHE_LINE) _Atomic uint64_t id;
-	_Atomic uint64_t last_ns;
+	_Alignas(RG_CACHE_LINE) _Atomic uint64_t last_ns;
+	_Atomic uint64_t words[RG_EVENT_COUNT];	  /* rg_limit */
+	_Atomic uint64_t tallies[RG_EVENT_COUNT]; /* at RG_TALLY_OF; for people alone */
 	_Atomic uint64_t first_ns;
 	_Atomic uint64_t address[2];
-	_Atomic uint32_t family;
 	_Atomic uint32_t outcomes[RG_OUTCOME_COUNT];
-	uint32_t reserved;
-	struct rg_count counts[RG_EVENT_COUNT];
+	_Atomic uint32_t family;
+	_Atomic uint32_t acted[RG_EVENT_COUNT];
+	/* When a line was last due, monotonic, plus one; 0: never. */
+	_Atomic uint32_t logged_s[RG_EVENT_COUNT];
+	uint32_t reserved[7];
+};
+
+/* The two events that every connection is one of come first: they are in the first line. */
+#define RG_TALLY_OF(event) (((unsigned)(event) + RG_EVENT_COUNT - RG_RESUMPTION) % RG_EVENT_COUNT)
+
+/* A tally: events ever, and those since the client was last quiet, in one word to be added to. */
+#define RG_TALLY_EVENT	     (UINT64_C(1) << 32)
+#define RG_TALLY_EVENTS(all) ((uint32_t)((all) >> 32))
+#define RG_TALLY_RUN(all)    ((uint32_t)(all))
+
+/* The places where one client may be, behind a line that says whose they are (claim.h). */
+struct rg_set {
+	_Alignas(RG_CACHE_LINE) _Atomic uint64_t ids[RG_WAYS];
+	struct rg_place places[RG_WAYS];
 };
 
 /* See seats.h. */
@@ -92,9 +104,22 @@ _Static_assert(sizeof(struct rg_fixed) == 48 && offsetof(struct rg_fixed, check)
 		   offsetof(struct rg_head, gone_events) == 256 &&
 		   offsetof(struct rg_head, rules) == 352,
 	       "the same for every word size");
-_Static_assert(sizeof(struct rg_place) == 192 && offsetof(struct rg_place, family) == 40 &&
-		   offsetof(struct rg_place, counts) == 56 && sizeof(struct rg_count) == 24,
+_Static_assert(sizeof(struct rg_place) == 192 && offsetof(struct rg_place, tallies) == 48 &&
+		   RG_TALLY_OF(RG_RESUMPTION) == 0 && RG_TALLY_OF(RG_HANDSHAKE) == 1 &&
+		   offsetof(struct rg_place, first_ns) == 88 &&
+		   offsetof(struct rg_place, family) == 120 &&
+		   offsetof(struct rg_place, reserved) == 164 && sizeof(struct rg_set) == 1600,
 	       "laid out for cache lines, the same for every word size");
+
+static inline struct rg_place *rg_place_at(const struct rg_ledger *ledger, uint32_t index)
+{
+	return &ledger->sets[index / RG_WAYS].places[index % RG_WAYS];
+}
+
+static inline _Atomic uint64_t *rg_id_at(const struct rg_ledger *ledger, uint32_t index)
+{
+	return &ledger->sets[index / RG_WAYS].ids[index % RG_WAYS];
+}
 
 #define LOAD(object)	     atomic_load_explicit(&(object), memory_order_relaxed)
 #define STORE(object, value) atomic_store_explicit(&(object), value, memory_order_relaxed)

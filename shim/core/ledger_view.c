@@ -32,8 +32,8 @@ uint64_t rg_ledger_lost(const struct rg_ledger *ledger)
 
 bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg_account *account)
 {
-	const struct rg_place *place = &ledger->table[index];
-	uint64_t id = atomic_load_explicit(&place->id, memory_order_acquire);
+	const struct rg_place *place = rg_place_at(ledger, index);
+	uint64_t id = atomic_load_explicit(rg_id_at(ledger, index), memory_order_acquire);
 	uint64_t address[2] = {LOAD(place->address[0]), LOAD(place->address[1])};
 
 	if ((id & 1) == 0)
@@ -46,11 +46,11 @@ bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg
 	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
 		account->outcomes[i] = LOAD(place->outcomes[i]);
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-		account->events[i] = LOAD(place->counts[i].events);
-		account->acted[i] = LOAD(place->counts[i].acted);
-		account->words[i] = LOAD(place->counts[i].word);
+		account->events[i] = RG_TALLY_EVENTS(LOAD(place->tallies[RG_TALLY_OF(i)]));
+		account->acted[i] = LOAD(place->acted[i]);
+		account->words[i] = LOAD(place->words[i]);
 	}
-	return atomic_load_explicit(&place->id, memory_order_acquire) == id;
+	return atomic_load_explicit(rg_id_at(ledger, index), memory_order_acquire) == id;
 }
 
 static void post_text(_Atomic char to[RG_ABOUT_BYTES], const char from[RG_ABOUT_BYTES])
@@ -121,15 +121,16 @@ void rg_ledger_totals(const struct rg_ledger *ledger, struct rg_totals *totals)
 
 bool rg_ledger_part(const struct rg_ledger *ledger, unsigned part, size_t *first, size_t *bytes)
 {
-	size_t begin = (size_t)part * ledger->part_places, end = begin + ledger->part_places;
+	size_t begin = (size_t)part * ledger->part_sets, end = begin + ledger->part_sets;
+	size_t sets = ledger->places / RG_WAYS;
 
-	if (part >= RG_PARTS || begin >= ledger->places)
+	if (part >= RG_PARTS || begin >= sets)
 		return false;
-	if (end > ledger->places)
-		end = ledger->places;
-	*first = sizeof(struct rg_head) + begin * sizeof(struct rg_place);
+	if (end > sets)
+		end = sets;
+	*first = sizeof(struct rg_head) + begin * sizeof(struct rg_set);
 	*bytes = (LOAD(ledger->head->touched[part / 64]) >> part % 64 & 1) != 0
-		     ? (end - begin) * sizeof(struct rg_place)
+		     ? (end - begin) * sizeof(struct rg_set)
 		     : 0;
 	return true;
 }

@@ -13,25 +13,28 @@
 #define QUIET	(UINT64_C(1) << 63)
 #define UNQUIET (UINT64_C(1) << 62)
 
-/* The first of the places where this id may be. */
-static uint32_t first_place(const struct rg_ledger *ledger, uint64_t id)
+/* The places where this id may be. */
+static struct rg_set *set_of(const struct rg_ledger *ledger, uint64_t id)
 {
-	return (uint32_t)(((id >> 8 & UINT32_MAX) * (ledger->places / RG_WAYS)) >> 32) * RG_WAYS;
+	return &ledger->sets[(id >> 8 & UINT32_MAX) * (ledger->places / RG_WAYS) >> 32];
+}
+
+static bool holds(const struct rg_set *set, unsigned way, uint64_t id)
+{
+	return atomic_load_explicit(&set->ids[way], memory_order_acquire) == id;
 }
 
 struct rg_place *rg_place_search(struct rg_ledger *ledger, struct rg_key *key)
 {
-	uint32_t first = first_place(ledger, key->id);
+	struct rg_set *set = set_of(ledger, key->id);
+	unsigned way = key->way_hint % RG_WAYS;
 
-	if (key->place_hint - first >= RG_WAYS)
-		key->place_hint = first;
-	if (atomic_load_explicit(&ledger->table[key->place_hint].id, memory_order_acquire) ==
-	    key->id)
-		return &ledger->table[key->place_hint];
-	for (uint32_t i = first; i < first + RG_WAYS; i++)
-		if (atomic_load_explicit(&ledger->table[i].id, memory_order_acquire) == key->id) {
-			key->place_hint = i;
-			return &ledger->table[i];
+	if (holds(set, way, key->id))
+		return &set->places[way];
+	for (way = 0; way < RG_WAYS; way++)
+		if (holds(set, way, key->id)) {
+			key->way_hint = way;
+			return &set->places[way];
 		}
 	return NULL;
 }
@@ -39,10 +42,11 @@ struct rg_place *rg_place_search(struct rg_ledger *ledger, struct rg_key *key)
 /* What a client's limits hold, in ticks; 0 where all are quiet. */
 static uint64_t held(const struct rg_place *place, uint64_t id, uint64_t now_ns)
 {
-	uint64_t sum = 0;
+	uint64_t sum = 0, word;
 
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++)
-		sum += rg_limit_ahead(LOAD(place->counts[i].word), rg_tag(id), now_ns);
+		if ((word = LOAD(place->words[i])) != 0) /* few are not */
+			sum += rg_limit_ahead(word, rg_tag(id), now_ns);
 	return sum;
 }
 
@@ -70,18 +74,18 @@ static uint64_t willingness(const struct rg_place *place, uint64_t id, uint64_t 
  * he may still be writing there. The IMPATIENT, who has given way often enough, does so to a lower
  * claim as well. True if MINE may be kept.
  */
-static bool claim_stands(struct rg_ledger *ledger, uint32_t first, uint32_t mine, uint64_t id,
-			 bool impatient, uint64_t now_ns)
+static bool claim_stands(struct rg_set *set, unsigned mine, uint64_t id, bool impatient,
+			 uint64_t now_ns)
 {
-	for (uint32_t i = first; i < first + RG_WAYS; i++) {
+	for (unsigned i = 0; i < RG_WAYS; i++) {
 		for (unsigned tries = 0; i != mine; tries++) {
-			uint64_t other = atomic_load(&ledger->table[i].id);
+			uint64_t other = atomic_load(&set->ids[i]);
 
 			if (other == id || (rg_claims_same(other, id) && i < mine && !impatient))
 				return false;
 			if (!rg_claims_same(other, id) ||
 			    (tries >= CLAIM_TRIES &&
-			     atomic_compare_exchange_strong(&ledger->table[i].id, &other,
+			     atomic_compare_exchange_strong(&set->ids[i], &other,
 							    rg_claim_word(~id, now_ns))))
 				break;
 		}
@@ -90,9 +94,9 @@ static bool claim_stands(struct rg_ledger *ledger, uint32_t first, uint32_t mine
 }
 
 /* A reader from outside need not touch memory that was never written to. */
-static void mark_touched(struct rg_ledger *ledger, uint32_t index)
+static void mark_touched(struct rg_ledger *ledger, const struct rg_set *set)
 {
-	uint32_t part = index / ledger->part_places;
+	uint32_t part = (uint32_t)(set - ledger->sets) / ledger->part_sets;
 	uint64_t bit = UINT64_C(1) << part % 64;
 
 	if ((LOAD(ledger->head->touched[part / 64]) & bit) == 0)
@@ -109,18 +113,17 @@ static void add_some(_Atomic uint64_t *total, uint32_t some)
 static void bury(struct rg_head *head, const struct rg_place *place)
 {
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-		add_some(&head->gone_events[i], LOAD(place->counts[i].events));
-		add_some(&head->gone_acted[i], LOAD(place->counts[i].acted));
+		add_some(&head->gone_events[i],
+			 RG_TALLY_EVENTS(LOAD(place->tallies[RG_TALLY_OF(i)])));
+		add_some(&head->gone_acted[i], LOAD(place->acted[i]));
 	}
 	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
 		add_some(&head->gone_outcomes[i], LOAD(place->outcomes[i]));
 }
 
-/* False where CLAIM was taken away meanwhile. */
-static bool write_place(struct rg_ledger *ledger, uint32_t index, const struct rg_key *key,
-			uint64_t claim, uint64_t now_ns)
+static void write_place(struct rg_ledger *ledger, struct rg_place *place, const struct rg_key *key,
+			uint64_t now_ns)
 {
-	struct rg_place *place = &ledger->table[index];
 	uint64_t address[2];
 
 	memcpy(address, key->client.address, sizeof address);
@@ -132,22 +135,24 @@ static bool write_place(struct rg_ledger *ledger, uint32_t index, const struct r
 	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
 		STORE(place->outcomes[i], 0);
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-		STORE(place->counts[i].word, rg_seat_word(ledger, key, (enum rg_event)i, now_ns));
-		STORE(place->counts[i].events, 0);
-		STORE(place->counts[i].run, 0);
-		STORE(place->counts[i].acted, 0);
-		STORE(place->counts[i].logged_s, 0);
+		STORE(place->words[i], rg_seat_word(ledger, key, (enum rg_event)i, now_ns));
+		STORE(place->tallies[i], 0);
+		STORE(place->acted[i], 0);
+		STORE(place->logged_s[i], 0);
 	}
-	return atomic_compare_exchange_strong(&place->id, &claim, key->id);
 }
 
-/* The client in PLACE has to go although its limits are in use. */
-static void move_to_seats(struct rg_ledger *ledger, const struct rg_place *place, uint64_t id,
-			  uint64_t now_ns)
+/* The client ID in PLACE has to go; where its limits are in use they are kept at the door. */
+static void make_leave(struct rg_ledger *ledger, const struct rg_place *place, uint64_t id,
+		       uint64_t now_ns)
 {
+	ADD(ledger->head->evictions, 1);
+	bury(ledger->head, place);
+	if (held(place, id, now_ns) == 0)
+		return;
 	ADD(ledger->head->evictions_unquiet, 1);
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++)
-		rg_seat_keep(ledger, id, (enum rg_event)i, LOAD(place->counts[i].word), now_ns);
+		rg_seat_keep(ledger, id, (enum rg_event)i, LOAD(place->words[i]), now_ns);
 }
 
 /*
@@ -157,38 +162,36 @@ static void move_to_seats(struct rg_ledger *ledger, const struct rg_place *place
 static struct rg_place *settle(struct rg_ledger *ledger, struct rg_key *key, bool force,
 			       bool impatient, uint64_t now_ns, bool *full)
 {
-	uint32_t first = first_place(ledger, key->id), best = first;
+	struct rg_set *set = set_of(ledger, key->id);
 	uint64_t best_id = 0, most_willing = 0, claim = rg_claim_word(key->id, now_ns);
+	unsigned best = 0;
 
-	for (uint32_t i = first; i < first + RG_WAYS; i++) {
-		uint64_t id = atomic_load(&ledger->table[i].id);
-		uint64_t willing = willingness(&ledger->table[i], id, now_ns);
+	for (unsigned way = 0; way < RG_WAYS; way++) {
+		uint64_t id = atomic_load(&set->ids[way]);
+		uint64_t willing = willingness(&set->places[way], id, now_ns);
 
 		if (willing > most_willing) {
 			most_willing = willing;
-			best = i;
+			best = way;
 			best_id = id;
 		}
 	}
 	*full = most_willing <= UNQUIET && !force;
 	if (*full || most_willing == 0 ||
-	    !atomic_compare_exchange_strong(&ledger->table[best].id, &best_id, claim))
+	    !atomic_compare_exchange_strong(&set->ids[best], &best_id, claim))
 		return NULL;
-	if (best_id & 1) {
-		ADD(ledger->head->evictions, 1);
-		bury(ledger->head, &ledger->table[best]);
-		if (most_willing < QUIET)
-			move_to_seats(ledger, &ledger->table[best], best_id, now_ns);
-	}
-	if (!claim_stands(ledger, first, best, key->id, impatient, now_ns)) {
-		(void)atomic_compare_exchange_strong(&ledger->table[best].id, &claim, 0);
+	if (best_id & 1)
+		make_leave(ledger, &set->places[best], best_id, now_ns);
+	if (!claim_stands(set, best, key->id, impatient, now_ns)) {
+		(void)atomic_compare_exchange_strong(&set->ids[best], &claim, 0);
 		return NULL;
 	}
-	mark_touched(ledger, best);
-	if (!write_place(ledger, best, key, claim, now_ns))
-		return NULL;
-	key->place_hint = best;
-	return &ledger->table[best];
+	mark_touched(ledger, set);
+	write_place(ledger, &set->places[best], key, now_ns);
+	key->way_hint = best;
+	/* Unless the claim was taken away meanwhile. */
+	return atomic_compare_exchange_strong(&set->ids[best], &claim, key->id) ? &set->places[best]
+										: NULL;
 }
 
 struct rg_place *rg_place_find(struct rg_ledger *ledger, struct rg_key *key, bool force,

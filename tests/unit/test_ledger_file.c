@@ -212,7 +212,7 @@ START_TEST(test_parts)
 			read += count;
 		}
 		ck_assert_uint_eq(places_taken(&copy), places_taken(ledger));
-		ck_assert_uint_le(read, 50 * 64 * 192);
+		ck_assert_uint_le(read, 50 * 64 * 200);
 		free(memory);
 	}
 }

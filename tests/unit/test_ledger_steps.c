@@ -65,8 +65,7 @@ static pid_t start_child(void)
 		(void)rg_ledger_enter(ledger, &child_key, RG_RESUMPTION, &two, false, child_now_ns);
 		_exit(0);
 	}
-	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
-		return -1;
+	UNIT_MUST(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status), "the child is not stopped");
 	return pid;
 }
 
@@ -99,7 +98,7 @@ static void end_child(pid_t pid, bool killed)
 	UNIT_MUST(WIFSIGNALED(status) == killed, "the child ended by %#x", (unsigned)status);
 }
 
-/* After how many instructions the child is through; 0 where ptrace is not to be had. */
+/* After how many instructions the child is through. */
 static unsigned whole(bool upwards)
 {
 	pid_t pid;
@@ -107,10 +106,6 @@ static unsigned whole(bool upwards)
 
 	fresh_ledger(upwards);
 	pid = start_child();
-	if (pid < 0) {
-		fprintf(stderr, "# ptrace is not allowed here: nothing was stepped through\n");
-		return 0;
-	}
 	steps = step(pid, UINT32_MAX);
 	ck_assert_uint_eq(places_of(ledger, client_number(CLIENT), NULL), 1);
 	discard_ledger();
@@ -241,7 +236,7 @@ START_TEST(test_killed_at_the_door)
 {
 	unsigned steps = whole(false), stop = 0;
 
-	for (; steps != 0; stop += stride(steps)) {
+	for (;; stop += stride(steps)) {
 		pid_t pid = start_child_at_the_door();
 		unsigned allowed;
 
@@ -258,13 +253,30 @@ START_TEST(test_killed_at_the_door)
 			  "killed after %u instructions: a place is lost", stop);
 		discard_ledger();
 	}
-	ck_assert(steps == 0 || stop > 100);
+	ck_assert_uint_gt(stop, 100);
 }
 END_TEST
+
+/* Containers and hardened kernels forbid it, and whoever is traced already can not be once more. */
+static bool can_trace(void)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0)
+		_exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 ? 0 : 1);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
+}
 
 int main(void)
 {
 	Suite *suite = suite_create("ledger_steps");
+
+	if (!can_trace()) {
+		puts("1..0 # SKIP ptrace(2) is not allowed here");
+		return 0;
+	}
 
 	unit_add(suite, "test_stopped_twin", test_stopped_twin, 0, 2);
 	unit_add(suite, "test_clocks_apart", test_clocks_apart, 0, 2);
