@@ -27,7 +27,7 @@
 unset "${!RENEGUARD_@}"
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 name=$(basename "$0" .sh) base=$tmp
-columns="serves renegotiation ledger reload warned declined closed"
+columns="serves renegotiation ledger unfinished reload warned declined closed"
 systems=here variants=- versions="1.2 1.3" resumes="1.2 1.3" vain='' protocol=line clients='' unpacked='' foreign='' told=0 own_log='' run_as='' state='' idle='' variables=() around=()
 packages='' program=''
 
@@ -164,6 +164,7 @@ trial() {
 		promise serves serves
 		promise renegotiation refused 127.0.0.4 127.0.0.5 ''
 		promise ledger one_ledger
+		promise unfinished unfinished
 		promise reload reloads
 		! defined more || promise more more
 		end

@@ -9,6 +9,8 @@ interleave FIRST SECOND TLS ACTION accepted|vain|FOREIGN-PORT
                           none, and what is offered comes from the HTTP server there
 attack SOURCE BYSTANDER TLSSTORM N
                           N attempts to renegotiate on one connection (tests/tools/tlsstorm.c) while a bystander's is open
+torn FIRST SECOND N       each leaves N times in the middle of its ClientHello, by turns, the one by FIN, the other by RST, which takes with
+                          it what the server has not read by then
 hold N SOURCE TLS         N connections that have exchanged something, until standard input ends
 certificate SOURCE        the one that is served, as PEM
 PROTOCOL with `-serial` behind it: the server serves one connection at a time. What is not as it should be ends the program with a
@@ -18,8 +20,10 @@ import collections
 import re
 import socket
 import ssl
+import struct
 import subprocess
 import sys
+import time
 
 WAIT_S = 10
 LIMIT = 2
@@ -243,6 +247,21 @@ def attack(protocol, port, serial, source, bystander, storm, count):
     other.end()
 
 
+def torn(protocol, port, serial, first, second, count):
+    for _ in range(int(count)):
+        pair = [Connection(context("1.2"), protocol, port, source) for source in (first, second)]
+        for steps in [[c] for c in pair] if serial else [pair]:
+            for connection in steps:
+                connection.connect()
+            for connection in steps:
+                connection.half()
+            time.sleep(0.1)
+            for connection in steps:
+                if connection is pair[1]:
+                    connection.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.stream.close()
+
+
 def hold(protocol, port, serial, count, source, tls):
     held = [Connection(context(tls), protocol, port, source).whole() for _ in range(1 if serial else int(count))]
     print(f"open {len(held)}", flush=True)
@@ -261,7 +280,7 @@ def main():
     sys.tracebacklimit = 1
     kind, port, command = sys.argv[1:4]
     serial = kind.endswith("-serial")
-    commands = {"visits": visits, "interleave": interleave, "attack": attack, "hold": hold, "certificate": certificate}
+    commands = {"visits": visits, "interleave": interleave, "attack": attack, "torn": torn, "hold": hold, "certificate": certificate}
     commands[command](PROTOCOLS[kind.removesuffix("-serial")], int(port), serial, *sys.argv[4:])
 
 

@@ -124,6 +124,25 @@ given() {
 }
 accounted() { echo "resumption=$3 acted=$(($3 > 2 ? $3 - 2 : 0)) handshake=$(value_of "$(given "$@")" full)"; }
 
+# unfinished: who leaves in the middle of a ClientHello has begun a handshake and not finished it.
+unfinished() {
+	dialogue torn 127.0.0.51 127.0.0.52 5
+	within 10 all_unfinished
+	like "$label: half a ClientHello is an unfinished handshake of who sent it" "$(unfinished_of)" "$torn"
+}
+torn='^127\.0\.0\.51=5 127\.0\.0\.52=[1-5]$'
+# Python frees what failed when it collects its garbage, at the next connection.
+all_unfinished() {
+	unfinished_of | grep -Eq "$torn" && return
+	visits >"$tmp/visits.log"
+	return 1
+}
+unfinished_of() {
+	the_ledger | python3 -c 'import json, sys
+counts = {client["client"]: client["events"]["incomplete"]["count"] for client in json.load(sys.stdin)["ledgers"][0]["clients"]}
+print(*(f"{client}={count}" for client, count in sorted(counts.items()) if count and client != "127.0.0.1"))'
+}
+
 # limited ACTION: two clients' handshakes interleaved in every order; the third offer of one is acted upon.
 limited() {
 	local tls how seen line listed=''

@@ -1,5 +1,6 @@
 """The Python servers of the tests: `tls_echo.py wrap_socket|asyncio PEM PORT`. Each answers every line with it."""
 import asyncio
+import gc
 import socket
 import ssl
 import sys
@@ -29,6 +30,7 @@ def wrap_socket(tls, port):
 
 
 async def echo(reader, writer):
+    gc.collect()  # asyncio leaves the SSL of a handshake that failed to it
     try:
         while line := await reader.readline():
             writer.write(line)
