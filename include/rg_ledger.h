@@ -146,8 +146,12 @@ bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate
 /* LINES that were due could not be delivered: they count as held back. */
 void rg_ledger_log_lost(struct rg_ledger *ledger, uint32_t lines);
 
-/* True for the first caller only, over all processes, since the ledger was made or last resumed. */
-bool rg_ledger_announce(struct rg_ledger *ledger);
+/*
+ * Post who uses the ledger, for those that look at it. True if that is news: nothing of the like
+ * was said yet by this process TREE (a number that its processes have in common, those it executes
+ * included) in this boot. Of several trees that share a ledger the last three are remembered.
+ */
+bool rg_ledger_announce(struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree);
 
 /*
  * Places; clients that had to make room; among these the ones whose limits were not quiet. Events
@@ -163,9 +167,7 @@ uint64_t rg_ledger_lost(const struct rg_ledger *ledger);
 /* Copy the account in PLACE (0 to rg_ledger_places - 1); false where there is none. */
 bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t place, struct rg_account *account);
 
-/* Post who uses the ledger, for those that look at it; read it back, with nothing in it that a
- * policy could not be. */
-void rg_ledger_post(struct rg_ledger *ledger, const struct rg_about *about);
+/* What was posted last, with nothing in it that a policy could not be. */
 void rg_ledger_about(const struct rg_ledger *ledger, struct rg_about *about);
 
 void rg_ledger_totals(const struct rg_ledger *ledger, struct rg_totals *totals);

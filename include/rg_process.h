@@ -49,6 +49,14 @@ static inline struct rg_ledger *rg_process_ledger(void)
 	return atomic_load_explicit(&rg_process_ledger_made, memory_order_acquire);
 }
 
+/*
+ * Which process tree this is, for what each says once: with a state file, which outlives trees and
+ * is shared by programs that are executed for a connection (Dovecot), the process group in which
+ * this program was executed, in its pid namespace, and the hour: a supervisor may start the next
+ * one in the same group.
+ */
+uint64_t rg_process_tree(void);
+
 /* Monotonic time in nanoseconds, a suspended machine's included. */
 uint64_t rg_process_now_ns(void);
 

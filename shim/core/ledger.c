@@ -181,8 +181,3 @@ void rg_ledger_log_lost(struct rg_ledger *ledger, uint32_t lines)
 {
 	ADD(ledger->head->log_suppressed, lines);
 }
-
-bool rg_ledger_announce(struct rg_ledger *ledger)
-{
-	return atomic_exchange(&ledger->head->announced, 1) == 0;
-}

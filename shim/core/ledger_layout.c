@@ -130,9 +130,10 @@ void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns
 		for (uint32_t i = 0; LOAD(head->boot) != 0 && i < ledger->places; i++)
 			forget_clock(ledger, i, shift_ns);
 		forget_seats(ledger);
+		for (size_t i = 0; i < RG_ANNOUNCERS; i++)
+			STORE(head->announced[i], 0);
 		STORE(head->log_word, 0);
 		STORE(head->boot, boot);
 	}
 	STORE(head->epoch_ns, epoch_ns);
-	STORE(head->announced, 0);
 }

@@ -12,12 +12,13 @@
 #include "rg_ledger.h"
 
 #define RG_LAYOUT_MAGIC	   UINT64_C(0x7265476e65723031) /* "10reneGr" */
-#define RG_LAYOUT_VERSION  2
+#define RG_LAYOUT_VERSION  3
 #define RG_CACHE_LINE	   64
 #define RG_WAYS		   8
 #define RG_SEAT_WAYS	   8
 #define RG_SEATS_PER_PLACE 16
 #define RG_PARTS	   1024 /* of the places, for `touched` */
+#define RG_ANNOUNCERS	   3
 
 /* What is written once and never changes: checked before the rest is believed to be a ledger. */
 struct rg_fixed {
@@ -38,7 +39,7 @@ struct rg_head {
 	_Atomic uint64_t evictions;
 	_Atomic uint64_t evictions_unquiet;
 	_Atomic uint32_t log_suppressed;
-	_Atomic uint32_t announced;
+	_Atomic uint32_t announced[RG_ANNOUNCERS]; /* what they said, hashed; the newest first */
 	_Atomic uint64_t seat_taken_ns; /* about when one was taken last; 0: never */
 	_Atomic uint64_t seats_lost;	/* given up although in use */
 	_Atomic uint64_t unplaced;	/* events of clients that had no place */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "claim.h"
+#include "siphash.h"
 
 uint32_t rg_ledger_places(const struct rg_ledger *ledger)
 {
@@ -66,7 +67,7 @@ static void read_text(char to[RG_ABOUT_BYTES], const _Atomic char from[RG_ABOUT_
 	to[RG_ABOUT_BYTES - 1] = '\0';
 }
 
-void rg_ledger_post(struct rg_ledger *ledger, const struct rg_about *about)
+static void post(struct rg_ledger *ledger, const struct rg_about *about)
 {
 	struct rg_head *head = ledger->head;
 
@@ -77,6 +78,38 @@ void rg_ledger_post(struct rg_ledger *ledger, const struct rg_about *about)
 	}
 	post_text(head->service, about->service);
 	post_text(head->libssl, about->libssl);
+}
+
+static uint32_t hash_of(const struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree)
+{
+	struct {
+		struct rg_about about;
+		uint64_t tree;
+	} said;
+
+	memset(&said, 0, sizeof said);
+	memcpy(&said.about, about, sizeof *about);
+	said.tree = tree;
+	return (uint32_t)rg_siphash(ledger->seed, (const uint8_t *)&said, sizeof said) | 1;
+}
+
+bool rg_ledger_announce(struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree)
+{
+	_Atomic uint32_t *announced = ledger->head->announced;
+	uint32_t hash = hash_of(ledger, about, tree), newest = LOAD(announced[0]);
+
+	do {
+		if (newest == hash)
+			return false;
+		for (size_t i = 1; i < RG_ANNOUNCERS; i++)
+			if (LOAD(announced[i]) == hash)
+				return false;
+	} while (!atomic_compare_exchange_weak(&announced[0], &newest, hash));
+	for (size_t i = RG_ANNOUNCERS - 1; i > 1; i--)
+		STORE(announced[i], LOAD(announced[i - 1]));
+	STORE(announced[1], newest);
+	post(ledger, about);
+	return true;
 }
 
 void rg_ledger_about(const struct rg_ledger *ledger, struct rg_about *about)

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "store.h"
 
 #define EXIT_CONFIG    78 /* EX_CONFIG of sysexits.h */
+#define NS_PER_HOUR    UINT64_C(3600000000000)
 #define COMPLAINTS_MAX 16
 #define VALUE_BYTES    128
 
@@ -34,6 +36,7 @@ static struct complaint complaints[COMPLAINTS_MAX];
 static size_t complaint_count;
 static struct rg_ledger ledger; /* immutable once `prepared` is DONE */
 static _Atomic int started, prepared;
+static uint64_t tree; /* with `ledger`: what is forked later keeps it, wherever it moves itself */
 
 const struct rg_policy *_Atomic rg_process_policy_read; /* written once: &policy */
 struct rg_ledger *_Atomic rg_process_ledger_made;	/* written once: &ledger */
@@ -98,10 +101,20 @@ const struct rg_policy *rg_process_start(void)
 	return &policy;
 }
 
+/* 22 bits for the group, which is how many the kernel has at most; 16 for the hour, later. */
+static uint64_t tree_now(void)
+{
+	struct stat namespace;
+	uint64_t number = stat("/proc/self/ns/pid", &namespace) == 0 ? namespace.st_ino : 0;
+
+	return number << 38 | (uint64_t)getpgrp();
+}
+
 static void make_ledger(void)
 {
 	char why[RG_STORE_WHY_BYTES], accepted[RG_STORE_WHY_BYTES + 64];
 
+	tree = tree_now();
 	rg_store_open(&ledger, &policy, why);
 	atomic_store_explicit(&rg_process_ledger_made, &ledger, memory_order_release);
 	if (why[0] == '\0')
@@ -137,6 +150,11 @@ void rg_process_before_chroot(void)
 	else
 		rg_log_open(&policy);
 	errno = saved;
+}
+
+uint64_t rg_process_tree(void)
+{
+	return policy.state[0] != '\0' ? tree | rg_process_now_ns() / NS_PER_HOUR << 22 : 0;
 }
 
 uint64_t rg_process_now_ns(void)

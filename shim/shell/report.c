@@ -50,8 +50,8 @@ void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_a
 	deliver(RG_LOG_WARNING, &report);
 }
 
-/* Leave word in the ledger for `reneguardctl status`. */
-static void post(const struct rg_libssl *lib)
+/* Leave word in the ledger for `reneguardctl status`; is it news? */
+static bool announce(const struct rg_libssl *lib)
 {
 	const struct rg_policy *policy = rg_process_policy();
 	struct rg_about about = {0};
@@ -59,7 +59,7 @@ static void post(const struct rg_libssl *lib)
 	memcpy(about.rules, policy->rules, sizeof about.rules);
 	snprintf(about.service, sizeof about.service, "%s", policy->name);
 	snprintf(about.libssl, sizeof about.libssl, "%s", lib->version);
-	rg_ledger_post(rg_process_ledger(), &about);
+	return rg_ledger_announce(rg_process_ledger(), &about, rg_process_tree());
 }
 
 void rg_report_active(const struct rg_libssl *lib)
@@ -70,9 +70,8 @@ void rg_report_active(const struct rg_libssl *lib)
 	    .code = "RENEGUARD_ACTIVE", .libssl = lib->version, .text = text};
 	size_t used;
 
-	if (!rg_ledger_announce(rg_process_ledger()))
+	if (!announce(lib))
 		return;
-	post(lib);
 	used = (size_t)snprintf(text, sizeof text, "guarding %s",
 				policy->role == RG_ROLE_SERVER	 ? "server connections"
 				: policy->role == RG_ROLE_CLIENT ? "client connections"

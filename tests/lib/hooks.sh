@@ -3,7 +3,7 @@
 
 places=${RG_PLACES:-main thread fork plugin constructor}
 
-# serve with|without PLACE TLSSERVER-ARGUMENT...: starts it, its port is in $port; one report line per connection follows.
+# serve with|without PLACE TLSSERVER-ARGUMENT...: starts it, in a process group of its own, as a service is; its port is in $port; one report line per connection follows.
 serve() {
 	local objects='' place=$2 line
 	local command=("$tools/tlsserver") variables=()
@@ -18,7 +18,7 @@ serve() {
 		;;
 	*) command+=(--where "$place") ;;
 	esac
-	exec {server_out}< <(exec env RENEGUARD_LOG="${RENEGUARD_LOG:-stderr}" "${variables[@]}" LD_PRELOAD="$objects" \
+	exec {server_out}< <(exec setsid env RENEGUARD_LOG="${RENEGUARD_LOG:-stderr}" "${variables[@]}" LD_PRELOAD="$objects" \
 		"${emulator[@]}" "${command[@]}" --cert "$tmp/server.pem" "$@" 2>>"$tmp/tlsserver.log")
 	server_pid=$!
 	line='' port=''

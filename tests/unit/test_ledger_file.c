@@ -99,12 +99,14 @@ END_TEST
 
 START_TEST(test_announced_again)
 {
+	static const struct rg_about shop = {.service = "shop", .libssl = "3.0.19"};
 	struct rg_ledger ledger = attached(used_file());
 
-	ck_assert(rg_ledger_announce(&ledger));
-	ck_assert(!rg_ledger_announce(&ledger));
+	ck_assert(rg_ledger_announce(&ledger, &shop, 7));
 	rg_ledger_resume(&ledger, BOOT, WALL_NS);
-	ck_assert(rg_ledger_announce(&ledger));
+	ck_assert(!rg_ledger_announce(&ledger, &shop, 7));
+	rg_ledger_resume(&ledger, BOOT + 1, WALL_NS);
+	ck_assert(rg_ledger_announce(&ledger, &shop, 7));
 }
 END_TEST
 
@@ -226,7 +228,7 @@ START_TEST(test_about)
 			read;
 	struct rg_ledger *ledger = ledger_for(64);
 
-	rg_ledger_post(ledger, &about);
+	ck_assert(rg_ledger_announce(ledger, &about, 1));
 	rg_ledger_about(ledger, &read);
 	ck_assert_str_eq(read.service, "shop");
 	ck_assert_str_eq(read.libssl, "3.0.19");

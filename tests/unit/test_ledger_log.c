@@ -128,11 +128,20 @@ END_TEST
 
 START_TEST(test_announced_once)
 {
+	static const struct rg_about shop = {.service = "shop"}, mail = {.service = "mail"};
 	struct rg_ledger *ledger = ledger_for(64);
 
-	ck_assert(rg_ledger_announce(ledger));
-	ck_assert(!rg_ledger_announce(ledger));
-	ck_assert(!rg_ledger_announce(ledger));
+	ck_assert(rg_ledger_announce(ledger, &shop, 7));
+	ck_assert(!rg_ledger_announce(ledger, &shop, 7));
+	ck_assert(rg_ledger_announce(ledger, &mail, 7));
+	ck_assert(rg_ledger_announce(ledger, &mail, 8));
+	for (unsigned round = 0; round < 3; round++) {
+		ck_assert(!rg_ledger_announce(ledger, &mail, 8));
+		ck_assert(!rg_ledger_announce(ledger, &shop, 7));
+		ck_assert(!rg_ledger_announce(ledger, &mail, 7));
+	}
+	ck_assert(rg_ledger_announce(ledger, &shop, 9)); /* three are remembered */
+	ck_assert(rg_ledger_announce(ledger, &shop, 7));
 }
 END_TEST
 

@@ -184,9 +184,10 @@ static void *announce(void *unused)
 {
 	struct rg_key key = key_number(ledger, 1);
 	static const struct rg_limit none = {0, 0};
+	static const struct rg_about about = {.service = "shop"};
 
 	meet(1);
-	if (rg_ledger_announce(ledger))
+	if (rg_ledger_announce(ledger, &about, 1))
 		atomic_fetch_add(&announced, 1);
 	if (rg_ledger_enter(ledger, &key, RG_RESUMPTION, &none, false, NOW_NS).log_due)
 		atomic_fetch_add(&lines, 1);
