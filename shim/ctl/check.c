@@ -99,18 +99,16 @@ static bool reexecutes(const struct finding *finding, const char *path)
 	return false;
 }
 
-/*
- * Built with glibc, the library serves programs of musl as well, whose loader answers for libc.so.6
- * and libdl.so.2 itself. The other way round, a program of glibc does not start: it has no libc.so.
- */
-static bool lacks_our_libc(const struct rg_elf_facts *facts)
+/* In front of a program of another libc the library finds neither its own libc nor all that it
+ * needs of that one, and the program does not start. */
+static bool is_of_another_libc(const struct rg_elf_facts *facts)
 {
 #ifdef __GLIBC__
-	(void)facts;
-	return false;
+	const bool ours_is_musl = false;
 #else
-	return strstr(facts->loader, "/ld-musl-") == NULL;
+	const bool ours_is_musl = true;
 #endif
+	return (strstr(facts->loader, "/ld-musl-") != NULL) != ours_is_musl;
 }
 
 /* What the file alone tells; GUARDED: nothing stands in the way. */
@@ -129,10 +127,10 @@ static int check_file(const struct finding *finding, const char *path,
 	if (facts->foreign)
 		return conclude(finding, NOT_GUARDED,
 				"it is of another architecture than this library", "");
-	if (lacks_our_libc(facts))
+	if (is_of_another_libc(facts))
 		return conclude(finding, NOT_PRELOADED,
-				"it would not even start with this library, which is built for "
-				"musl, not for ",
+				"it is of another libc than this library, with which it might not "
+				"even start: ",
 				facts->loader);
 	if (secure != NULL)
 		return conclude(finding, NOT_GUARDED, secure, "");
