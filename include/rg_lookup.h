@@ -6,11 +6,13 @@
  * libssl; of dlopen only RTLD_DEEPBIND is noted. Not with every libc and processor: where the stubs
  * are not built, neither is exported.
  *
- * Any thread may call anything here. Nothing in lookup.c is sanitized: a sanitizer's runtime calls
+ * Any thread may call anything here. Neither lookup.c nor deepbind.c is sanitized: a runtime calls
  * dlsym before it is ready.
  */
 #ifndef RG_LOOKUP_H
 #define RG_LOOKUP_H
+
+#include <features.h> /* __GLIBC__ */
 
 /* Where lookup_stubs.S has stubs: glibc (dlvsym is needed) on these. */
 #if defined __GLIBC__ &&                                                                           \

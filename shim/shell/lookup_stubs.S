@@ -3,7 +3,6 @@
  * is known. All that matters is that they JUMP there, with the caller's return address where it
  * was: see rg_lookup.h. A compiler's tail call would do the same, but is not promised.
  */
-#include <features.h>
 #define RG_LOOKUP_ASSEMBLER
 #include "rg_lookup.h"
 

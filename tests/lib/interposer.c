@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static void *find(const char *name)
 {
@@ -27,3 +28,9 @@ static void *find(const char *name)
 FORWARD(void *, SSL_new, (void *ctx), (ctx))
 FORWARD(int, SSL_accept, (void *ssl), (ssl))
 FORWARD(int, SSL_read, (void *ssl, void *data, int bytes), (ssl, data, bytes))
+
+__attribute__((constructor)) static void tell(void)
+{
+	if (getenv("INTERPOSER_TELLS"))
+		printf("SSL_new: %s\n", find("SSL_new") ? "found" : "nothing");
+}
