@@ -1,6 +1,7 @@
 /*
  * What others do with the same memory, in as far as it decides who is remembered: a table of
- * entries of 128 bytes in order of use.
+ * entries of 128 bytes in order of use. tests/daemons/rivals.sh holds these models against the
+ * programs.
  *
  * nginx limit_req (ngx_http_limit_req_module.c, 1.22): a state is 128 bytes ("one megabyte can keep
  * about 8 thousand 128-byte states"); each request of an unknown address first drops up to two

@@ -1,0 +1,43 @@
+"""Connections from many loopback addresses: `many_clients.py PORT RECORD`, one HTTP request each, one after the other.
+
+Client N comes from 127.1.N/256.N%256. Three of them send more than 240 within the few seconds that this takes, among 1,800 who come
+once: 1 in three bursts of 81, 600 newcomers after each; 2 and 3 send 250 at once, when 600 and 1,800 newcomers were there. 4 sends 100
+at once, first of all. Writes `CLIENT MILLISECONDS` for each connection to RECORD; prints each client that was refused once.
+"""
+import socket
+import sys
+import time
+
+NEWCOMERS = 600
+
+
+def stream():
+    newcomers = iter(range(10, 65536))
+    yield from [4] * 100
+    for attacker in (2, None, 3):
+        yield from [1] * 81
+        yield from (next(newcomers) for _ in range(NEWCOMERS))
+        if attacker:
+            yield from [attacker] * 250
+
+
+def is_served(port, client):
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5, (f"127.1.{client // 256}.{client % 256}", 0)) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return connection.recv(4096).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+def main():
+    port, refused = int(sys.argv[1]), set()
+    with open(sys.argv[2], "w", encoding="ascii") as record:
+        for client in stream():
+            record.write(f"{client} {int(time.monotonic() * 1000)}\n")
+            if not is_served(port, client):
+                refused.add(client)
+    print(*sorted(refused), sep="\n")
+
+
+main()
