@@ -4,12 +4,7 @@
 #ifndef RG_POLICY_WORDS_H
 #define RG_POLICY_WORDS_H
 
-#include "rg_policy.h"
-
-struct rg_word {
-	const char *word;
-	unsigned value;
-};
+#include "grammar.h"
 
 static const struct rg_word on_off_words[] = {{"off", 0}, {"on", 1}};
 static const struct rg_word role_words[] = {

@@ -202,22 +202,35 @@ static void sample(const char *name, const struct rg_view *view)
 	printf("\",ledger=\"%lu\"", (unsigned long)view->found->inode);
 }
 
+/* COUNTS tells where in the totals they are. */
+static void events_metric(const char *name, const char *what, const struct rg_view *views,
+			  size_t count, const uint64_t *(*counts)(const struct rg_totals *))
+{
+	metric(name, "counter", what);
+	for (size_t v = 0; v < count; v++)
+		for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+			sample(name, &views[v]);
+			printf(",event=\"%s\"} %" PRIu64 "\n", rg_event_name((enum rg_event)i),
+			       counts(&views[v].totals)[i]);
+		}
+}
+
+static const uint64_t *events_of(const struct rg_totals *totals)
+{
+	return totals->events;
+}
+
+static const uint64_t *acted_of(const struct rg_totals *totals)
+{
+	return totals->acted;
+}
+
 void rg_view_prometheus(const struct rg_view *views, size_t count)
 {
-	metric("events_total", "counter", "Guarded events, all clients together.");
-	for (size_t v = 0; v < count; v++)
-		for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-			sample("events_total", &views[v]);
-			printf(",event=\"%s\"} %" PRIu64 "\n", rg_event_name((enum rg_event)i),
-			       views[v].totals.events[i]);
-		}
-	metric("acted_total", "counter", "Guarded events that were acted upon.");
-	for (size_t v = 0; v < count; v++)
-		for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-			sample("acted_total", &views[v]);
-			printf(",event=\"%s\"} %" PRIu64 "\n", rg_event_name((enum rg_event)i),
-			       views[v].totals.acted[i]);
-		}
+	events_metric("events_total", "Guarded events, all clients together.", views, count,
+		      events_of);
+	events_metric("acted_total", "Guarded events that were acted upon.", views, count,
+		      acted_of);
 #define X(id, name, what)                                                                          \
 	metric(name "_total", "counter", what);                                                    \
 	for (size_t v = 0; v < count; v++) {                                                       \
