@@ -2,8 +2,8 @@
  * Which descriptors this thread read from last, and from whom this process accepted them. Programs
  * that feed libssl from memory (Node.js, asyncio, Dovecot) or through a BIO of their own (Apache
  * httpd, HAProxy) leave no descriptor on the SSL; but the socket that the bytes came from is the
- * last one their thread read. The hooks of read(2) and its kin note a number, those of accept(2) an
- * address, and nothing else: no system call, no lock, no memory.
+ * last one their thread read. The hooks of read(2) and its kin note a number and nothing else: no
+ * system call, no lock, no memory. Those of accept(2) note an address, and ask which socket it is.
  */
 #ifndef RG_READS_H
 #define RG_READS_H

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -188,33 +189,50 @@ ssize_t __recvfrom_chk(int fd, void *buffer, size_t bytes, size_t room, int flag
 #define DESCRIPTORS_MAX 65536
 #define ADDRESS_WORDS	(sizeof(struct sockaddr_in6) / sizeof(uint32_t))
 
-/* What accept(2) said; all zero where that was no Internet address. Written before anyone can use
- * the descriptor. */
-static _Atomic uint32_t accepted[DESCRIPTORS_MAX][ADDRESS_WORDS];
+/*
+ * What accept(2) said, and which socket it was: a number is given to another one sooner or later,
+ * that need not come from accept(2). All zero where it was no Internet address. Written before
+ * anyone can use the descriptor.
+ */
+static struct accepted {
+	_Atomic uint32_t address[ADDRESS_WORDS];
+	_Atomic uint32_t inode;
+} accepted[DESCRIPTORS_MAX];
+
+static uint32_t inode_of(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 ? (uint32_t)status.st_ino : 0;
+}
 
 static void note_accepted(int fd, const struct sockaddr *from, socklen_t bytes)
 {
-	uint32_t words[ADDRESS_WORDS] = {0};
+	uint32_t words[ADDRESS_WORDS] = {0}, inode = 0;
 
 	if (fd < 0 || fd >= DESCRIPTORS_MAX)
 		return;
 	if (bytes >= sizeof(struct sockaddr_in) && bytes <= sizeof words &&
-	    (from->sa_family == AF_INET || from->sa_family == AF_INET6))
+	    (from->sa_family == AF_INET || from->sa_family == AF_INET6)) {
 		memcpy(words, from, bytes);
+		inode = inode_of(fd);
+	}
 	for (size_t i = 0; i < ADDRESS_WORDS; i++)
-		atomic_store_explicit(&accepted[fd][i], words[i], memory_order_relaxed);
+		atomic_store_explicit(&accepted[fd].address[i], words[i], memory_order_relaxed);
+	atomic_store_explicit(&accepted[fd].inode, inode, memory_order_relaxed);
 }
 
 bool rg_reads_accepted(int fd, struct sockaddr_storage *address)
 {
-	uint32_t words[ADDRESS_WORDS];
+	uint32_t words[ADDRESS_WORDS], inode;
 
 	if (fd < 0 || fd >= DESCRIPTORS_MAX)
 		return false;
 	for (size_t i = 0; i < ADDRESS_WORDS; i++)
-		words[i] = atomic_load_explicit(&accepted[fd][i], memory_order_relaxed);
+		words[i] = atomic_load_explicit(&accepted[fd].address[i], memory_order_relaxed);
+	inode = atomic_load_explicit(&accepted[fd].inode, memory_order_relaxed);
 	memcpy(address, words, sizeof words);
-	return words[0] != 0;
+	return inode != 0 && inode == inode_of(fd);
 }
 
 /* The program's room for the address, or ours where it has none. */
