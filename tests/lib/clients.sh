@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 
 # dialogue COMMAND ARGUMENT...: the client that can do what no ordinary one does.
-dialogue() { timeout 120 python3 tests/lib/dialogue.py "$protocol" "$port" "$@" 2>&1; }
+dialogue() { timeout 120 python3 tests/lib/dialogue.py "$protocol" "$port" "$@" 2>&1 || echo "dialogue.py $*: status $?"; }
 
 # fetch [CURL-OPTION]... /PATH...: bodies and statuses by curl, over TLS 1.2 and then 1.3.
 fetch() {
