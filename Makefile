@@ -105,8 +105,7 @@ check-libssl: all tests-build ## the contract on every libssl build within reach
 	@rm -f $(BUILD)/libssl-versions.md
 	@tests/run $(BUILD) $(LIBSSL_TESTS); status=$$?; cat $(BUILD)/libssl-versions.md 2>/dev/null; exit $$status
 
-check-all: all tests-build ## everything there is
-	tests/run $(BUILD) $(UNIT_TESTS) $(HOOK_TESTS) $(E2E_TESTS) $(DAEMON_TESTS) $(LIBSSL_TESTS)
+check-all: check check-libssl check-daemons ## everything there is
 
 demo: all tests-build ## a real renegotiation attempt and a resumption storm, with and without the shim
 	scripts/demo.sh $(BUILD)

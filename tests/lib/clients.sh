@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 
 # dialogue COMMAND ARGUMENT...: the client that can do what no ordinary one does.
-dialogue() { timeout 120 python3 tests/lib/dialogue.py "$protocol" "$port" "$@" 2>&1 || echo "dialogue.py $*: status $?"; }
+dialogue() { timeout 300 python3 tests/lib/dialogue.py "$protocol" "$port" "$@" 2>&1 || echo "dialogue.py $*: status $?"; }
 
 # fetch [CURL-OPTION]... /PATH...: bodies and statuses by curl, over TLS 1.2 and then 1.3.
 fetch() {
@@ -11,7 +11,7 @@ fetch() {
 		if [[ $word = /* ]] && [ ! -f "$word" ]; then paths+=("https://localhost:$port$word"); else options+=("$word"); fi
 	done
 	for tls in 1.2 1.3; do
-		curl -sS --max-time 15 --cacert "$tmp/cert.pem" --resolve "localhost:$port:127.0.0.1" --tlsv$tls --tls-max $tls \
+		curl -sS --max-time 30 --cacert "$tmp/cert.pem" --resolve "localhost:$port:127.0.0.1" --tlsv$tls --tls-max $tls \
 			-w '\n%{http_code}\n' "${options[@]}" "${paths[@]}" 2>&1
 	done
 }
@@ -23,11 +23,11 @@ converse() {
 	[ -p "$tmp/words" ] || mkfifo "$tmp/words"
 	for version in -tls1_2 -tls1_3; do
 		: >"$tmp/answers" # those of before are none
-		timeout 20 openssl s_client -quiet -no_ign_eof -CAfile "$tmp/cert.pem" -connect "127.0.0.1:$port" $version "$@" \
+		timeout 60 openssl s_client -quiet -no_ign_eof -CAfile "$tmp/cert.pem" -connect "127.0.0.1:$port" $version "$@" \
 			<"$tmp/words" >"$tmp/answers" 2>"$tmp/s_client.err" &
 		exec {words}>"$tmp/words"
 		printf %b "$text" >&"$words"
-		within 10 grep -Eq -- "$regex" "$tmp/answers"
+		within 30 grep -Eq -- "$regex" "$tmp/answers"
 		exec {words}>&-
 		wait $!
 		tr -d '\r' <"$tmp/answers"

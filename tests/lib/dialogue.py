@@ -25,7 +25,7 @@ import subprocess
 import sys
 import time
 
-WAIT_S = 10
+WAIT_S = 30
 LIMIT = 2
 ORDERS = ("ABABABABAB", "ABBAABBAAB", "AABBBBBAAA", "BBBAAAAABB", "BABBABABAA", "BAABBABABA")
 ONE_BY_ONE = ("AAAAABBBBB",)

@@ -47,7 +47,7 @@ refused() {
 		port="$(value_of "$seen" port)" count=1 tls=TLSv1.2 libssl="$libssl"
 	[ -z "$syslog_pid" ] || like "$label: $3a warning of authpriv" "$line" '^authpriv\.warning reneguard\[[0-9]+\]: '
 	is "$label: $3and nobody else" "$(count_lines "$syslog_file" "event=renegotiation.*client=$2 ")" 0
-	[ -z "$own_log" ] || ok "$label: $3its own log tells the reason" within 5 tells_reason_again
+	[ -z "$own_log" ] || ok "$label: $3its own log tells the reason" within 10 tells_reason_again
 }
 
 reasons_told() { own_log_text | grep -Ec -- "$own_log"; }
@@ -101,7 +101,7 @@ known = all(any(c["client"] == client for c in ledger["clients"]) for ledger in 
 print(sum(len(set(pids) & set(ledger["pids"])) for ledger in used), "processes,", len(used), "ledger,",
       "the client is in it" if known else "the client is not in it")'
 
-# account CLIENT: what the ledger has of it; clients: all that it has but this machine's ordinary address.
+# account CLIENT: what the ledger has of it; clients_listed: all that it has but this machine's ordinary address.
 account() {
 	the_ledger | python3 -c 'import json, sys
 for client in json.load(sys.stdin)["ledgers"][0]["clients"]:

@@ -84,7 +84,7 @@ start_rsyslogd() {
 
 # line_with FILE REGEX [SECONDS]: waits for a line that matches, and prints the last such line; fails when none comes.
 line_with() {
-	within "${3:-3}" grep -Eq -- "$2" "$1" || return
+	within "${3:-10}" grep -Eq -- "$2" "$1" || return
 	grep -E -- "$2" "$1" | tail -n 1
 }
 
