@@ -4,6 +4,7 @@
 packages="lighttpd lighttpd-mod-openssl"
 clients="curl"
 program=lighttpd
+around=(setsid) # an ordinary user's ends its whole process group when it is told to end
 verification=''
 protocol=http
 own_log='SSL: renegotiation initiated by client, killing connection'

@@ -4,6 +4,7 @@
 unpacked="proftpd-core proftpd-mod-crypto libmemcached11 libmemcachedutil2 libhashkit2 libpcre2-posix3 libhiredis0.14"
 clients="curl"
 program=proftpd
+root_only=yes
 protocol=ftp-starttls
 own_log='client-initiated session renegotiation detected, aborting connection'
 PATH=$PATH:$RG_BUILD/cache/$name/usr/sbin

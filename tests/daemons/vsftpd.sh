@@ -5,6 +5,7 @@
 packages="vsftpd"
 clients="curl"
 program=vsftpd
+root_only=yes
 systems="here bullseye"
 protocol=ftp-starttls
 sandbox=NO

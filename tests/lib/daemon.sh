@@ -9,6 +9,7 @@
 #   protocol=…          of tests/lib/dialogue.py (NAME-serial: it serves one connection at a time)
 #   resumes="1.2 1.3"   versions in which it resumes by itself; vain="…": gives sessions and accepts none; foreign="…": gives none
 #   own_log=REGEX       what its own log (own_log_text: all $tmp/*.log) says after a refused renegotiation
+#   root_only=yes       it refuses to be anybody else
 #   run_as=USER         it refuses to be root; state=yes: it executes its TLS processes, which share the ledger in $tmp/ledger
 #   idle=REGEX          processes of it, by command line, that have a libssl loaded and never use it: they need no ledger
 #   variables=(…)       further RENEGUARD_ variables; around=(…): words before the wrapper
@@ -28,7 +29,7 @@ unset "${!RENEGUARD_@}"
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 name=$(basename "$0" .sh) base=$tmp
 columns="serves renegotiation ledger unfinished reload warned declined closed"
-systems=here variants=- versions="1.2 1.3" resumes="1.2 1.3" vain='' protocol=line clients='' unpacked='' foreign='' told=0 own_log='' run_as='' state='' idle='' variables=() around=()
+systems=here variants=- versions="1.2 1.3" resumes="1.2 1.3" vain='' protocol=line clients='' unpacked='' foreign='' told=0 own_log='' run_as='' root_only='' state='' idle='' variables=() around=()
 packages='' program=''
 
 defined() { declare -F "$1" >/dev/null; }
@@ -50,6 +51,7 @@ lacks() { # says in $lacking what the trial has not got
 	for client in $clients; do
 		command -v "${client%%:*}" >/dev/null || { lacking="${client%%:*} is not installed"; return; }
 	done
+	if [ -n "$root_only" ] && [ "$(id -u)" != 0 ]; then lacking="it has to be started by root"; return; fi
 	if [ -n "$unpacked" ] && ! unpack "$name" $unpacked; then lacking="$unpacked can not be fetched and unpacked"; return; fi
 	if [ "$system" != here ]; then
 		[ "$preload" = "$shim" ] || { lacking="a sanitized build needs its runtime in there"; return; }

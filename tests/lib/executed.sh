@@ -3,7 +3,7 @@
 # line, with the places of this build, while the daemon is configured by it alone. $served is a line of what a client gets.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-state=yes recipe=''
+state=yes root_only=yes recipe=''
 passed_on="LD_PRELOAD RENEGUARD_STATE RENEGUARD_LOG RENEGUARD_SYSLOG_SOCKET RENEGUARD_RESUMPTION"
 
 more() {
