@@ -1,5 +1,5 @@
 #!/bin/bash
-# coturn: TURN over TLS, 1.2 at most, in several relay threads; drops its privileges.
+# coturn: TURN over TLS, 1.2 at most, and over DTLS, in several relay threads; drops its privileges.
 . tests/lib/daemon.sh
 packages="coturn"
 clients="turnutils_uclient:coturn"
@@ -17,8 +17,6 @@ configure() {
 		relay-threads=2
 		cert=$tmp/cert.pem
 		pkey=$tmp/turn.key
-		no-dtls
-		no-udp
 		no-cli
 		lt-cred-mech
 		user=alice:secret
@@ -34,14 +32,31 @@ configure() {
 
 launch() { daemon turnserver -c "$tmp/turn.conf"; }
 
-# It tries every version down to TLS 1.0 on the way, in an order of its own.
-turn() { # PASSWORD
-	timeout 20 turnutils_uclient -t -S -T -y -n 2 -m 2 -l 400 -u alice -w "$1" -p "$port" 127.0.0.1 2>&1
+# It tries every version down to 1.0 on the way, in an order of its own.
+turn() { # PASSWORD [-t]: over TLS with -t, over DTLS without
+	timeout 20 turnutils_uclient -S -y -n 2 -m 2 -l 400 -u alice -w "$1" -p "$port" "${@:2}" 127.0.0.1 2>&1
 }
 
 exchange() {
-	turn secret | grep -Eo 'TLSv[0-9.]*|mclient: tot_.*' | sort -u
-	turn wrong | grep -o 'Cannot complete Allocation'
+	turn secret -t | grep -Eo 'TLSv[0-9.]*|mclient: tot_.*' | sort -u
+	turn secret | grep -Eo 'DTLSv[0-9.]*|mclient: tot_.*' | sort -u
+	turn wrong -t | grep -o 'Cannot complete Allocation'
+}
+
+# Over DTLS, whose datagrams it reads from a socket of many peers and hands to libssl through memory.
+more() {
+	local keys line client
+	rm -f "$tmp/keys" && mkfifo "$tmp/keys"
+	openssl s_client -dtls1_2 -connect "127.0.0.1:$port" <"$tmp/keys" >"$tmp/dtls" 2>&1 &
+	client=$!
+	exec {keys}>"$tmp/keys"
+	ok "$label: DTLS: a handshake" within 10 grep -q '^New, TLSv1.2' "$tmp/dtls"
+	echo R >&"$keys"
+	line=$(line_with "$syslog_file" 'event=renegotiation.*tls=DTLSv1.2' 10)
+	exec {keys}>&-
+	stop "$client"
+	ok "$label: DTLS: renegotiation is refused, and no client named" all_fields "${line#*: }" code=ERR_TLS_RENEGOTIATION_DISABLED action=close \
+		client=unknown count=1 "libssl=$libssl"
 }
 
 reload() { renew kill -USR2 "$pid"; }
