@@ -61,6 +61,6 @@ more() {
 
 reload() { renew kill -USR2 "$pid"; }
 
-own_errors() { grep -E 'ERROR|WARNING' "$tmp"/coturn*.log; }
+own_errors() { grep -E 'ERROR|WARNING' "$tmp/coturn.log"; }
 
 trials

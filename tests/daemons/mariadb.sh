@@ -56,6 +56,6 @@ exchange() {
 reload() { renew flush_ssl; }
 flush_ssl() { mariadb --no-defaults -h 127.0.0.1 -P "$port" -u guest --ssl -e "FLUSH SSL"; } # which still serves the old certificate
 
-own_errors() { grep -E '\[ERROR\]|\[Warning\]' "$tmp"/mariadb*.log; }
+own_errors() { grep -E '\[ERROR\]|\[Warning\]' "$tmp/mariadb.log"; }
 
 trials

@@ -26,7 +26,7 @@ configure() {
 	CONF
 }
 
-launch() { daemon mosquitto -v -c "$tmp/mosquitto.conf"; }
+launch() { daemon mosquitto -v -c "$tmp/mosquitto.conf" && within 10 listening "$certificate_port"; }
 
 # A retained message is stored by one client and read by the next.
 publish_and_read() { # PORT TLS [OPTION]...

@@ -18,6 +18,6 @@ answered() { [ "$(wc -l <"$tmp/answer")" = "$1" ]; }
 
 exchange() { ask 1 && ask 5000; } # more than its pipes hold, and ncat and its cat wait for each other
 
-own_errors() { grep -iE 'error|fail' "$tmp"/ncat*.log; }
+own_errors() { grep -iE 'error|fail' "$tmp/ncat.log"; }
 
 trials

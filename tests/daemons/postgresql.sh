@@ -35,7 +35,8 @@ configure() {
 
 as_postgres() { if root; then setpriv --reuid=postgres --regid=postgres --init-groups "$@"; else "$@"; fi; }
 
-launch() { daemon postgres -D "$tmp/pgdata"; }
+launch() { daemon postgres -D "$tmp/pgdata" && ready; }
+ready() { within 30 pg_isready -q -h 127.0.0.1 -p "$port" -U postgres -d postgres; } # it listens before it is
 
 ask() { # QUERY [PARAMETER]...
 	PGCONNECT_TIMEOUT=10 psql -XAt -c "$1" "host=127.0.0.1 port=$port dbname=postgres sslmode=verify-full sslrootcert=$tmp/cert.pem ${*:2}" 2>&1
@@ -63,7 +64,7 @@ clusters() { # VARIABLE=VALUE...: a cluster with that file
 }
 cluster() { # HOW: starts it
 	local around=(env PG_CLUSTER_CONF_ROOT="$tmp/clusters")
-	daemon pg_ctlcluster --foreground 15 main start
+	daemon pg_ctlcluster --foreground 15 main start && ready
 	tap_point $? "$label: pg_ctlcluster starts it, $1"
 }
 more() {
@@ -80,6 +81,6 @@ more() {
 
 reload() { renew kill -HUP "$pid"; }
 
-own_errors() { grep -E 'ERROR|FATAL|PANIC|SSL error|could not' "$tmp"/postgresql*.log; }
+own_errors() { grep -E 'ERROR|FATAL|PANIC|SSL error|could not' "$tmp/postgresql.log" | grep -v 'is starting up'; }
 
 trials

@@ -32,7 +32,7 @@ configure() {
 	! root || chown -R prosody "$tmp/prosody"
 }
 
-launch() { daemon prosody -F --config "$tmp/prosody.cfg.lua"; }
+launch() { daemon prosody -F --config "$tmp/prosody.cfg.lua" && within 10 listening "$direct_port"; }
 
 xmpp() { # USER PORT OPTION...: in a subshell only, whose place the client takes
 	SSL_CERT_FILE=$tmp/cert.pem exec timeout 20 go-sendxmpp -u "$1@localhost" -p secret -j "127.0.0.1:$2" "${@:3}" 2>&1
@@ -54,6 +54,6 @@ reload() { renew kill -HUP "$pid"; }
 
 more() { like "$label: by the name that it was given" "$(grep event=renegotiation "$syslog_file")" ' service=prosody '; }
 
-own_errors() { grep -E '(warn|error)' "$tmp"/prosody*.log; }
+own_errors() { grep -E '(warn|error)' "$tmp/prosody.log"; }
 
 trials

@@ -46,7 +46,7 @@ launch() {
 	case $variant in
 	alone) daemon squid -N -f "$tmp/squid.conf" ;;
 	kids) daemon squid --foreground -f "$tmp/squid.conf" ;;
-	esac
+	esac && within 10 listening "$certificate_port"
 }
 
 through() { # PORT CURL-OPTION...

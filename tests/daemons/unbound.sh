@@ -48,6 +48,6 @@ exchange() {
 reload() { kill -HUP "$pid" && within 10 restarted; } # of its threads: the SSL_CTX stays
 restarted() { [ "$(grep -c 'start of service' "$tmp/unbound.log")" = 2 ]; }
 
-own_errors() { grep -E 'error|warning|fatal' "$tmp"/unbound*.log; }
+own_errors() { grep -E 'error|warning|fatal' "$tmp/unbound.log"; }
 
 trials
