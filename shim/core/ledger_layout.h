@@ -40,9 +40,9 @@ struct rg_head {
 	_Atomic uint64_t evictions_unquiet;
 	_Atomic uint32_t log_suppressed;
 	_Atomic uint32_t announced[RG_ANNOUNCERS]; /* what they said, hashed; the newest first */
-	_Atomic uint64_t seat_taken_ns; /* about when one was taken last; 0: never */
-	_Atomic uint64_t seats_lost;	/* given up although in use */
-	_Atomic uint64_t unplaced;	/* events of clients that had no place */
+	_Atomic uint64_t seat_taken_ns;		   /* about when one was taken last; 0: never */
+	_Atomic uint64_t seats_lost;		   /* given up although in use */
+	_Atomic uint64_t unplaced;		   /* events of clients that had no place */
 	/* Which parts of the places were ever written to: a reader need not touch the others. */
 	_Alignas(RG_CACHE_LINE) _Atomic uint64_t touched[RG_PARTS / 64];
 	/* What clients that had to make room had counted. */

@@ -26,8 +26,8 @@ static struct rg_client client_of(const struct sockaddr_storage *address, uint16
 	}
 }
 
-/* One whose peer has reset the connection, or that has many, is what it was, but getpeername(2) says
- * ENOTCONN. */
+/* One whose peer has reset the connection, or that has many, is what it was, but getpeername(2)
+ * says ENOTCONN. */
 static bool is_internet_socket(int fd)
 {
 	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};

@@ -73,7 +73,7 @@ done
 # A number is given to another socket sooner or later: its peer, gone as well, is not the client that was accepted under it.
 exec {server_in}> >(exec env LD_PRELOAD="$preload" /usr/bin/python3 tests/lib/recycled.py "$tmp/server.pem" >"$tmp/recycled.out" 2>"$tmp/recycled.log")
 server_pid=$!
-ok "a descriptor's number is used again" within 10 grep -qx done "$tmp/recycled.out"
+ok "a descriptor's number is used again" within 10 grep -qx "done" "$tmp/recycled.out"
 is "a descriptor's number is used again: nobody takes the blame for it" "$(account)" "unknown=1"
 exec {server_in}>&-
 finish
