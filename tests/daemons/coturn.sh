@@ -40,13 +40,13 @@ turn() { # PASSWORD [-t]: over TLS with -t, over DTLS without
 
 exchange() {
 	turn secret -t
-	turn secret
 	turn wrong -t
 }
 
 # Over DTLS, whose datagrams it reads from a socket of many peers and hands to libssl through memory.
 more() {
 	local keys line client
+	is "$label: DTLS: a real client is answered" "$(turn secret)" "$(turn secret -t | sed 's/^TLSv/DTLSv/')"
 	rm -f "$tmp/keys" && mkfifo "$tmp/keys"
 	openssl s_client -dtls1_2 -connect "127.0.0.1:$port" <"$tmp/keys" >"$tmp/dtls" 2>&1 &
 	client=$!
