@@ -101,6 +101,9 @@ export SOAK_SECONDS ?= 600
 soak: all tests-build ## nginx, HAProxy and Dovecot under mixed load for SOAK_SECONDS: nothing lost, everything accounted, memory flat
 	TEST_TIMEOUT_S=$$(($(SOAK_SECONDS) + 420)) tests/run $(BUILD) $(SOAK_TESTS)
 
+# Some of these run the unit and hook tests of another build, under an emulator.
+check-libssl check-all: export TEST_TIMEOUT_S ?= 900
+
 check-libssl: all tests-build ## the contract on every libssl build within reach (1.0.1f to 3.5), as a table
 	@rm -f $(BUILD)/libssl-versions.md
 	@tests/run $(BUILD) $(LIBSSL_TESTS); status=$$?; cat $(BUILD)/libssl-versions.md 2>/dev/null; exit $$status

@@ -11,11 +11,11 @@ build_with() {
 	tap_point $? "builds without a warning: $1" || finish
 }
 
-# suite NAME TEST...: run TESTs of that build.
+# suite NAME TEST...: run TESTs of that build, the hook tests in three of the five places that a program may call from.
 suite() {
 	local name=$1 line
 	shift
-	tests/run "$build" "$@" >"$tmp/suite.out" 2>&1
+	RG_PLACES="main thread plugin" tests/run "$build" "$@" >"$tmp/suite.out" 2>&1
 	while IFS= read -r line; do
 		if [[ $line =~ ^([^ ]+):\ ([0-9]+)\ passed,\ ([0-9]+)\ failed,\ [0-9]+\ skipped$ ]]; then
 			[ "${BASH_REMATCH[2]}" -gt 0 ] && [ "${BASH_REMATCH[3]}" = 0 ]
@@ -35,7 +35,21 @@ floor_holds() {
 	is "no newer glibc than 2.17 is needed" "$(printf '%s\n' "$newest" 2.17 | sort -V | tail -n 1)" 2.17
 }
 
-unit_tests() { printf '%s\n' "$build"/tests/unit/test_* | grep -v '\.d$'; }
+# The unit tests of that build, one a line; in front of each what runs it, where something has to (RG_EMULATOR).
+unit_tests() {
+	local name source
+	for source in tests/unit/test_*.c; do
+		name=unit/$(basename "$source" .c)
+		if [ -n "${RG_EMULATOR:-}" ]; then
+			mkdir -p "$build/emulated/unit"
+			printf '#!/bin/sh\nexec %s %s\n' "$RG_EMULATOR" "$build/tests/$name" >"$build/emulated/$name"
+			chmod 755 "$build/emulated/$name"
+			echo "$build/emulated/$name"
+		else
+			echo "$build/tests/$name"
+		fi
+	done
+}
 
 # foreign ARCHITECTURE TRIPLET: what this system has for that architecture is unpacked at $root; ${cross[@]} builds for it.
 foreign() {

@@ -19,8 +19,7 @@ build_with "${cross[@]}" LDFLAGS="$ldflags"
 like "it is what it should be" "$(readelf -h "$build/libreneguard.so" "$build/tests/tools/tlsserver")" 'Machine: *AArch64'
 floor_holds
 daemons aarch64 "$qemu" -L "$root"
-# Emulated, it takes its time: three of the five places that a program may call from.
-export RG_EMULATOR="$qemu -L $root" RG_PEERS=$tools RG_PLACES="main thread plugin"
+export RG_EMULATOR="$qemu -L $root" RG_PEERS=$tools
 mapfile -t units < <(unit_tests)
 suite aarch64 "${units[@]}" tests/hooks/*.sh
 finish

@@ -1,5 +1,6 @@
-// keycount.so: preloaded behind the shim, counts what libssl asks libcrypto for that costs an asymmetric operation (or, EVP_PKEY_derive in some
-// versions, derives a key of a handshake): the file KEYCOUNT holds the number, as one 64-bit word. All these take at most six arguments of a
+// keycount.so: preloaded behind the shim, counts what libssl asks libcrypto for that costs an
+// asymmetric operation (or, EVP_PKEY_derive in some versions, derives a key of a handshake): the
+// file KEYCOUNT holds the number, as one 64-bit word. All these take at most six arguments of a
 // register's size and return one, so that one stub forwards them all.
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -19,8 +20,9 @@ __attribute__((constructor)) static void begin(void)
 {
 	const char *path = getenv("KEYCOUNT");
 	int fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
-	void *memory = fd >= 0 && ftruncate(fd, sizeof(*count)) == 0 ? mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
-								      : MAP_FAILED;
+	void *memory = fd >= 0 && ftruncate(fd, sizeof(*count)) == 0
+			   ? mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+			   : MAP_FAILED;
 
 	if (memory != MAP_FAILED)
 		count = memory;
@@ -39,11 +41,11 @@ static operation *counted(const char *name)
 	return real;
 }
 
-#define COUNTED(name)                                                                                                  \
-	operation name;                                                                                                \
-	intptr_t name(intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e, intptr_t f)                          \
-	{                                                                                                              \
-		return counted(#name)(a, b, c, d, e, f);                                                               \
+#define COUNTED(name)                                                                              \
+	operation name;                                                                            \
+	intptr_t name(intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e, intptr_t f)      \
+	{                                                                                          \
+		return counted(#name)(a, b, c, d, e, f);                                           \
 	}
 
 COUNTED(RSA_sign)

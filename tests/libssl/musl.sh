@@ -18,7 +18,7 @@ like "for musl" "$(readelf -d "$build/libreneguard.so")" 'NEEDED.*\[libc\.so\]'
 cc() { musl-gcc -D_GNU_SOURCE -std=c11 -O2 -Wall -Wextra -Werror -Iinclude -Itests/lib "$@" >>"$tmp/build.log" 2>&1; }
 standin() { # DIRECTORY SONAME VERSION: a libssl, and the server as a plug-in linked to it
 	mkdir -p "$tmp/$1"
-	cc -fPIC -shared -Wl,-soname,"$2" -DSTANDIN_VERSION="\"$3\"" -o "$tmp/$1/$2" tests/libssl/standin/libssl.c &&
+	cc -fPIC -shared -Wl,-soname,"$2" -DSTANDIN_VERSION="\"$3\"" -o "$tmp/$1/$2" tests/libssl/standin/{libssl,accessors}.c &&
 		cc -DTLSSERVER_PLUGIN -fPIC -fvisibility=hidden -shared -o "$tmp/$1/server.so" tests/libssl/standin/server.c "$tmp/$1/$2" -Wl,-rpath,"$tmp/$1"
 }
 ok "the stand-ins compile" eval 'standin one libssl.so.3 3.0.97 && standin two libssl.so.4 4.0.98 &&
@@ -89,7 +89,7 @@ sed -i "s#=/usr/#=$tmp/root/usr/#" "$tmp/root/usr/bin/reneguard"
 is "so the wrapper runs it without, and warns" "$("$tmp/root/usr/bin/reneguard" sh -c 'echo "${LD_PRELOAD:-none}"' 2>"$tmp/said") $(grep -c warning "$tmp/said")" "none 1"
 is "but not with --require" "$("$tmp/root/usr/bin/reneguard" --require true 2>/dev/null; echo $?)" 125
 
-mapfile -t units < <(printf '%s\n' tests/unit/test_*.c | sed "s|\(.*\)\.c|$build/\1|")
+mapfile -t units < <(unit_tests)
 make_musl "${units[@]}" >>"$tmp/build.log" 2>&1
 suite musl "${units[@]}"
 finish

@@ -1,12 +1,13 @@
-// server [--port P] [--connections N] [--where main|thread|fork]: serves N connections (-1: without end) with the stand-in for
-// libssl, each by an echo, one after the other, and says of each how its last read ended. It is built as a program and as a plug-in for plughost and
-// manyhost. SERVE_IN_CONSTRUCTOR=1: from a constructor, as a preloaded library may, before ours has run.
+// server [--port P] [--connections N] [--where main|thread|fork]: serves N connections (-1: without
+// end) with the stand-in for libssl, each by an echo, one after the other, and says of each how its
+// last read ended. It is built as a program and as a plug-in for plughost and manyhost.
+// SERVE_IN_CONSTRUCTOR=1: from a constructor, as a preloaded library may, before ours has run.
+#include "netutil.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include "netutil.h"
 
 struct ssl_ctx_st *SSL_CTX_new(const void *method);
 struct ssl_st *SSL_new(struct ssl_ctx_st *ctx);
@@ -33,8 +34,9 @@ static void *serve(void *argument)
 	accepted = SSL_accept(ssl);
 	while ((got = accepted == 1 ? SSL_read(ssl, data, sizeof(data)) : -1) > 0)
 		SSL_write(ssl, data, got);
-	printf("accepted=%d reason=%lu later_read=%d later_write=%d\n", accepted, ERR_peek_last_error() & 0xfff,
-	       SSL_read(ssl, data, sizeof(data)), SSL_write(ssl, "late", 4));
+	printf("accepted=%d reason=%lu later_read=%d later_write=%d\n", accepted,
+	       ERR_peek_last_error() & 0xfff, SSL_read(ssl, data, sizeof(data)),
+	       SSL_write(ssl, "late", 4));
 	fflush(stdout);
 	SSL_free(ssl);
 	close(work->fd);
