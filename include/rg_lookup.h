@@ -3,8 +3,8 @@
  * (lookup_stubs.S) that JUMP to the next function of that name: the real ones find their caller by
  * its return address (RTLD_NEXT, RTLD_DEFAULT, a RUNPATH), so it has to stay where it is. Only who
  * asks for one of our names is asked here first, and gets a hook of ours where the answer lies in a
- * libssl; of dlopen only RTLD_DEEPBIND is noted. Not with every libc and processor: where the stubs
- * are not built, neither is exported.
+ * libssl; of dlopen only RTLD_DEEPBIND is noted. Not on every processor: where the stubs are not
+ * built, neither is exported.
  *
  * Any thread may call anything here. Neither lookup.c nor deepbind.c is sanitized: a runtime calls
  * dlsym before it is ready.
@@ -12,11 +12,8 @@
 #ifndef RG_LOOKUP_H
 #define RG_LOOKUP_H
 
-#include <features.h> /* __GLIBC__ */
-
-/* Where lookup_stubs.S has stubs: glibc (dlvsym is needed) on these. */
-#if defined __GLIBC__ &&                                                                           \
-    ((defined __x86_64__ && !defined __ILP32__) || defined __i386__ || defined __aarch64__)
+/* Where lookup_stubs.S has stubs. */
+#if (defined __x86_64__ && !defined __ILP32__) || defined __i386__ || defined __aarch64__
 #define RG_LOOKUP_STUBS 1
 #endif
 

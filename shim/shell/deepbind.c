@@ -1,12 +1,10 @@
 #include "deepbind.h"
 
-#include <link.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "dynamic.h"
 #include "rg_policy.h"
 #include "rg_process.h"
 #include "rg_report.h"
@@ -24,22 +22,14 @@ static int count_object(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
-/* The loader has made addresses of what are offsets in the file, but not in every object. */
-static const char *pointed_to(const struct dl_phdr_info *info, uintptr_t pointer)
+static bool needs_libssl(const struct dl_phdr_info *info)
 {
-	return (const char *)(pointer < info->dlpi_addr ? info->dlpi_addr + pointer : pointer);
-}
+	const ElfW(Dyn) *entry = rg_dynamic(info);
+	const char *strings = rg_dynamic_pointer(info, entry, DT_STRTAB);
 
-static bool needs_libssl(const struct dl_phdr_info *info, const ElfW(Dyn) * dynamic)
-{
-	const char *strings = NULL;
-
-	for (const ElfW(Dyn) *entry = dynamic; entry->d_tag != DT_NULL; entry++)
-		if (entry->d_tag == DT_STRTAB)
-			strings = pointed_to(info, entry->d_un.d_ptr);
-	for (; strings != NULL && dynamic->d_tag != DT_NULL; dynamic++)
-		if (dynamic->d_tag == DT_NEEDED &&
-		    strncmp(strings + dynamic->d_un.d_val, "libssl.so", 9) == 0)
+	for (; strings != NULL && entry->d_tag != DT_NULL; entry++)
+		if (entry->d_tag == DT_NEEDED &&
+		    strncmp(strings + entry->d_un.d_val, "libssl.so", 9) == 0)
 			return true;
 	return false;
 }
@@ -54,18 +44,10 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *arg)
 	struct look *look = arg;
 
 	(void)size;
-	if (look->seen++ < look->before)
+	if (look->seen++ < look->before || !needs_libssl(info))
 		return 0;
-	for (size_t i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-
-		if (segment->p_type != PT_DYNAMIC ||
-		    !needs_libssl(info, (const void *)(info->dlpi_addr + segment->p_vaddr)))
-			continue;
-		snprintf(look->name, sizeof look->name, "%s", info->dlpi_name);
-		return 1;
-	}
-	return 0;
+	snprintf(look->name, sizeof look->name, "%s", info->dlpi_name);
+	return 1;
 }
 
 void rg_deepbind_expect(void)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "deepbind.h"
+#include "dynamic.h"
 #include "rg_guard.h"
 #include "rg_process.h"
 
@@ -46,7 +47,17 @@ void *rg_lookup_from(const void *address, const char *name)
 
 #include "glibc_floor.h"
 
-/* From lookup_stubs.S: where the exported stubs jump while there is something to be seen to. */
+#ifndef RG_GLIBC_FIRST
+#define RG_GLIBC_FIRST	""
+#define RG_GLIBC_DLOPEN ""
+#endif
+
+/* musl has none, and loads a library that was built with glibc, too. */
+__attribute__((weak)) void *dlvsym(void *handle, const char *name, const char *version);
+
+/* From lookup_stubs.S; the last two: where the exported stubs jump while there is something to be
+ * seen to. */
+void rg_lookup_own_dlsym(void); /* the exported one */
 void rg_lookup_first_dlsym(void);
 void rg_lookup_first_dlopen(void);
 
@@ -60,19 +71,49 @@ void *rg_lookup_answer(void *handle, const char *name, const void *caller);
 void *_Atomic rg_lookup_dlsym = (void *)rg_lookup_first_dlsym;
 void *_Atomic rg_lookup_dlopen = (void *)rg_lookup_first_dlopen;
 
-static void *_Atomic libc_dlsym, *_Atomic next_dlsym, *_Atomic next_dlopen;
+static void *_Atomic real_dlsym, *_Atomic next_dlsym, *_Atomic next_dlopen;
 
 /* --- the functions behind us --- */
 
-/* dlvsym(3) is the one way to dlsym that does not lead back here: our own dlsym has no version. */
+/* musl's library has a hash table of the System V kind, which tells the number of symbols. */
+static int find_dlsym(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	const ElfW(Dyn) *dynamic = rg_dynamic(info);
+	const ElfW(Sym) *symbol = rg_dynamic_pointer(info, dynamic, DT_SYMTAB);
+	const char *strings = rg_dynamic_pointer(info, dynamic, DT_STRTAB);
+	const uint32_t *hash = rg_dynamic_pointer(info, dynamic, DT_HASH);
+	uint32_t left = hash != NULL && symbol != NULL && strings != NULL ? hash[1] : 0;
+	void **found = arg, *candidate;
+
+	(void)size;
+	for (; left != 0; left--, symbol++) {
+		candidate = (void *)(info->dlpi_addr + symbol->st_value);
+		if (symbol->st_shndx != SHN_UNDEF && candidate != (void *)rg_lookup_own_dlsym &&
+		    strcmp(strings + symbol->st_name, "dlsym") == 0)
+			*found = candidate;
+	}
+	return *found != NULL;
+}
+
+/* Not by dlsym, which leads back here: dlvsym(3) does not, since our own has no version. */
+static void *find_real_dlsym(void)
+{
+	void *found = NULL;
+
+	if (dlvsym != NULL)
+		return dlvsym(RTLD_NEXT, "dlsym", RG_GLIBC_FIRST);
+	(void)dl_iterate_phdr(find_dlsym, &found);
+	return found;
+}
+
 void *rg_lookup(void *handle, const char *name)
 {
-	void *symbol = atomic_load_explicit(&libc_dlsym, memory_order_relaxed);
+	void *symbol = atomic_load_explicit(&real_dlsym, memory_order_relaxed);
 	void *(*function)(void *, const char *);
 
 	if (symbol == NULL) {
-		symbol = dlvsym(RTLD_NEXT, "dlsym", RG_GLIBC_FIRST);
-		atomic_store_explicit(&libc_dlsym, symbol, memory_order_relaxed);
+		symbol = find_real_dlsym();
+		atomic_store_explicit(&real_dlsym, symbol, memory_order_relaxed);
 	}
 	memcpy(&function, &symbol, sizeof function);
 	return function(handle, name);
@@ -81,9 +122,10 @@ void *rg_lookup(void *handle, const char *name)
 /* Another preload's, or libc's: RTLD_NEXT found the oldest version of that before glibc 2.36. */
 static void *next(const char *name, const char *version)
 {
-	void *found = rg_lookup(RTLD_NEXT, name), *libc = dlvsym(RTLD_NEXT, name, version);
+	void *found = rg_lookup(RTLD_NEXT, name);
+	void *libc = dlvsym != NULL ? dlvsym(RTLD_NEXT, name, version) : NULL;
 
-	return found == NULL || rg_lookup_same_object(found, libc) ? libc : found;
+	return rg_lookup_same_object(found, libc) ? libc : found;
 }
 
 /* Looked up before anything is stored: dlvsym may allocate, and an allocator may call dlsym. */

@@ -22,7 +22,9 @@ name:                                                                           
 
 	.hidden rg_lookup_dlsym, rg_lookup_dlopen, rg_lookup_answer, rg_lookup_deepbind
 	.hidden rg_lookup_wake_dlsym, rg_lookup_wake_dlopen
-	.hidden rg_lookup_first_dlsym, rg_lookup_first_dlopen
+	.hidden rg_lookup_first_dlsym, rg_lookup_first_dlopen, rg_lookup_own_dlsym
+	.globl rg_lookup_own_dlsym
+	.set rg_lookup_own_dlsym, dlsym
 
 #if defined __x86_64__
 

@@ -23,6 +23,7 @@ standin() { # DIRECTORY SONAME VERSION: a libssl, and the server as a plug-in li
 }
 ok "the stand-ins compile" eval 'standin one libssl.so.3 3.0.97 && standin two libssl.so.4 4.0.98 &&
 	cc -o "$tmp/server" tests/libssl/standin/server.c "$tmp/one/libssl.so.3" -Wl,-rpath,"$tmp/one" &&
+	cc -fPIC -shared -o "$tmp/lookups.so" tests/tools/lookups.c && cc -o "$tmp/lookups" tests/tools/lookups.c &&
 	cc -o "$tmp/plughost" tests/tools/plughost.c && cc -o "$tmp/manyhost" tests/libssl/manyhost.c'
 
 # serve PRELOAD COMMAND...: its port is in $port, its output in $tmp/server.log
@@ -65,6 +66,11 @@ is "but nobody else" "$(client --from 127.0.0.2 hello)" full
 like "the inspector shows it" "$("$build/reneguardctl" status --state "$tmp/ledger")" '^ *127\.0\.0\.1 '
 stop "$pid"
 rm -f "$tmp/ledger"
+lookups() { timeout 20 env RENEGUARD_LOG=off LD_PRELOAD="$1" "$tmp/lookups" "${@:2}"; }
+is "dlsym says what it says without it" "$(lookups "$library" ask "$tmp/lookups.so" "$tmp/one/libssl.so.3")" \
+	"$(lookups "" ask "$tmp/lookups.so" "$tmp/one/libssl.so.3")"
+is "but for a libssl" "$(lookups "" whose "$tmp/one/libssl.so.3" SSL_new), $(lookups "$library" whose "$tmp/one/libssl.so.3" SSL_new)" \
+	"libssl.so.3, libreneguard.so"
 port=$(pick_port)
 ports=("$port" "$(pick_port)")
 start server env RENEGUARD_LOG=stderr LD_PRELOAD="$library" "$tmp/manyhost" threads none "$tmp/one/server.so" "${ports[0]}" \

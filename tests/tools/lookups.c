@@ -2,6 +2,7 @@
 //   lookups ask PLUGIN LIBSSL   a line per handle and name: in which object the answer lies, under what
 //                               name, what dlerror and errno say; asked from the program and, by
 //                               PLUGIN (this file, built as one), from a plug-in
+//   lookups whose LIBSSL NAME   the object in which LIBSSL's NAME is found to lie
 //   lookups effects             fsync and time as called directly, and as found by dlsym
 //   lookups speed N             N times a name that is nobody's
 #include <dlfcn.h>
@@ -105,6 +106,13 @@ int main(int argc, char **argv)
 		if (!plugin_ask)
 			return 2;
 		plugin_ask("plug-in", argv[3]);
+	} else if (argc == 4 && strcmp(argv[1], "whose") == 0) {
+		void *answer = dlsym(dlopen(argv[2], RTLD_LAZY | RTLD_LOCAL), argv[3]);
+		Dl_info info = {0};
+
+		if (answer)
+			dladdr(answer, &info);
+		puts(base_name(info.dli_fname));
 	} else if (argc == 2 && strcmp(argv[1], "effects") == 0) {
 		effects();
 	} else if (argc == 3 && strcmp(argv[1], "speed") == 0) {
