@@ -210,8 +210,9 @@ END_TEST
 
 /* --- processes that are killed --- */
 
-#define KILLING_S  3
+#define KILLS	   2000
 #define KILLED_MIN 50
+#define KILLING_S  10 /* and no longer for more than the least, where forking is slow */
 #define VICTIMS	   4
 #define UNIT_NS	   (UINT64_C(1) << 27) /* of a claim's age, of which nine make it stale (claim.h) */
 
@@ -234,18 +235,18 @@ static pid_t start_victim(uint64_t seed)
 	return pid;
 }
 
-static void kill_for(unsigned seconds)
+static void kill_often(void)
 {
-	uint64_t end_ns = clock_ns() + seconds * NS_PER_S, state = 7;
+	uint64_t end_ns = clock_ns() + KILLING_S * NS_PER_S, state = 7;
 	pid_t victims[VICTIMS];
 	unsigned killed = 0;
 
 	for (unsigned i = 0; i < VICTIMS; i++)
 		victims[i] = start_victim(i);
-	while (clock_ns() < end_ns || killed < KILLED_MIN) {
+	while (killed < KILLED_MIN || (killed < KILLS && clock_ns() < end_ns)) {
 		pid_t *victim = &victims[killed % VICTIMS];
 
-		usleep((useconds_t)(unit_random(&state) % 5000));
+		usleep((useconds_t)(unit_random(&state) % 1500));
 		kill(*victim, SIGKILL);
 		waitpid(*victim, NULL, 0);
 		*victim = start_victim(++killed + VICTIMS);
@@ -262,10 +263,10 @@ START_TEST(test_killed_processes)
 	uint64_t later_ns;
 
 	ledger = ledger_for(16);
-	kill_for(KILLING_S);
+	kill_often();
 	/*
-	 * What the dead had claimed is anyone's after a while, which begins anew where the same client comes
-	 * again (claim_stands); nothing else was lost.
+	 * What the dead had claimed is anyone's after a while, which begins anew where the same
+	 * client comes again (claim_stands); nothing else was lost.
 	 */
 	later_ns = clock_ns() + 3600 * NS_PER_S;
 	for (uint32_t client = 0; client < 300; client++) {
