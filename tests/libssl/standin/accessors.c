@@ -103,6 +103,26 @@ struct bio_st *SSL_get_rbio(const struct ssl_st *ssl)
 {
 	return (struct bio_st *)&ssl->bio;
 }
+struct bio_st *SSL_get_wbio(const struct ssl_st *ssl)
+{
+	return (struct bio_st *)&ssl->bio;
+}
+int SSL_want(const struct ssl_st *ssl)
+{
+	return (void)ssl, 1; // SSL_NOTHING
+}
+int SSL_version(const struct ssl_st *ssl)
+{
+	return (void)ssl, 0x0303;
+}
+unsigned long BIO_number_read(struct bio_st *bio)
+{
+	return (void)bio, 0;
+}
+int BIO_test_flags(const struct bio_st *bio, int flags)
+{
+	return (void)bio, flags & 0;
+}
 int SSL_get_rfd(const struct ssl_st *ssl)
 {
 	return ssl->fd;
