@@ -286,22 +286,15 @@ enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, 
 
 const char *rg_version_name(unsigned version)
 {
-	switch (version) {
-	case 0x0300:
-		return "SSLv3";
-	case 0x0301:
-		return "TLSv1";
-	case 0x0302:
-		return "TLSv1.1";
-	case VERSION_TLS12:
-		return "TLSv1.2";
-	case VERSION_TLS13:
-		return "TLSv1.3";
-	case 0xfeff:
-		return "DTLSv1";
-	case 0xfefd:
-		return "DTLSv1.2";
-	default:
-		return "";
-	}
+	static const struct {
+		unsigned version;
+		const char *name;
+	} names[] = {{0x0300, "SSLv3"},		 {0x0301, "TLSv1"},	     {0x0302, "TLSv1.1"},
+		     {VERSION_TLS12, "TLSv1.2"}, {VERSION_TLS13, "TLSv1.3"}, {0xfeff, "DTLSv1"},
+		     {0xfefd, "DTLSv1.2"}};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (names[i].version == version)
+			return names[i].name;
+	return "";
 }
