@@ -36,7 +36,7 @@ configure() {
 }
 launch() {
 	daemon /usr/sbin/nginx -c "$tmp/nginx.conf" || return
-	[ $detached = off ] || pid=$(cat "$tmp/nginx.pid")
+	[ $detached = off ] || { within 10 test -s "$tmp/nginx.pid" && pid=$(cat "$tmp/nginx.pid"); }
 }
 
 http3() { # [CURL-OPTION]... URL...: by trixie's curl
