@@ -64,7 +64,8 @@ static inline void net_bound_waits(int fd, int timeout_ms)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
-// Connects to HOST:PORT (or unix:PATH), from `source` if it is not NULL; -1 when refused. fd:N is a connection that was made before.
+// Connects to HOST:PORT (or unix:PATH), from `source` if it is not NULL; -1 when refused. fd:N is a
+// connection that was made before.
 static inline int net_connect(const char *host, int port, const char *source, int timeout_ms)
 {
 	struct sockaddr_storage address;
