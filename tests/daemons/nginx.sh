@@ -117,7 +117,7 @@ upgraded() {
 	kill -USR2 "$old"
 	ok "$label: a new master starts" within 10 test -s "$tmp/nginx.pid.oldbin" -a -s "$tmp/nginx.pid"
 	pid=$(cat "$tmp/nginx.pid")
-	at_exit "kill $pid 2>/dev/null"
+	at_exit "stop $(who "$pid")"
 	within 10 pgrep -P "$pid"
 	kill -QUIT "$old"
 	ok "$label: the old one ends" within 10 gone "$old"

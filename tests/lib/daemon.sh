@@ -137,9 +137,9 @@ end() {
 	local one left
 	[ "$tap_failed" = "$told" ] || show_logs "$tmp"
 	told=$tap_failed
-	left=$(family)
-	stop "$pid"
-	for one in $left; do within 5 gone "$one" || kill -KILL "$one" 2>/dev/null; done
+	left=$(for one in $(family); do who "$one"; done)
+	stop "${left%%$'\n'*}"
+	for one in $left; do within 5 gone "$one" || kill -KILL "${one%:*}" 2>/dev/null; done
 }
 
 # --- all of it ---

@@ -31,7 +31,7 @@ start() {
 	shift
 	"$@" <"${stdin:-/dev/null}" >>"$tmp/$name.log" 2>&1 &
 	pid=$!
-	at_exit "stop $pid"
+	at_exit "stop $(who "$pid")"
 }
 
 # start_on_port NAME COMMAND...: also waits for it to listen on $port; without that there is nothing to test.
@@ -40,15 +40,22 @@ start_on_port() {
 	within 10 listening "$port" || { tap_point 1 "$1 listens on $port" || finish; }
 }
 
-# stop PID [SIGNAL]: ends the process and waits for it, at most five seconds politely.
+# who PID: its number and when it was started. A number alone is another process's soon: where four hundred are started in a second, all
+# 32,768 have come round after a minute and a quarter, and what a test started may have ended long before.
+who() { echo "$1:$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20)"; }
+
+# stop PID|WHO [SIGNAL]: ends the process and waits for it, at most five seconds politely.
 stop() {
-	kill "-${2:-TERM}" "$1" 2>/dev/null || return 0
-	within 5 gone "$1" || kill -KILL "$1" 2>/dev/null
-	wait "$1" 2>/dev/null
+	! gone "$1" || return 0
+	kill "-${2:-TERM}" "${1%:*}" 2>/dev/null
+	within 5 gone "$1" || kill -KILL "${1%:*}" 2>/dev/null
+	wait "${1%:*}" 2>/dev/null
 	return 0
 }
 
-gone() { ! kill -0 "$1" 2>/dev/null || [ "$(ps -o stat= -p "$1" | cut -c1)" = Z ]; }
+gone() { # PID|WHO
+	! kill -0 "${1%:*}" 2>/dev/null || [[ $1 == *:* && $(who "${1%:*}") != "$1" ]] || [ "$(ps -o stat= -p "${1%:*}" | cut -c1)" = Z ]
+}
 
 # under with|without [VARIABLE=VALUE]...: sets the words that put a command under the shim (lines go to standard error unless told
 # otherwise), or leave it alone, into ${under[@]}. So one test body states both halves, and $! is the program's own pid.
