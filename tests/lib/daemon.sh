@@ -59,8 +59,9 @@ lacks() { # says in $lacking what the trial has not got
 		root=$builds/$system
 	fi
 	there || return 0
+	[ -z "$unpacked" ] || version=$(sed -n '1{s/^[0-9]*://;s/-[^-]*$//;p}' "$unpacked_root/versions" 2>/dev/null)
 	[ -n "$version" ] ||
-		version=$(in_system dpkg-query -W -f '${source:Upstream-Version}' "$(set -- ${!packages_there:-$packages} $unpacked && echo "$1")" 2>/dev/null)
+		version=$(in_system dpkg-query -W -f '${source:Upstream-Version}' "$(set -- ${!packages_there:-$packages} && echo "$1")" 2>/dev/null)
 	return 1
 }
 

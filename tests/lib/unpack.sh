@@ -9,6 +9,9 @@ unpack() {
 	shift
 	command -v apt-get >/dev/null && command -v dpkg >/dev/null && mkdir -p "$new" || return
 	(cd "$new" && timeout 120 apt-get download -q "$@") >"$tmp/download.log" 2>&1 || { rm -rf "$new"; return 1; }
-	for package in "$new"/*.deb; do dpkg -x "$package" "$new" && rm "$package"; done
+	for package in "$new"/*.deb; do
+		dpkg-deb -f "$package" Version >>"$new/versions"
+		dpkg-deb -x "$package" "$new" && rm "$package"
+	done
 	mv "$new" "$unpacked_root"
 }
