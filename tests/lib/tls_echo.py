@@ -30,7 +30,6 @@ def wrap_socket(tls, port):
 
 
 async def echo(reader, writer):
-    gc.collect()  # asyncio leaves the SSL of a handshake that failed to it
     try:
         while line := await reader.readline():
             writer.write(line)
