@@ -52,12 +52,12 @@ host() {
 }
 
 at_all() { # TLSPEER-ARGUMENTS...: to every port at once; the summaries, in the order of the ports
-	local n peers=()
+	local n pids=()
 	for n in 0 1 2; do
 		peer_summary --from 127.0.0.$((n + 2)) --tls 1.2 127.0.0.1 "${ports[n]}" "$@" >"$tmp/peer$n" &
-		peers+=($!)
+		pids+=($!)
 	done
-	wait "${peers[@]}"
+	wait "${pids[@]}"
 	cat "$tmp"/peer[012]
 }
 
@@ -125,12 +125,12 @@ for half in without with; do
 	# shellcheck disable=SC2086 # a list
 	faces $half '' $all
 	ports_of 7
-	peers=() n=0
+	pids=() n=0
 	for port in "${ports[@]}"; do
 		peer_summary --from 127.0.0.$((n + 2)) --tls 1.2 127.0.0.1 "$port" renegotiate 1 >"$tmp/face$n" &
-		peers+=($!) n=$((n + 1))
+		pids+=($!) n=$((n + 1))
 	done
-	wait "${peers[@]}"
+	wait "${pids[@]}"
 	n=0
 	for face in $all; do
 		if [ $half = without ]; then
@@ -144,9 +144,9 @@ for half in without with; do
 	done
 	for port in "${ports[@]}"; do
 		peer_summary --tls 1.2 127.0.0.1 "$port" get 20 >"$tmp/face-$port" &
-		peers+=($!)
+		pids+=($!)
 	done
-	wait "${peers[@]}"
+	wait "${pids[@]}"
 	for port in "${ports[@]}"; do
 		is "$half the shim: twenty connections" "$(cat "$tmp/face-$port")" "summary full=20 reused=0 refused=0"
 	done
