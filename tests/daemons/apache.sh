@@ -67,9 +67,11 @@ recipe() {
 # As /etc/init.d/apache2 calls it.
 control=(env -i LANG=C PATH=/usr/sbin:/usr/bin:/sbin:/bin APACHE_STARTED_BY_SYSTEMD=true)
 launch() { # it listens before it writes its pid
+	local started
 	rm -f "$tmp/httpd.pid"
-	at_exit "kill \$(cat '$tmp/httpd.pid' 2>/dev/null) 2>/dev/null"
-	half=without daemon "${control[@]}" APACHE_CONFDIR="$tmp" apache2ctl start && within 10 test -s "$tmp/httpd.pid" && pid=$(cat "$tmp/httpd.pid")
+	half=without daemon "${control[@]}" APACHE_CONFDIR="$tmp" apache2ctl start
+	started=$?
+	within 10 test -s "$tmp/httpd.pid" && pid=$(cat "$tmp/httpd.pid") && at_exit "stop $(who "$pid")" && return $started
 }
 reload() { in_system "${control[@]}" APACHE_CONFDIR="$tmp" apache2ctl graceful && within 10 resumed_twice; }
 resumed_twice() { [ "$(grep -c 'resuming normal operations' "$tmp/error.log")" = 2 ]; }

@@ -181,7 +181,7 @@ declare -A memory open action=([nginx]=decline [haproxy]=close [dovecot]=close)
 for service in "${services[@]}"; do "serve_$service"; done
 coproc LOAD { exec python3 tests/soak/load.py "$tools" "$tmp/www/page" "$tmp" "nginx=http:${ports[nginx]}" \
 	"haproxy=http:${ports[haproxy]}" "dovecot=imap:${ports[dovecot]}" 2>"$tmp/load.log"; }
-at_exit "kill $LOAD_PID 2>/dev/null"
+at_exit "stop $(who "$LOAD_PID")"
 
 began=$SECONDS
 ok "load while they warm up" load $warm_up_s 1
