@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "rg_lookup.h"
+#include "rg_process.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -210,7 +211,8 @@ static void note_accepted(int fd, const struct sockaddr *from, socklen_t bytes)
 {
 	uint32_t words[ADDRESS_WORDS] = {0}, inode = 0;
 
-	if (fd < 0 || fd >= DESCRIPTORS_MAX)
+	/* Where nothing is guarded nobody is going to ask. */
+	if (fd < 0 || fd >= DESCRIPTORS_MAX || rg_process_ledger() == NULL)
 		return;
 	if (bytes >= sizeof(struct sockaddr_in) && bytes <= sizeof words &&
 	    (from->sa_family == AF_INET || from->sa_family == AF_INET6)) {
