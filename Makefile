@@ -102,7 +102,7 @@ soak: all tests-build ## nginx, HAProxy and Dovecot under mixed load for SOAK_SE
 	TEST_TIMEOUT_S=$$(($(SOAK_SECONDS) + 420)) tests/run $(BUILD) $(SOAK_TESTS)
 
 # Some of these run the unit and hook tests of another build, under an emulator.
-check-libssl check-all: export TEST_TIMEOUT_S ?= 900
+check-libssl: export TEST_TIMEOUT_S ?= 1500
 
 check-libssl: all tests-build ## the contract on every libssl build within reach (1.0.1f to 3.5), as a table
 	@rm -f $(BUILD)/libssl-versions.md

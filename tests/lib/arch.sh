@@ -35,20 +35,9 @@ floor_holds() {
 	is "no newer glibc than 2.17 is needed" "$(printf '%s\n' "$newest" 2.17 | sort -V | tail -n 1)" 2.17
 }
 
-# The unit tests of that build, one a line; in front of each what runs it, where something has to (RG_EMULATOR).
 unit_tests() {
-	local name source
-	for source in tests/unit/test_*.c; do
-		name=unit/$(basename "$source" .c)
-		if [ -n "${RG_EMULATOR:-}" ]; then
-			mkdir -p "$build/emulated/unit"
-			printf '#!/bin/sh\nexec %s %s\n' "$RG_EMULATOR" "$build/tests/$name" >"$build/emulated/$name"
-			chmod 755 "$build/emulated/$name"
-			echo "$build/emulated/$name"
-		else
-			echo "$build/tests/$name"
-		fi
-	done
+	local source
+	for source in tests/unit/test_*.c; do echo "$build/tests/unit/$(basename "$source" .c)"; done
 }
 
 # foreign ARCHITECTURE TRIPLET: what this system has for that architecture is unpacked at $root; ${cross[@]} builds for it.

@@ -105,24 +105,29 @@ struct bio_st *SSL_get_rbio(const struct ssl_st *ssl)
 }
 struct bio_st *SSL_get_wbio(const struct ssl_st *ssl)
 {
-	return (struct bio_st *)&ssl->bio;
+	return SSL_get_rbio(ssl);
 }
-int SSL_want(const struct ssl_st *ssl)
-{
-	return (void)ssl, 1; // SSL_NOTHING
-}
-int SSL_version(const struct ssl_st *ssl)
-{
-	return (void)ssl, 0x0303;
-}
+
 unsigned long BIO_number_read(struct bio_st *bio)
 {
-	return (void)bio, 0;
+	return bio->bytes_read;
 }
+
 int BIO_test_flags(const struct bio_st *bio, int flags)
 {
-	return (void)bio, flags & 0;
+	return (void)bio, (void)flags, 0;
 }
+
+int SSL_want(const struct ssl_st *ssl)
+{
+	return (void)ssl, 1;
+}
+
+int SSL_version(const struct ssl_st *ssl)
+{
+	return (void)ssl, 0x303;
+}
+
 int SSL_get_rfd(const struct ssl_st *ssl)
 {
 	return ssl->fd;
@@ -179,8 +184,8 @@ int CRYPTO_get_ex_new_index(int class, long number, void *pointer, void *fresh, 
 {
 	static int index;
 
-	(void)class, (void)number, (void)pointer, (void)fresh, (void)copy;
-	if (release)
+	(void)number, (void)pointer, (void)fresh, (void)copy;
+	if (release && class == EX_INDEX_SSL)
 		memcpy(&on_free, &release, sizeof(release));
 	return ++index;
 }

@@ -46,6 +46,7 @@ static int take(struct ssl_st *ssl, void *to, size_t bytes)
 		if (more <= 0)
 			return -1;
 		got += (size_t)more;
+		ssl->bio.bytes_read += (unsigned long)more;
 	}
 	return 0;
 }

@@ -25,13 +25,15 @@ enum {
 	BIO_READ = 2,
 	LIB_SSL = 20,
 	SESSION_ID_AT = 38,
-	SET_MSG_CALLBACK = 15
+	SET_MSG_CALLBACK = 15,
+	EX_INDEX_SSL = 0
 };
 
 typedef long bio_callback_ex(struct bio_st *, int, const char *, size_t, int, long, int, size_t *);
 
 struct bio_st {
 	bio_callback_ex *callback;
+	unsigned long bytes_read;
 };
 
 struct ssl_ctx_st {
