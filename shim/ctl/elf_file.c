@@ -124,7 +124,7 @@ int rg_elf_read(const char *path, struct rg_elf_facts *facts)
 {
 	struct image image = {.bytes = NULL};
 	struct stat about;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	void *bytes = MAP_FAILED;
 
 	memset(facts, 0, sizeof *facts);

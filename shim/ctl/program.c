@@ -52,7 +52,7 @@ static bool after_env(const char *word, char path[PATH_MAX])
 static bool script_interpreter(char path[PATH_MAX])
 {
 	char line[256] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t got = fd >= 0 ? read(fd, line, sizeof line - 1) : -1;
 	const char *word;
 	size_t length;
