@@ -29,6 +29,12 @@
 /* The real dlsym(3), for ourselves: RTLD_NEXT is what comes after this library. */
 void *rg_lookup(void *handle, const char *name);
 
+/*
+ * The object at PATH as a handle, if it is loaded; NULL where it is not. By the dlopen(3) behind
+ * us: a program may have one of its own, which asks dlsym for our names (HAProxy 3.0).
+ */
+void *rg_lookup_loaded(const char *path);
+
 /* Do both addresses lie in the same loaded object? Does this one lie in ours? */
 bool rg_lookup_same_object(const void *one, const void *other);
 bool rg_lookup_is_ours(const void *address);

@@ -135,7 +135,7 @@ static void *any_ssl_new(void)
 
 		if (dl_iterate_phdr(find_nth, &nth) == 0)
 			return NULL;
-		object = dlopen(nth.name, RTLD_LAZY | RTLD_NOLOAD);
+		object = rg_lookup_loaded(nth.name);
 		if (object == NULL)
 			continue;
 		found = rg_lookup(object, "SSL_new");

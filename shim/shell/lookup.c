@@ -29,7 +29,7 @@ void *rg_lookup_object(const void *address)
 
 	if (address == NULL || dladdr(address, &info) == 0 || info.dli_fname == NULL)
 		return NULL;
-	return dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+	return rg_lookup_loaded(info.dli_fname);
 }
 
 void *rg_lookup_from(const void *address, const char *name)
@@ -136,6 +136,18 @@ static void find_next(void)
 
 	atomic_store(&next_dlopen, dlopen_found);
 	atomic_store(&next_dlsym, dlsym_found);
+}
+
+void *rg_lookup_loaded(const char *path)
+{
+	void *symbol;
+	void *(*function)(const char *, int);
+
+	if (atomic_load(&next_dlopen) == NULL)
+		find_next();
+	symbol = atomic_load(&next_dlopen);
+	memcpy(&function, &symbol, sizeof function);
+	return function(path, RTLD_LAZY | RTLD_NOLOAD);
 }
 
 /* The stubs jump by themselves from now on. */
@@ -253,6 +265,11 @@ void *rg_lookup_answer(void *handle, const char *name, const void *caller)
 void *rg_lookup(void *handle, const char *name)
 {
 	return dlsym(handle, name);
+}
+
+void *rg_lookup_loaded(const char *path)
+{
+	return dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
 }
 
 #endif

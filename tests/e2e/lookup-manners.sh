@@ -10,7 +10,7 @@ libssl=$(ldconfig -p | sed -n 's/.*libssl\.so\.[0-9].*=> //p' | head -n 1)
 [ -e "$libssl" ] || { echo "1..0 # SKIP this system has no shared libssl"; exit 0; }
 compile() { "${CC:-cc}" -std=c11 -O2 -fPIC -shared -o "$@"; }
 ok "the plug-in and the other preloads compile" eval 'compile "$tmp/lookups.so" -D_GNU_SOURCE tests/tools/lookups.c -ldl &&
-	compile "$tmp/empty.so" -xc /dev/null && compile "$tmp/next.so" tests/lib/interposer.c -ldl &&
+	compile "$tmp/own_dlopen.so" tests/lib/own_dlopen.c -ldl && compile "$tmp/empty.so" -xc /dev/null && compile "$tmp/next.so" tests/lib/interposer.c -ldl &&
 	compile "$tmp/handle.so" -DBY_HANDLE -DLIBSSL="\"$libssl\"" tests/lib/interposer.c -ldl'
 certificates
 
@@ -63,6 +63,11 @@ for kind in next handle; do
 		like "$name: and it was asked for each connection" "$(interposed)" '4 interposed SSL_new'
 		like "$name: and each read" "$(interposed)" '[0-9]+ interposed SSL_read'
 	done
+done
+for half in "" "$shim"; do
+	is "a dlopen of the program's own that looks for libssl with dlsym, ${half:+under}${half:-without} the shim" \
+		"$(LD_PRELOAD=$runtime$tmp/own_dlopen.so${half:+:$half} RENEGUARD_LOG=off timeout 20 "$tools/lookups" whose "$libssl" TLS_method 2>&1)" \
+		"$(basename "$(readlink -f "$libssl")")"
 done
 for order in "$tmp/next.so" "$tmp/next.so:$shim" "$shim:$tmp/next.so"; do
 	is "${order//[^:]*\//}: nothing is found where there is no libssl" "$(INTERPOSER_TELLS=1 LD_PRELOAD=$runtime$order /bin/echo)" "SSL_new: nothing"
