@@ -97,7 +97,7 @@ by_recipe() {
 # The command waits for the master, which is what ends when it is told to.
 launch() {
 	rm -f "$tmp/spool/pid/master.pid"
-	daemon postfix -c "$tmp/postfix" start-fg && pid=$(tr -d ' ' <"$tmp/spool/pid/master.pid") && at_exit "stop $pid"
+	daemon postfix -c "$tmp/postfix" start-fg && pid=$(tr -d ' ' <"$tmp/spool/pid/master.pid") && at_exit "stop $(who "$pid")"
 }
 
 # send PORT SWAKS-OPTION...: a mail, from a client with a certificate, and what the server says to it.

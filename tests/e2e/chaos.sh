@@ -96,7 +96,7 @@ serve_within() {
 syslog=$tmp/syslog.socket
 python3 -c 'import socket, sys, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); time.sleep(60)' "$syslog" &
-at_exit "kill $!"
+at_exit "stop $(who $!)"
 within 5 test -S "$syslog"
 served="summary full=1 reused=2 refused=0"
 enough=4

@@ -20,7 +20,7 @@ held() { # CONNECTIONS EACH COMMAND N CLIENT-OPTION...
 	env RENEGUARD_LOG=off RENEGUARD_RESUMPTION=close:500/600s LD_PRELOAD="$preload" valgrind --leak-check=full --log-file="$log" \
 		"$tools/tlsserver" --cert "$tmp/server.pem" --port "$port" --connections "$connections" --quiet --allow >"$tmp/port" 2>&1 </dev/null &
 	pid=$!
-	at_exit "stop $pid"
+	at_exit "stop $(who "$pid")"
 	within 20 grep -q port= "$tmp/port"
 	for ((made = 0; made < connections; made += each)); do
 		peer "$@" 127.0.0.1 "$port" "${command[@]}" >/dev/null

@@ -16,7 +16,7 @@ serve() {
 	"${under[@]}" openssl s_server -accept "127.0.0.1:$port" -cert "$tmp/server.pem" "$@" \
 		<&"$held_open" >>"$tmp/s_server.log" 2>&1 &
 	pid=$!
-	at_exit "stop $pid"
+	at_exit "stop $(who "$pid")"
 	within 10 grep -q ACCEPT "$tmp/s_server.log"
 }
 

@@ -14,7 +14,7 @@ begin() {
 	export RENEGUARD_STATE=$tmp/state RENEGUARD_RESUMPTION=$1
 	shift
 	serve with main --connections -1 --quiet "$@"
-	at_exit "kill $server_pid 2>/dev/null"
+	at_exit "stop $(who "$server_pid")"
 }
 
 end() { # PID [SIGNAL]

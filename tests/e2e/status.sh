@@ -16,7 +16,7 @@ print(eval(sys.argv[2]))' "$1" "$2"; }
 certificates
 export RENEGUARD_RESUMPTION=warn:5/600s RENEGUARD_NAME='sh"op\x'
 serve with fork --connections -1 --quiet
-at_exit "kill $server_pid 2>/dev/null"
+at_exit "stop $(who "$server_pid")"
 unset RENEGUARD_RESUMPTION RENEGUARD_NAME
 peer --tls 1.3 127.0.0.1 "$port" resume 7 >/dev/null
 peer --tls 1.3 --from 127.0.0.9 127.0.0.1 "$port" resume 2 >/dev/null
@@ -55,7 +55,7 @@ first_pid=$server_pid
 export RENEGUARD_STATE=$tmp/state
 serve with main --connections -1 --quiet
 second_pid=$server_pid
-at_exit "kill $second_pid 2>/dev/null"
+at_exit "stop $(who "$second_pid")"
 unset RENEGUARD_STATE
 peer --tls 1.3 127.0.0.1 "$port" get 3 >/dev/null
 every=$("$ctl" status --json 2>"$tmp/every.err")

@@ -63,7 +63,7 @@ run "$wrapper" sh -c 'echo "$1|$2|$3"' -- 'a b' '' '*'
 is "arguments arrive as they are" "$out" 'a b||*'
 "$wrapper" sleep 30 2>/dev/null &
 pid=$!
-at_exit "stop $pid"
+at_exit "stop $(who "$pid")"
 ok "the pid is PROGRAM's own" within 3 grep -q sleep "/proc/$pid/comm"
 kill -TERM $pid
 wait $pid
