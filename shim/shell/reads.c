@@ -199,6 +199,7 @@ static struct accepted {
 	_Atomic uint32_t address[ADDRESS_WORDS];
 	_Atomic uint32_t inode;
 } accepted[DESCRIPTORS_MAX];
+static _Atomic int accepted_last; /* the highest of these that was ever written */
 
 static uint32_t inode_of(int fd)
 {
@@ -210,6 +211,7 @@ static uint32_t inode_of(int fd)
 static void note_accepted(int fd, const struct sockaddr *from, socklen_t bytes)
 {
 	uint32_t words[ADDRESS_WORDS] = {0}, inode = 0;
+	int last = atomic_load_explicit(&accepted_last, memory_order_relaxed);
 
 	/* Where nothing is guarded nobody is going to ask. */
 	if (fd < 0 || fd >= DESCRIPTORS_MAX || rg_process_ledger() == NULL)
@@ -222,19 +224,32 @@ static void note_accepted(int fd, const struct sockaddr *from, socklen_t bytes)
 	for (size_t i = 0; i < ADDRESS_WORDS; i++)
 		atomic_store_explicit(&accepted[fd].address[i], words[i], memory_order_relaxed);
 	atomic_store_explicit(&accepted[fd].inode, inode, memory_order_relaxed);
+	while (last < fd && !atomic_compare_exchange_weak(&accepted_last, &last, fd))
+		;
 }
 
+static bool is_accepted_as(int fd, uint32_t inode)
+{
+	return atomic_load_explicit(&accepted[fd].inode, memory_order_relaxed) == inode;
+}
+
+/* Under its own number, or under the one it had before dup2(2): vsftpd makes it 0. */
 bool rg_reads_accepted(int fd, struct sockaddr_storage *address)
 {
-	uint32_t words[ADDRESS_WORDS], inode;
+	uint32_t words[ADDRESS_WORDS], inode = inode_of(fd);
+	int last = atomic_load_explicit(&accepted_last, memory_order_relaxed), place = fd;
 
-	if (fd < 0 || fd >= DESCRIPTORS_MAX)
+	if (inode == 0)
+		return false;
+	if (fd >= DESCRIPTORS_MAX || !is_accepted_as(fd, inode))
+		for (place = 0; place <= last && !is_accepted_as(place, inode);)
+			place++;
+	if (place > last)
 		return false;
 	for (size_t i = 0; i < ADDRESS_WORDS; i++)
-		words[i] = atomic_load_explicit(&accepted[fd].address[i], memory_order_relaxed);
-	inode = atomic_load_explicit(&accepted[fd].inode, memory_order_relaxed);
+		words[i] = atomic_load_explicit(&accepted[place].address[i], memory_order_relaxed);
 	memcpy(address, words, sizeof words);
-	return inode != 0 && inode == inode_of(fd);
+	return true;
 }
 
 /* The program's room for the address, or ours where it has none. */
