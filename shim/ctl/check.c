@@ -19,6 +19,7 @@
 #include "ctl.h"
 #include "elf_file.h"
 #include "program.h"
+#include "rg_libssl.h"
 
 #define SHIM_NAME "libreneguard.so"
 
@@ -41,6 +42,44 @@ static int conclude(const struct finding *finding, enum answer answer, const cha
 			answer == GUARDED ? "will be guarded: " : "can not be guarded: ", what,
 			detail);
 	return (int)answer;
+}
+
+#define NAME(returns, name, arguments) #name,
+static const char *const required[] = {RG_LIBSSL_HOOKS_REQUIRED(NAME)};
+static const char *const hooks[] = {RG_LIBSSL_HOOKS(NAME)};
+#undef NAME
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* In front of which functions of LIBSSL the shim stands; those it has not got are left out. */
+static void tell_hooks(const char *libssl)
+{
+	bool has[COUNT(hooks)];
+
+	if (rg_elf_has(libssl, hooks, has, COUNT(hooks)) != 0)
+		return;
+	printf("  hooks:");
+	for (size_t i = 0; i < COUNT(hooks); i++)
+		if (has[i])
+			printf(" %s", hooks[i]);
+	putchar('\n');
+}
+
+/* It is LIBSSL that the program calls, of which HOW says how that is known. */
+static int conclude_with(const struct finding *finding, const char *how, const char *libssl)
+{
+	bool has[COUNT(required)];
+	int answer;
+
+	if (rg_elf_has(libssl, required, has, COUNT(required)) == 0)
+		for (size_t i = 0; i < COUNT(required); i++)
+			if (!has[i])
+				return conclude(finding, NOT_GUARDED, "its libssl has no ",
+						required[i]);
+	answer = conclude(finding, GUARDED, how, libssl);
+	if (!finding->quiet)
+		tell_hooks(libssl);
+	return answer;
 }
 
 /* Of a file on such a file system, and for a process that may not gain rights, the bits mean
@@ -154,7 +193,7 @@ static int check_elf(const struct finding *finding, const char *path,
 		return obstacle;
 	rg_program_loads(facts->loader, path, &loaded);
 	if (loaded.libssl[0] != '\0')
-		return conclude(finding, GUARDED, "it is linked to ", loaded.libssl);
+		return conclude_with(finding, "it is linked to ", loaded.libssl);
 	if (facts->go)
 		return conclude(finding, NOT_GUARDED, "it is a Go program: it brings its own TLS",
 				"");
@@ -255,7 +294,7 @@ static int check_pid(const char *pid, struct finding *finding)
 				"the shim is loaded, but it calls a libssl of its own inside", "");
 	if (mapped.libssl[0] == '\0')
 		return conclude(finding, NOT_GUARDED, "the shim is loaded, but no libssl", "");
-	return conclude(finding, GUARDED, "the shim is loaded in front of ", mapped.libssl);
+	return conclude_with(finding, "the shim is loaded in front of ", mapped.libssl);
 }
 
 int rg_ctl_check(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -120,14 +121,14 @@ static void read_image(struct image *image, struct rg_elf_facts *facts)
 	facts->looks_up = facts->opens && memmem(image->bytes, image->size, "libssl", 6) != NULL;
 }
 
-int rg_elf_read(const char *path, struct rg_elf_facts *facts)
+/* -1 where the file can not be read; no bytes where there is nothing in it. */
+static int map_image(const char *path, struct image *image)
 {
-	struct image image = {.bytes = NULL};
 	struct stat about;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	void *bytes = MAP_FAILED;
 
-	memset(facts, 0, sizeof *facts);
+	memset(image, 0, sizeof *image);
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &about) == 0 && about.st_size > 0)
@@ -135,9 +136,37 @@ int rg_elf_read(const char *path, struct rg_elf_facts *facts)
 	close(fd);
 	if (bytes == MAP_FAILED)
 		return 0;
-	image.bytes = bytes;
-	image.size = (size_t)about.st_size;
-	read_image(&image, facts);
-	munmap(bytes, image.size);
+	image->bytes = bytes;
+	image->size = (size_t)about.st_size;
+	return 0;
+}
+
+int rg_elf_read(const char *path, struct rg_elf_facts *facts)
+{
+	struct image image;
+
+	memset(facts, 0, sizeof *facts);
+	if (map_image(path, &image) != 0)
+		return -1;
+	if (image.bytes != NULL) {
+		read_image(&image, facts);
+		munmap((void *)image.bytes, image.size);
+	}
+	return 0;
+}
+
+int rg_elf_has(const char *path, const char *const names[], bool has[], size_t count)
+{
+	char word[RG_ELF_NAME_BYTES + 2];
+	struct image image;
+
+	if (map_image(path, &image) != 0 || image.bytes == NULL)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		int length = snprintf(word, sizeof word, "%c%s", '\0', names[i]);
+
+		has[i] = memmem(image.bytes, image.size, word, (size_t)length + 1) != NULL;
+	}
+	munmap((void *)image.bytes, image.size);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct rg_elf_facts {
 	bool elf;
@@ -20,6 +21,12 @@ struct rg_elf_facts {
 	bool looks_up;	     /* and libssl, whose functions it then finds by name */
 	char loader[PATH_MAX];
 };
+
+#define RG_ELF_NAME_BYTES 64
+
+/* Which of COUNT NAMES, each shorter than RG_ELF_NAME_BYTES, stand in the file as symbols' names
+ * do. 0, or -1 where it can not be read. */
+int rg_elf_has(const char *path, const char *const names[], bool has[], size_t count);
 
 /* 0, or -1 where the file at PATH can not be read. */
 int rg_elf_read(const char *path, struct rg_elf_facts *facts);
