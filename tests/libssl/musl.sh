@@ -96,6 +96,6 @@ is "so the wrapper runs it without, and warns" "$("$tmp/root/usr/bin/reneguard" 
 is "but not with --require" "$("$tmp/root/usr/bin/reneguard" --require true 2>/dev/null; echo $?)" 125
 
 mapfile -t units < <(unit_tests)
-make_musl "${units[@]}" >>"$tmp/build.log" 2>&1
+make_musl CI= "${units[@]}" >>"$tmp/build.log" 2>&1
 suite musl "${units[@]}"
 finish
