@@ -12,30 +12,30 @@ comma := ,
 BUILD := build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 VERSION := 0.1.0
 
-# -Wno-psabi: a note of gcc's for 32-bit x86; the layout it is about is asserted (shim/core/ledger_layout.h).
+# -Wno-psabi: a note of gcc's for 32-bit x86; the layout it is about is asserted (shim/core/ledger/layout.h).
 WARNINGS := -Wno-psabi -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS ?= -O2 -g
 SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
-override CPPFLAGS += -Iinclude -D_GNU_SOURCE -DRG_VERSION='"$(VERSION)"'
+override CPPFLAGS += -Iinclude -Ishim -D_GNU_SOURCE -DRG_VERSION='"$(VERSION)"'
 override CFLAGS += -std=c11 -fvisibility=hidden -fno-strict-aliasing $(WARNINGS) $(if $(CI),-Werror) $(SANFLAGS)
 
-CORE := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/core/*.c))
-SHELL_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/shell/*.c))
-STUBS := $(BUILD)/shim/shell/lookup_stubs.o
+CORE := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/core/*.c shim/core/ledger/*.c))
+SHELL_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,shim/os shim/libssl shim/guard shim/hooks)))
+STUBS := $(BUILD)/shim/hooks/dlsym_stubs.o
 CTL := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/ctl/*.c))
 SHIM := $(BUILD)/libreneguard.so
 
-# One library, and one inspector, for new and old systems (shim/shell/glibc_floor.h): libdl stays needed, since dlsym is in it
+# One library, and one inspector, for new and old systems (shim/os/glibc_floor.h): libdl stays needed, since dlsym is in it
 # before glibc 2.34. Another libc is linked as it likes.
 IS_GLIBC := $(shell printf '\043include <features.h>\n' | $(CC) -E -dM - 2>/dev/null | grep -w __GLIBC__)
 LIBDL := $(if $(IS_GLIBC),-Wl$(comma)--push-state$(comma)--no-as-needed -l:libdl.so.2 -Wl$(comma)--pop-state,-ldl)
-FLOOR := $(if $(SANITIZE),,-include shim/shell/glibc_floor.h)
+FLOOR := $(if $(SANITIZE),,-include shim/os/glibc_floor.h)
 $(SHELL_OBJS) $(CTL): override CPPFLAGS += $(FLOOR)
 START := $(if $(and $(FLOOR),$(IS_GLIBC)),-Wl$(comma)--wrap=__libc_start_main)
 INSPECTOR := $(BUILD)/reneguardctl
 
 # A sanitizer's runtime calls dlsym before it is ready.
-$(BUILD)/shim/shell/lookup.o $(BUILD)/shim/shell/deepbind.o: override CFLAGS += -fno-sanitize=all
+$(BUILD)/shim/hooks/dlsym.o $(BUILD)/shim/hooks/deepbind.o: override CFLAGS += -fno-sanitize=all
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -57,8 +57,8 @@ $(BUILD)/%.o: %.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -fPIC -MMD -MP -c $< -o $@
 
-$(SHIM): $(CORE) $(SHELL_OBJS) $(STUBS) shim/shell/exports.map
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libreneguard.so -Wl,--version-script=shim/shell/exports.map \
+$(SHIM): $(CORE) $(SHELL_OBJS) $(STUBS) shim/hooks/exports.map
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libreneguard.so -Wl,--version-script=shim/hooks/exports.map \
 		$(if $(SANITIZE),,-Wl,-z,defs) -Wl,-z,now -Wl,-z,relro -o $@ $(CORE) $(SHELL_OBJS) $(STUBS) \
 		$(if $(SANITIZE),-ldl,$(LIBDL))
 

@@ -1,4 +1,4 @@
-#include "grammar.h"
+#include "core/grammar.h"
 
 #include <string.h>
 

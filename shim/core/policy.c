@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy_words.h"
+#include "core/policy_words.h"
 
 #define PREFIX "RENEGUARD"
 

@@ -1,7 +1,7 @@
 /* The policy back as text, from the same table. */
 #include <stdio.h>
 
-#include "policy_words.h"
+#include "core/policy_words.h"
 #include "rg_policy.h"
 
 static void limit_text(const struct rg_limit *limit, char *text, size_t size)

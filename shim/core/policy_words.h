@@ -4,7 +4,7 @@
 #ifndef RG_POLICY_WORDS_H
 #define RG_POLICY_WORDS_H
 
-#include "grammar.h"
+#include "core/grammar.h"
 
 static const struct rg_word on_off_words[] = {{"off", 0}, {"on", 1}};
 static const struct rg_word role_words[] = {

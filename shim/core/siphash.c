@@ -1,4 +1,4 @@
-#include "siphash.h"
+#include "core/siphash.h"
 
 /* Little-endian, whatever the machine; compilers make one load of it. */
 static inline uint64_t load64(const uint8_t *at)

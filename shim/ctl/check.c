@@ -16,10 +16,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "ctl.h"
-#include "elf_file.h"
-#include "program.h"
-#include "rg_libssl.h"
+#include "ctl/ctl.h"
+#include "ctl/elf_file.h"
+#include "ctl/program.h"
+#include "libssl/libssl.h"
 
 #define SHIM_NAME "libreneguard.so"
 

@@ -1,4 +1,4 @@
-#include "elf_file.h"
+#include "ctl/elf_file.h"
 
 #include <elf.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "ledgers.h"
+#include "ctl/ledgers.h"
 
 #include <ctype.h>
 #include <dirent.h>

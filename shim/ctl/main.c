@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 static const char usage[] =
     "usage: reneguardctl policy [--help]              the effective policy from this environment\n"

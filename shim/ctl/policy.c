@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 #include "rg_policy.h"
 
 extern char **environ;

@@ -1,7 +1,7 @@
 /*
  * What starts a program is a function of libc, too, with a new version in 2.34. The reference to it
  * is in the C library's own crt1.o, so the linker leads it here (--wrap, Makefile), and from here
- * to the version that every glibc has. See shim/shell/glibc_floor.h.
+ * to the version that every glibc has. See shim/os/glibc_floor.h.
  */
 #if defined RG_GLIBC_FLOOR_H && defined __GLIBC__
 

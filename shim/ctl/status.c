@@ -8,8 +8,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "ctl.h"
-#include "view.h"
+#include "ctl/ctl.h"
+#include "ctl/view.h"
 
 #define REFRESH_MS   1000
 #define HEAD_ROWS    6 /* of the screen, for each ledger, besides its clients */

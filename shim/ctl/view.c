@@ -1,4 +1,4 @@
-#include "view.h"
+#include "ctl/view.h"
 
 #include <stdlib.h>
 #include <string.h>

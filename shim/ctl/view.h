@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ledgers.h"
+#include "ctl/ledgers.h"
 
 #define RG_NO_LIMIT (-1)
 

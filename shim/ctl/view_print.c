@@ -1,4 +1,4 @@
-#include "view.h"
+#include "ctl/view.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -241,7 +241,7 @@ bench_storms() {
 
 prepare_ledger() {
 	${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -I"$here/../../include" -o "$work/ledger" "$here/ledger.c" \
-		"$build"/shim/core/*.o -lm -lpthread &&
+		"$build"/shim/core/*.o "$build"/shim/core/ledger/*.o -lm -lpthread &&
 		${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o "$work/visitors" "$here/visitors.c" "$here/bench.c" -lssl -lcrypto -lpthread &&
 		${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -g -fno-optimize-sibling-calls -Wall -Wextra -o "$work/refusals" \
 			"$here/refusals.c" "$here/bench.c" -lssl -lcrypto

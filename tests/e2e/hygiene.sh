@@ -6,7 +6,7 @@
 unset "${!RENEGUARD_@}"
 
 sanitized=$(readelf -d "$shim" | grep -E 'NEEDED.*(asan|tsan|ubsan)')
-listed=$(sed -n '/global:/,/local:/s/^[[:space:]]*\([A-Za-z0-9_]*\);$/\1/p' shim/shell/exports.map | sort)
+listed=$(sed -n '/global:/,/local:/s/^[[:space:]]*\([A-Za-z0-9_]*\);$/\1/p' shim/hooks/exports.map | sort)
 exported=$(nm -D --defined-only "$shim" | awk '{ print $3 }' | sort)
 is "exports are exactly the list" "$exported" "$listed"
 unlike "without a version node (it would match no program's reference)" "$exported" '@'
@@ -20,7 +20,7 @@ if [ -n "$sanitized" ]; then
 	finish
 fi
 is "libc alone is needed" "$(grep -Ev '^(libc|libdl)\.so' <<<"$needed")" ""
-# A loader that lacks a version does not start the program (shim/shell/glibc_floor.h). 2.17 is what RHEL 7 has.
+# A loader that lacks a version does not start the program (shim/os/glibc_floor.h). 2.17 is what RHEL 7 has.
 for object in "$shim" "$RG_BUILD/reneguardctl"; do
 	newest=$(nm -D --undefined-only "$object" | sed -n 's/.*@GLIBC_\([0-9.]*\)$/\1/p' | sort -Vu | tail -n 1)
 	if [ -n "$newest" ]; then

@@ -4,7 +4,7 @@
 set -u
 build=$1/fuzz seconds=$2
 clang=${FUZZ_CC:-clang}
-flags="-std=c11 -g -O1 -D_GNU_SOURCE -Iinclude -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined"
+flags="-std=c11 -g -O1 -D_GNU_SOURCE -Iinclude -Ishim -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined"
 passed=0 failed=0
 mkdir -p "$build" || exit 2
 
@@ -30,7 +30,7 @@ for source in tests/fuzz/fuzz_*.c; do
 	found=$build/$name-found
 	mkdir -p "$found"
 	# shellcheck disable=SC2086
-	if ! "$clang" $flags -o "$build/$name" "$source" shim/core/*.c; then
+	if ! "$clang" $flags -o "$build/$name" "$source" shim/core/*.c shim/core/ledger/*.c; then
 		echo "fuzz $name: does not build"
 		failed=$((failed + 1))
 	elif timeout -k 10 $((seconds + 60)) "$build/$name" -max_total_time="$seconds" -max_len=4096 -timeout=10 \

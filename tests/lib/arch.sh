@@ -32,7 +32,7 @@ suite() {
 	done <"$tmp/suite.out"
 }
 
-# What old systems have (shim/shell/glibc_floor.h).
+# What old systems have (shim/os/glibc_floor.h).
 floor_holds() {
 	local newest
 	newest=$(nm -D --undefined-only "$build/libreneguard.so" "$build/reneguardctl" | sed -n 's/.*@GLIBC_\([0-9.]*\)$/\1/p' | sort -Vu | tail -n 1)

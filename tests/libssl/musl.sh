@@ -15,7 +15,7 @@ make_musl CI=1 all >"$tmp/build.log" 2>&1
 tap_point $? "builds without a warning" || finish
 like "for musl" "$(readelf -d "$build/libreneguard.so")" 'NEEDED.*\[libc\.so\]'
 
-cc() { musl-gcc -D_GNU_SOURCE -std=c11 -O2 -Wall -Wextra -Werror -Iinclude -Itests/lib "$@" >>"$tmp/build.log" 2>&1; }
+cc() { musl-gcc -D_GNU_SOURCE -std=c11 -O2 -Wall -Wextra -Werror -Iinclude -Ishim -Itests/lib "$@" >>"$tmp/build.log" 2>&1; }
 standin() { # DIRECTORY SONAME VERSION: a libssl, and the server as a plug-in linked to it
 	mkdir -p "$tmp/$1"
 	cc -fPIC -shared -Wl,-soname,"$2" -DSTANDIN_VERSION="\"$3\"" -o "$tmp/$1/$2" tests/libssl/standin/{libssl,accessors}.c &&

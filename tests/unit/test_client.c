@@ -2,7 +2,7 @@
  */
 #include "rg_client.h"
 
-#include "../../shim/core/siphash.h"
+#include "core/siphash.h"
 #include "unit.h"
 
 static const char *const bad_networks[] = {

@@ -3,7 +3,7 @@
 #ifndef STANDIN_OBJECTS_H
 #define STANDIN_OBJECTS_H
 
-#include "rg_libssl.h"
+#include "libssl/libssl.h"
 
 #define X(returns, name, arguments) returns name arguments;
 RG_LIBSSL_REQUIRED(X)

@@ -1,0 +1,169 @@
+/* The ledger for those that look at it: the program's own lines, and readers from outside. */
+#include "core/ledger/layout.h"
+
+#include <string.h>
+
+#include "core/ledger/claim.h"
+#include "core/siphash.h"
+
+uint32_t rg_ledger_places(const struct rg_ledger *ledger)
+{
+	return ledger->places;
+}
+
+uint64_t rg_ledger_evictions(const struct rg_ledger *ledger)
+{
+	return LOAD(ledger->head->evictions);
+}
+
+uint64_t rg_ledger_evictions_unquiet(const struct rg_ledger *ledger)
+{
+	return LOAD(ledger->head->evictions_unquiet);
+}
+
+uint64_t rg_ledger_unplaced(const struct rg_ledger *ledger)
+{
+	return LOAD(ledger->head->unplaced);
+}
+
+uint64_t rg_ledger_lost(const struct rg_ledger *ledger)
+{
+	return LOAD(ledger->head->seats_lost);
+}
+
+bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg_account *account)
+{
+	const struct rg_place *place = rg_place_at(ledger, index);
+	uint64_t id = atomic_load_explicit(rg_id_at(ledger, index), memory_order_acquire);
+	uint64_t address[2] = {LOAD(place->address[0]), LOAD(place->address[1])};
+
+	if ((id & 1) == 0)
+		return false;
+	memcpy(account->client.address, address, sizeof address);
+	account->client.family = (uint8_t)LOAD(place->family);
+	account->tag = rg_tag(id);
+	account->first_ns = LOAD(place->first_ns);
+	account->last_ns = LOAD(place->last_ns);
+	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
+		account->outcomes[i] = LOAD(place->outcomes[i]);
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		account->events[i] = RG_TALLY_EVENTS(LOAD(place->tallies[RG_TALLY_OF(i)]));
+		account->acted[i] = LOAD(place->acted[i]);
+		account->words[i] = LOAD(place->words[i]);
+	}
+	return atomic_load_explicit(rg_id_at(ledger, index), memory_order_acquire) == id;
+}
+
+static void post_text(_Atomic char to[RG_ABOUT_BYTES], const char from[RG_ABOUT_BYTES])
+{
+	for (size_t i = 0; i < RG_ABOUT_BYTES; i++)
+		STORE(to[i], from[i]);
+}
+
+static void read_text(char to[RG_ABOUT_BYTES], const _Atomic char from[RG_ABOUT_BYTES])
+{
+	for (size_t i = 0; i < RG_ABOUT_BYTES; i++)
+		to[i] = LOAD(from[i]);
+	to[RG_ABOUT_BYTES - 1] = '\0';
+}
+
+static void post(struct rg_ledger *ledger, const struct rg_about *about)
+{
+	struct rg_head *head = ledger->head;
+
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		STORE(head->rules[i].action, about->rules[i].action);
+		STORE(head->rules[i].count, about->rules[i].limit.count);
+		STORE(head->rules[i].period_s, about->rules[i].limit.period_s);
+	}
+	post_text(head->service, about->service);
+	post_text(head->libssl, about->libssl);
+}
+
+static uint32_t hash_of(const struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree)
+{
+	struct {
+		struct rg_about about;
+		uint64_t tree;
+	} said;
+
+	memset(&said, 0, sizeof said);
+	memcpy(&said.about, about, sizeof *about);
+	said.tree = tree;
+	return (uint32_t)rg_siphash(ledger->seed, (const uint8_t *)&said, sizeof said) | 1;
+}
+
+bool rg_ledger_announce(struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree)
+{
+	_Atomic uint32_t *announced = ledger->head->announced;
+	uint32_t hash = hash_of(ledger, about, tree), newest = LOAD(announced[0]);
+
+	do {
+		if (newest == hash)
+			return false;
+		for (size_t i = 1; i < RG_ANNOUNCERS; i++)
+			if (LOAD(announced[i]) == hash)
+				return false;
+	} while (!atomic_compare_exchange_weak(&announced[0], &newest, hash));
+	for (size_t i = RG_ANNOUNCERS - 1; i > 1; i--)
+		STORE(announced[i], LOAD(announced[i - 1]));
+	STORE(announced[1], newest);
+	post(ledger, about);
+	return true;
+}
+
+void rg_ledger_about(const struct rg_ledger *ledger, struct rg_about *about)
+{
+	const struct rg_head *head = ledger->head;
+
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		uint32_t action = LOAD(head->rules[i].action);
+		struct rg_limit limit = {LOAD(head->rules[i].count), LOAD(head->rules[i].period_s)};
+		bool sound = limit.count != 0 && limit.count <= RG_LIMIT_COUNT_MAX &&
+			     limit.period_s <= RG_LIMIT_PERIOD_MAX_S;
+
+		about->rules[i].action = action < RG_ACTION_COUNT ? (enum rg_action)action : RG_OFF;
+		about->rules[i].limit = sound ? limit : (struct rg_limit){0, 0};
+	}
+	read_text(about->service, head->service);
+	read_text(about->libssl, head->libssl);
+}
+
+void rg_ledger_totals(const struct rg_ledger *ledger, struct rg_totals *totals)
+{
+	const struct rg_head *head = ledger->head;
+	struct rg_account account;
+
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		totals->events[i] = LOAD(head->gone_events[i]);
+		totals->acted[i] = LOAD(head->gone_acted[i]);
+	}
+	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
+		totals->outcomes[i] = LOAD(head->gone_outcomes[i]);
+	for (uint32_t place = 0; place < ledger->places; place++) {
+		if (!rg_ledger_account(ledger, place, &account))
+			continue;
+		for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+			totals->events[i] += account.events[i];
+			totals->acted[i] += account.acted[i];
+		}
+		for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
+			totals->outcomes[i] += account.outcomes[i];
+	}
+}
+
+bool rg_ledger_part(const struct rg_ledger *ledger, unsigned part, size_t *first, size_t *bytes)
+{
+	size_t begin = (size_t)part * ledger->part_sets, end = begin + ledger->part_sets;
+	size_t sets = ledger->places / RG_WAYS;
+
+	if (part >= RG_PARTS || begin >= sets)
+		return false;
+	if (end > sets)
+		end = sets;
+	*first = sizeof(struct rg_head) + begin * sizeof(struct rg_set);
+	*bytes = (LOAD(ledger->head->touched[part / 64]) >> part % 64 & 1) != 0
+		     ? (end - begin) * sizeof(struct rg_set)
+		     : 0;
+	return true;
+}

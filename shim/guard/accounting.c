@@ -1,0 +1,115 @@
+#include "guard/accounting.h"
+
+#include "guard/enforce.h"
+#include "guard/peer.h"
+#include "guard/report.h"
+#include "os/process.h"
+#include "rg_ledger.h"
+#include "rg_policy.h"
+#include "rg_verdict.h"
+
+void rg_find_out_client(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	const struct rg_policy *policy = rg_process_policy();
+	struct rg_client client;
+
+	connection->peer = rg_peer(connection->lib, ssl, &connection->port);
+	client = rg_policy_client(policy, &connection->peer);
+	connection->key = rg_ledger_key(rg_process_ledger(), &client);
+	connection->exempt = rg_policy_exempts(policy, &connection->peer);
+	connection->identified = true;
+}
+
+/* The version's name for the log: what was agreed upon, or what kind of session is offered. */
+static const char *tls_name(const struct rg_connection *connection, struct ssl_st *ssl)
+{
+	const struct rg_handshake *handshake = &connection->handshake;
+
+	if (ssl != NULL && handshake->established)
+		return connection->lib->SSL_get_version(ssl);
+	if (handshake->negotiated != 0)
+		return rg_version_name(handshake->negotiated);
+	if (handshake->hello.offer == RG_OFFER_PSK)
+		return rg_version_name(0x0304);
+	return handshake->hello.offer == RG_OFFER_TICKET ||
+		       handshake->hello.offer == RG_OFFER_SESSION_ID
+		   ? rg_version_name(handshake->hello.legacy_version)
+		   : "";
+}
+
+void rg_enter(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event)
+{
+	const struct rg_rule *rule = &rg_process_policy()->rules[event];
+	struct rg_ledger *ledger = rg_process_ledger();
+	bool known = connection->peer.family != RG_UNKNOWN;
+	bool unlimited = rule->limit.period_s == 0;
+	struct rg_tally tally;
+	struct rg_verdict verdict;
+
+	if (rule->action == RG_OFF)
+		return;
+	tally =
+	    rg_ledger_enter(ledger, &connection->key, event,
+			    rule->action > RG_COUNT && (known || unlimited) ? &rule->limit : NULL,
+			    rule->action == RG_BLOCK, rg_process_now_ns());
+	verdict = rg_verdict(rule, &tally, known, connection->exempt);
+	if (verdict.action == RG_COUNT)
+		return;
+	rg_ledger_acted(ledger, &connection->key, event);
+	if (ssl != NULL)
+		rg_act(connection, ssl, event, verdict.action);
+	if (verdict.log)
+		rg_report_event(connection->lib, event, verdict.action, &connection->peer,
+				connection->port, &tally, tls_name(connection, ssl));
+}
+
+void rg_enter_handshake(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	if (!connection->handshake_entered)
+		rg_enter(connection, ssl, RG_HANDSHAKE);
+	connection->handshake_entered = true;
+}
+
+void rg_enter_resumption(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	if (!connection->resumption_entered)
+		rg_enter(connection, ssl, RG_RESUMPTION);
+	connection->resumption_entered = true;
+}
+
+bool rg_has_no_room(struct rg_connection *connection)
+{
+	return connection->peer.family != RG_UNKNOWN && !connection->exempt &&
+	       rg_ledger_is_full(rg_process_ledger(), &connection->key, RG_RESUMPTION,
+				 &rg_process_policy()->rules[RG_RESUMPTION].limit,
+				 rg_process_now_ns());
+}
+
+/* The rule under which this client is blocked, as an event; RG_EVENT_COUNT where it is not. */
+static enum rg_event blocked_by(struct rg_connection *connection)
+{
+	const struct rg_policy *policy = rg_process_policy();
+	uint64_t now_ns = rg_process_now_ns();
+	int event = 0;
+
+	if (connection->exempt || connection->peer.family == RG_UNKNOWN)
+		return RG_EVENT_COUNT;
+	while (event < RG_EVENT_COUNT &&
+	       (policy->rules[event].action != RG_BLOCK ||
+		!rg_ledger_is_over(rg_process_ledger(), &connection->key, (enum rg_event)event,
+				   &policy->rules[event].limit, now_ns)))
+		event++;
+	return (enum rg_event)event;
+}
+
+bool rg_refuse_blocked(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	enum rg_event event = blocked_by(connection);
+
+	connection->admitted = true;
+	if (event == RG_EVENT_COUNT)
+		return false;
+	rg_ledger_acted(rg_process_ledger(), &connection->key, event);
+	rg_act(connection, ssl, event, RG_CLOSE);
+	return true;
+}

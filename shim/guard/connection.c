@@ -1,0 +1,243 @@
+#include "guard/connection.h"
+
+#include <errno.h>
+
+#include "guard/accounting.h"
+#include "guard/enforce.h"
+#include "guard/guard.h"
+#include "os/process.h"
+#include "os/ssl_map.h"
+#include "rg_ledger.h"
+#include "rg_policy.h"
+
+#define CLIENT_HELLO_TYPE 1
+
+/*
+ * An offer that only the answer will tell apart from 32 random bytes. It is not entered yet; but
+ * where one more would be over the limit it must not be accepted either, and declining what was no
+ * offer changes nothing.
+ */
+static void consider_perhaps(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	bool declines = rg_process_policy()->rules[RG_RESUMPTION].action == RG_DECLINE;
+
+	if (rg_libssl_speaks_tls13(connection->lib, ssl))
+		rg_enter_handshake(connection, ssl); /* TLS 1.3 it will be: the id means nothing */
+	else if (declines && rg_has_no_room(connection))
+		rg_libssl_decline(connection->lib, ssl);
+}
+
+/* Without a rule that blocks nobody has to be looked for: the usual case. */
+static bool policy_blocks(void)
+{
+	return (atomic_load_explicit(&rg_guard_slow, memory_order_relaxed) &
+		RG_GUARD_SLOW_BLOCKING) != 0;
+}
+
+static void on_client_hello(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	connection->handshake_entered = connection->resumption_entered = false;
+	if (!connection->admitted && policy_blocks() && rg_refuse_blocked(connection, ssl))
+		return;
+	switch (connection->handshake.hello.offer) {
+	case RG_OFFER_NONE:
+		rg_enter_handshake(connection, ssl);
+		break;
+	case RG_OFFER_PERHAPS:
+		consider_perhaps(connection, ssl);
+		break;
+	default:
+		rg_enter_resumption(connection, ssl);
+		break;
+	}
+}
+
+static void on_answered(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	if (connection->refused)
+		return;
+	if (connection->handshake.resumed)
+		rg_enter_resumption(connection, ssl);
+	else
+		rg_enter_handshake(connection, ssl);
+	if (connection->resumption_entered &&
+	    rg_process_policy()->rules[RG_RESUMPTION].action != RG_OFF)
+		rg_ledger_outcome(rg_process_ledger(), &connection->key,
+				  connection->handshake.resumed ? RG_OUTCOME_ACCEPTED
+								: RG_OUTCOME_NOT_ACCEPTED);
+}
+
+/* --- the message callback --- */
+
+/* Has no handshake been finished on this object since it was made or cleared? What
+ * SSL_IS_FIRST_HANDSHAKE looks at. */
+static bool is_pristine(const struct rg_libssl *lib, const struct ssl_st *ssl)
+{
+	unsigned char nothing;
+
+	return lib->SSL_get_finished(ssl, &nothing, 0) == 0 ||
+	       lib->SSL_get_peer_finished(ssl, &nothing, 0) == 0;
+}
+
+static bool is_guarded_side(const struct rg_connection *connection)
+{
+	unsigned role = rg_process_policy()->role;
+
+	return (role & (connection->handshake.side == RG_SIDE_CLIENT ? RG_ROLE_CLIENT
+								     : RG_ROLE_SERVER)) != 0;
+}
+
+static void carry_out(struct rg_connection *connection, struct ssl_st *ssl, enum rg_sign sign)
+{
+	switch (sign) {
+	case RG_SIGN_CLIENT_HELLO:
+		on_client_hello(connection, ssl);
+		break;
+	case RG_SIGN_ANSWERED:
+		on_answered(connection, ssl);
+		break;
+	case RG_SIGN_RENEGOTIATION:
+	case RG_SIGN_REFUSED:
+		if (!connection->refused)
+			rg_enter(connection, ssl, RG_RENEGOTIATION);
+		break;
+	case RG_SIGN_KEY_UPDATE:
+		if (!connection->refused)
+			rg_enter(connection, ssl, RG_KEYUPDATE);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool is_client_hello(bool written, int content_type, const uint8_t *message, size_t bytes)
+{
+	return !written && bytes != 0 && message[0] == CLIENT_HELLO_TYPE &&
+	       (content_type == RG_CONTENT_HANDSHAKE || content_type == RG_CONTENT_SSLV2);
+}
+
+/* Two or three times in a handshake. */
+static __attribute__((noinline)) void on_sign(struct rg_connection *connection, struct ssl_st *ssl,
+					      enum rg_sign sign)
+{
+	int saved = errno;
+
+	if (is_guarded_side(connection)) {
+		rg_identify(connection, ssl);
+		carry_out(connection, ssl, sign);
+	}
+	errno = saved;
+}
+
+/* A ClientHello that was read: only then is it worth asking libssl whether it is the first. */
+static __attribute__((noinline)) enum rg_sign client_hello(struct rg_connection *connection,
+							   struct ssl_st *ssl, int version,
+							   int content_type, const uint8_t *message,
+							   size_t bytes)
+{
+	/* A program that began anew with SSL_set_accept_state left libssl's own memory of the last
+	 * handshake in place. */
+	bool pristine = connection->restarted || is_pristine(connection->lib, ssl);
+
+	return rg_handshake_message(&connection->handshake, false, version, content_type, message,
+				    bytes, pristine);
+}
+
+void rg_connection_message(bool written, int version, int content_type, const uint8_t *message,
+			   size_t bytes, struct ssl_st *ssl)
+{
+	struct rg_connection *connection = rg_registry_get(ssl);
+	enum rg_sign sign;
+
+	if (connection == NULL)
+		return;
+	connection->begun = true;
+	if (is_client_hello(written, content_type, message, bytes))
+		sign = client_hello(connection, ssl, version, content_type, message, bytes);
+	else
+		sign = rg_handshake_message(&connection->handshake, written, version, content_type,
+					    message, bytes, false);
+	if (sign == RG_SIGN_FINISHED)
+		connection->restarted = false;
+	if (sign != RG_SIGN_NONE)
+		on_sign(connection, ssl, sign);
+	/* The alert is out: nothing more is to be written. */
+	if (connection->refused && written && content_type == RG_CONTENT_ALERT)
+		rg_act_silence(connection, ssl);
+}
+
+/* --- what the hooks ask for --- */
+
+/* Is SSL the server's end of a connection on which no handshake has begun, as far as is known? */
+static bool awaits_client(const struct rg_connection *connection, struct ssl_st *ssl)
+{
+	const struct rg_libssl *lib = connection->lib;
+
+	return !connection->handshake.running && !connection->handshake.established &&
+	       (rg_process_policy()->role & RG_ROLE_SERVER) != 0 &&
+	       (lib->SSL_is_server == NULL || lib->SSL_is_server(ssl));
+}
+
+void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	int saved = errno;
+
+	/*
+	 * Without a descriptor on the SSL the client is not known before its bytes are: then it is
+	 * refused at its ClientHello.
+	 */
+	if (policy_blocks() && !connection->admitted && !connection->refused &&
+	    awaits_client(connection, ssl) && connection->lib->SSL_get_rfd(ssl) >= 0) {
+		connection->begun = true;
+		rg_identify(connection, ssl);
+		(void)rg_refuse_blocked(connection, ssl);
+	}
+	errno = saved;
+}
+
+/* Has the peer of SSL, from which no whole ClientHello has come, sent anything? */
+static void note_intake(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	if (connection->spoken || !awaits_client(connection, ssl) ||
+	    !rg_libssl_has_read(connection->lib, ssl, &connection->before))
+		return;
+	connection->begun = connection->spoken = true;
+	rg_identify(connection, ssl);
+}
+
+/* The SSL stays as it is: what there was of a handshake is over. */
+static void enter_incomplete(struct rg_connection *connection)
+{
+	if (!connection->identified || connection->handshake.established || connection->refused ||
+	    connection->incomplete_entered ||
+	    (!connection->handshake.running && !connection->spoken))
+		return;
+	connection->incomplete_entered = true;
+	rg_enter(connection, NULL, RG_INCOMPLETE);
+}
+
+void rg_connection_look(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	int saved = errno;
+
+	note_intake(connection, ssl);
+	if (rg_libssl_has_failed(connection->lib, ssl))
+		enter_incomplete(connection);
+	errno = saved;
+}
+
+void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl, bool freed)
+{
+	const struct rg_libssl *lib = connection->lib;
+
+	/* For a program whose calls are all inside libssl (BIO_f_ssl). What its thread read last
+	 * may by now be another client's. */
+	if (freed && !connection->handshake.running && !connection->handshake.established &&
+	    rg_libssl_is_whole_when_freed(lib) &&
+	    (connection->identified || lib->SSL_get_rfd(ssl) >= 0))
+		note_intake(connection, ssl);
+	enter_incomplete(connection);
+	rg_act_end(connection, freed ? NULL : ssl);
+	if (!freed)
+		rg_libssl_note_intake(lib, ssl, &connection->before);
+}

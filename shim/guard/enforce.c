@@ -1,0 +1,92 @@
+#include "guard/enforce.h"
+
+#include "guard/guard.h"
+#include "os/process.h"
+#include "rg_policy.h"
+#include "rg_verdict.h"
+
+#define SHUTDOWN_SENT	  1 /* SSL_SENT_SHUTDOWN */
+#define SHUTDOWN_RECEIVED 2 /* SSL_RECEIVED_SHUTDOWN */
+
+static int reason_of(const struct rg_connection *connection)
+{
+	return connection->refused_event == RG_RENEGOTIATION ? RG_REASON_NO_RENEGOTIATION
+							     : RG_REASON_SESSION_ATTACK;
+}
+
+/* See to it that there is an entry of ours on the error queue, among libssl's own about the same
+ * failure. */
+static void raise_once(const struct rg_connection *connection)
+{
+	const struct rg_rule *rule = &rg_process_policy()->rules[connection->refused_event];
+
+	if (!rg_libssl_raised(connection->lib, reason_of(connection)))
+		rg_libssl_raise(connection->lib, reason_of(connection),
+				rg_verdict_code((enum rg_event)connection->refused_event, rule));
+}
+
+/*
+ * From here on the object is dead. Inside libssl, received data is thrown away and every read fails
+ * (so that a call ends that no hook stands around, BIO_f_ssl's, or that would wait on a blocking
+ * socket); outside, the hooks fail every call. An alert may still be written: "sent" is set only
+ * afterwards.
+ */
+static void kill_connection(struct rg_connection *connection, struct ssl_st *ssl,
+			    enum rg_event event)
+{
+	const struct rg_libssl *lib = connection->lib;
+
+	if (!connection->refused)
+		rg_guard_note_refused(true);
+	connection->refused = true;
+	connection->refused_event = (uint8_t)event;
+	lib->SSL_set_shutdown(ssl, SHUTDOWN_RECEIVED);
+	rg_libssl_deafen(lib, ssl);
+	raise_once(connection);
+}
+
+void rg_act(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event,
+	    enum rg_action action)
+{
+	const struct rg_handshake *handshake = &connection->handshake;
+
+	switch (action) {
+	case RG_DECLINE:
+		if (!handshake->answered)
+			rg_libssl_decline(connection->lib, ssl);
+		break;
+	case RG_CLOSE:
+	case RG_BLOCK:
+		if (event == RG_RENEGOTIATION && handshake->established)
+			rg_libssl_refuse_renegotiation(connection->lib, ssl, &connection->refusal);
+		else if (handshake->running && !handshake->answered)
+			rg_libssl_refuse_handshake(connection->lib, ssl, &connection->refusal);
+		kill_connection(connection, ssl, event);
+		break;
+	default:
+		break;
+	}
+}
+
+void rg_act_silence(const struct rg_connection *connection, struct ssl_st *ssl)
+{
+	connection->lib->SSL_set_shutdown(ssl, SHUTDOWN_SENT | SHUTDOWN_RECEIVED);
+}
+
+void rg_act_fail(const struct rg_connection *connection, struct ssl_st *ssl)
+{
+	rg_act_silence(connection, ssl);
+	raise_once(connection);
+}
+
+void rg_act_end(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	if (!connection->refused)
+		return;
+	rg_guard_note_refused(false);
+	connection->refused = false;
+	if (ssl != NULL)
+		rg_libssl_unrefuse(connection->lib, ssl, &connection->refusal);
+	else
+		rg_libssl_forget(&connection->refusal);
+}

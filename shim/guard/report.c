@@ -1,0 +1,109 @@
+#include "guard/report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "os/log.h"
+#include "os/process.h"
+#include "rg_line.h"
+#include "rg_verdict.h"
+
+#define LIMIT_TEXT_BYTES  24
+#define ACTIVE_TEXT_BYTES 256
+
+static void deliver(int severity, struct rg_report *report)
+{
+	const struct rg_policy *policy = rg_process_policy();
+	struct rg_ledger *ledger = rg_process_ledger();
+	char line[RG_LINE_BYTES];
+
+	if (policy->log_targets == 0 ||
+	    !rg_ledger_log_allowed(ledger, &policy->log_rate, rg_process_now_ns(),
+				   &report->suppressed))
+		return;
+	report->service = policy->name;
+	rg_line(line, sizeof line, policy->log_format, report);
+	if (!rg_log_deliver(policy, severity, line))
+		rg_ledger_log_lost(ledger, report->suppressed + 1);
+}
+
+void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_action action,
+		     const struct rg_client *client, uint16_t port, const struct rg_tally *tally,
+		     const char *tls)
+{
+	const struct rg_rule *rule = &rg_process_policy()->rules[event];
+	char address[RG_CLIENT_TEXT_BYTES], limit[LIMIT_TEXT_BYTES] = "";
+	struct rg_report report = {.code = rg_verdict_code(event, rule),
+				   .event = rg_event_name(event),
+				   .action = rg_action_name(action),
+				   .client = address,
+				   .port = port,
+				   .count = tally->count,
+				   .limit = limit,
+				   .tls = tls,
+				   .libssl = lib->version,
+				   .tell_suppressed = rule->limit.period_s != 0};
+
+	rg_client_text(client, address);
+	if (rule->limit.period_s != 0)
+		snprintf(limit, sizeof limit, "%u/%us", rule->limit.count, rule->limit.period_s);
+	deliver(RG_LOG_WARNING, &report);
+}
+
+/* Leave word in the ledger for `reneguardctl status`; is it news? */
+static bool announce(const struct rg_libssl *lib)
+{
+	const struct rg_policy *policy = rg_process_policy();
+	struct rg_about about = {0};
+
+	memcpy(about.rules, policy->rules, sizeof about.rules);
+	snprintf(about.service, sizeof about.service, "%s", policy->name);
+	snprintf(about.libssl, sizeof about.libssl, "%s", lib->version);
+	return rg_ledger_announce(rg_process_ledger(), &about, rg_process_tree());
+}
+
+void rg_report_active(const struct rg_libssl *lib)
+{
+	const struct rg_policy *policy = rg_process_policy();
+	char text[ACTIVE_TEXT_BYTES];
+	struct rg_report report = {
+	    .code = "RENEGUARD_ACTIVE", .libssl = lib->version, .text = text};
+	size_t used;
+
+	if (!announce(lib))
+		return;
+	used = (size_t)snprintf(text, sizeof text, "guarding %s",
+				policy->role == RG_ROLE_SERVER	 ? "server connections"
+				: policy->role == RG_ROLE_CLIENT ? "client connections"
+								 : "server and client connections");
+	for (size_t event = 0; event < RG_EVENT_COUNT && used < sizeof text; event++) {
+		char rule[RG_RULE_TEXT_BYTES];
+
+		rg_rule_text(&policy->rules[event], rule);
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s %s=%s",
+					 event == 0 ? ":" : ",",
+					 rg_event_name((enum rg_event)event), rule);
+	}
+	deliver(RG_LOG_INFO, &report);
+}
+
+void rg_report_unguarded(const struct rg_libssl *lib)
+{
+	struct rg_report report = {.code = "ERR_RENEGUARD_LIBSSL",
+				   .libssl = lib->version,
+				   .text = "this libssl lacks functions that the guard needs: its "
+					   "connections are not guarded"};
+
+	deliver(RG_LOG_ERR, &report);
+}
+
+void rg_report_deepbind(const char *module)
+{
+	char text[RG_PATH_BYTES + ACTIVE_TEXT_BYTES];
+	struct rg_report report = {.code = "ERR_RENEGUARD_LIBSSL", .text = text};
+
+	snprintf(text, sizeof text,
+		 "%s was opened with RTLD_DEEPBIND: what it calls in libssl is not guarded",
+		 module);
+	deliver(RG_LOG_ERR, &report);
+}

@@ -1,0 +1,80 @@
+#include "hooks/deepbind.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "guard/report.h"
+#include "os/dynamic.h"
+#include "os/process.h"
+#include "rg_policy.h"
+
+/* How many objects were loaded before; 0: nothing is expected. Objects stay in the order in which
+ * they were loaded. */
+static _Atomic unsigned loaded_before;
+
+static int count_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	unsigned *count = arg;
+
+	(void)info, (void)size;
+	++*count;
+	return 0;
+}
+
+static bool needs_libssl(const struct dl_phdr_info *info)
+{
+	const ElfW(Dyn) *entry = rg_dynamic(info);
+	const char *strings = rg_dynamic_pointer(info, entry, DT_STRTAB);
+
+	for (; strings != NULL && entry->d_tag != DT_NULL; entry++)
+		if (entry->d_tag == DT_NEEDED &&
+		    strncmp(strings + entry->d_un.d_val, "libssl.so", 9) == 0)
+			return true;
+	return false;
+}
+
+struct look {
+	unsigned seen, before;
+	char name[RG_PATH_BYTES]; /* of the first object that needs libssl */
+};
+
+static int look_at(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct look *look = arg;
+
+	(void)size;
+	if (look->seen++ < look->before || !needs_libssl(info))
+		return 0;
+	snprintf(look->name, sizeof look->name, "%s", info->dlpi_name);
+	return 1;
+}
+
+void rg_deepbind_expect(void)
+{
+	unsigned count = 0;
+
+	(void)dl_iterate_phdr(count_object, &count);
+	atomic_store(&loaded_before, count);
+}
+
+bool rg_deepbind_look(void)
+{
+	struct look look = {.before = atomic_load(&loaded_before)};
+
+	if (look.before == 0)
+		return true;
+	if (dl_iterate_phdr(look_at, &look) != 0) {
+		rg_process_prepare();
+		rg_report_deepbind(look.name);
+	} else if (look.seen <= look.before) {
+		return false;
+	}
+	rg_deepbind_forget();
+	return true;
+}
+
+void rg_deepbind_forget(void)
+{
+	atomic_store(&loaded_before, 0);
+}

@@ -1,0 +1,184 @@
+/*
+ * The exported dlsym(3) and dlopen(3), and what they jump to before the next function of that name
+ * is known. All that matters is that they JUMP there, with the caller's return address where it
+ * was: see rg_lookup.h. A compiler's tail call would do the same, but is not promised.
+ */
+#define RG_LOOKUP_ASSEMBLER
+#include "hooks/dlsym.h"
+
+#ifdef RG_LOOKUP_STUBS
+
+	.text
+
+#define BEGIN(name)                                                                                \
+	.globl name;                                                                               \
+	.type name, %function;                                                                     \
+	.p2align 4;                                                                                \
+name:                                                                                              \
+	.cfi_startproc
+#define END(name)                                                                                  \
+	.cfi_endproc;                                                                              \
+	.size name, . - name
+
+	.hidden rg_lookup_dlsym, rg_lookup_dlopen, rg_lookup_answer, rg_lookup_deepbind
+	.hidden rg_lookup_wake_dlsym, rg_lookup_wake_dlopen
+	.hidden rg_lookup_first_dlsym, rg_lookup_first_dlopen, rg_lookup_own_dlsym
+	.globl rg_lookup_own_dlsym
+	.set rg_lookup_own_dlsym, dlsym
+
+#if defined __x86_64__
+
+/* Arguments %rdi, %rsi; the return address is at (%rsp). */
+#define PUSH(register) push register; .cfi_adjust_cfa_offset 8
+#define POP(register)  pop register; .cfi_adjust_cfa_offset -8
+#define CALL(function)                                                                             \
+	PUSH(%rdi); PUSH(%rsi); PUSH(%rax); /* the last one aligns the stack */                    \
+	call function;                                                                             \
+	POP(%rdx); POP(%rsi); POP(%rdi)
+
+BEGIN(dlsym) /* a name that begins with S may be one of ours */
+	endbr64
+	cmpb $'S', (%rsi)
+	je 1f
+0:	jmp *rg_lookup_dlsym(%rip)
+1:	mov (%rsp), %rdx
+	CALL(rg_lookup_answer)
+	cmp $RG_LOOKUP_PASS, %rax
+	je 0b
+	ret
+END(dlsym)
+
+BEGIN(dlopen)
+	endbr64
+	test $RG_LOOKUP_DEEPBIND, %esi
+	jne 1f
+	jmp *rg_lookup_dlopen(%rip)
+1:	CALL(rg_lookup_deepbind)
+	jmp *%rax
+END(dlopen)
+
+BEGIN(rg_lookup_first_dlsym)
+	endbr64
+	CALL(rg_lookup_wake_dlsym)
+	jmp *%rax
+END(rg_lookup_first_dlsym)
+
+BEGIN(rg_lookup_first_dlopen)
+	endbr64
+	CALL(rg_lookup_wake_dlopen)
+	jmp *%rax
+END(rg_lookup_first_dlopen)
+
+#elif defined __i386__
+
+/* Arguments 4(%esp), 8(%esp), the return address is at (%esp); they stay there over CALL. */
+#define CALL(function)                                                                             \
+	sub $12, %esp; .cfi_adjust_cfa_offset 12;                                                  \
+	call function;                                                                             \
+	add $12, %esp; .cfi_adjust_cfa_offset -12
+#define JUMP(pointer)                                                                              \
+	call 9f;                                                                                   \
+9:	pop %ecx;                                                                                  \
+	add $_GLOBAL_OFFSET_TABLE_ + (. - 9b), %ecx;                                               \
+	jmp *pointer@GOTOFF(%ecx)
+
+BEGIN(dlsym)
+	endbr32
+	mov 8(%esp), %ecx
+	cmpb $'S', (%ecx)
+	je 1f
+0:	JUMP(rg_lookup_dlsym)
+1:	mov (%esp), %eax
+	mov 4(%esp), %edx
+	push %eax; .cfi_adjust_cfa_offset 4
+	push %ecx; .cfi_adjust_cfa_offset 4
+	push %edx; .cfi_adjust_cfa_offset 4
+	call rg_lookup_answer
+	add $12, %esp; .cfi_adjust_cfa_offset -12
+	cmp $RG_LOOKUP_PASS, %eax
+	je 0b
+	ret
+END(dlsym)
+
+BEGIN(dlopen)
+	endbr32
+	testl $RG_LOOKUP_DEEPBIND, 8(%esp)
+	jne 1f
+	JUMP(rg_lookup_dlopen)
+1:	CALL(rg_lookup_deepbind)
+	jmp *%eax
+END(dlopen)
+
+BEGIN(rg_lookup_first_dlsym)
+	endbr32
+	CALL(rg_lookup_wake_dlsym)
+	jmp *%eax
+END(rg_lookup_first_dlsym)
+
+BEGIN(rg_lookup_first_dlopen)
+	endbr32
+	CALL(rg_lookup_wake_dlopen)
+	jmp *%eax
+END(rg_lookup_first_dlopen)
+
+#elif defined __aarch64__
+
+/* Arguments x0, x1; the return address is x30. `hint #34` is bti c. */
+#define CALL(function)                                                                             \
+	stp x29, x30, [sp, #-32]!;                                                                 \
+	.cfi_adjust_cfa_offset 32;                                                                 \
+	.cfi_rel_offset x29, 0;                                                                    \
+	.cfi_rel_offset x30, 8;                                                                    \
+	mov x29, sp;                                                                               \
+	stp x0, x1, [sp, #16];                                                                     \
+	bl function;                                                                               \
+	mov x16, x0;                                                                               \
+	ldp x0, x1, [sp, #16];                                                                     \
+	ldp x29, x30, [sp], #32;                                                                   \
+	.cfi_adjust_cfa_offset -32;                                                                \
+	.cfi_restore x29;                                                                          \
+	.cfi_restore x30
+#define JUMP(pointer)                                                                              \
+	adrp x16, pointer;                                                                         \
+	ldr x16, [x16, #:lo12:pointer];                                                            \
+	br x16
+
+BEGIN(dlsym)
+	hint #34
+	ldrb w16, [x1]
+	cmp w16, #'S'
+	b.eq 1f
+0:	JUMP(rg_lookup_dlsym)
+1:	mov x2, x30
+	CALL(rg_lookup_answer)
+	cmn x16, #-RG_LOOKUP_PASS
+	b.eq 0b
+	mov x0, x16
+	ret
+END(dlsym)
+
+BEGIN(dlopen)
+	hint #34
+	tst w1, #RG_LOOKUP_DEEPBIND
+	b.ne 1f
+	JUMP(rg_lookup_dlopen)
+1:	CALL(rg_lookup_deepbind)
+	br x16
+END(dlopen)
+
+BEGIN(rg_lookup_first_dlsym)
+	hint #34
+	CALL(rg_lookup_wake_dlsym)
+	br x16
+END(rg_lookup_first_dlsym)
+
+BEGIN(rg_lookup_first_dlopen)
+	hint #34
+	CALL(rg_lookup_wake_dlopen)
+	br x16
+END(rg_lookup_first_dlopen)
+
+#endif
+#endif
+
+	.section .note.GNU-stack, "", %progbits
