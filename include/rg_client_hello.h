@@ -22,7 +22,7 @@ enum rg_offer {
 	 * compatibility (RFC 8446 D.4) or the id of a TLS 1.2 session (RFC 8446 4.1.2). Only the
 	 * server's answer tells.
 	 */
-	RG_OFFER_PERHAPS
+	RG_OFFER_AMBIGUOUS_ID
 };
 
 struct rg_client_hello {

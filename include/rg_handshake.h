@@ -23,16 +23,16 @@
 #define RG_ALERT_NO_RENEGOTIATION 100 /* RFC 5246 7.2.2 */
 
 /* What a message meant. At most one at a time. */
-enum rg_sign {
-	RG_SIGN_NONE,
-	RG_SIGN_CLIENT_HELLO, /* server: the first handshake begins; rg_handshake.hello says what is
-				 offered */
-	RG_SIGN_RENEGOTIATION, /* the peer began a new handshake, unasked */
-	RG_SIGN_ANSWERED,   /* server: libssl has decided about a first handshake; .resumed says how
-			     */
-	RG_SIGN_FINISHED,   /* a first handshake is complete */
-	RG_SIGN_KEY_UPDATE, /* the peer sent a TLS 1.3 KeyUpdate */
-	RG_SIGN_REFUSED /* libssl itself answered the peer with no_renegotiation (RFC 5246 7.2.2) */
+enum rg_hs_event {
+	RG_HS_NONE,
+	RG_HS_CLIENT_HELLO,  /* server: the first handshake begins; rg_handshake.hello says what is
+				  offered */
+	RG_HS_RENEGOTIATION, /* the peer began a new handshake, unasked */
+	RG_HS_ANSWERED,	  /* server: libssl has decided about a first handshake; .resumed says how
+			   */
+	RG_HS_FINISHED,	  /* a first handshake is complete */
+	RG_HS_KEY_UPDATE, /* the peer sent a TLS 1.3 KeyUpdate */
+	RG_HS_REFUSED /* libssl itself answered the peer with no_renegotiation (RFC 5246 7.2.2) */
 };
 
 enum rg_side { RG_SIDE_UNKNOWN, RG_SIDE_SERVER, RG_SIDE_CLIENT };
@@ -48,7 +48,7 @@ struct rg_handshake {
 		       one */
 	bool finished_read, finished_written;
 	bool resumed;	 /* server: the session or PSK offered was accepted */
-	bool answered;	 /* server: RG_SIGN_ANSWERED was given for this handshake */
+	bool answered;	 /* server: RG_HS_ANSWERED was given for this handshake */
 	bool unanswered; /* a renegotiation was signed and libssl has not answered it yet */
 };
 
@@ -62,9 +62,9 @@ void rg_handshake_reset(struct rg_handshake *handshake);
  * ClientHello that was read: libssl says that no handshake has been finished on this object since
  * it was made or cleared; it is believed over what was seen before.
  */
-enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, int version,
-				  int content_type, const uint8_t *message, size_t bytes,
-				  bool pristine);
+enum rg_hs_event rg_handshake_message(struct rg_handshake *handshake, bool written, int version,
+				      int content_type, const uint8_t *message, size_t bytes,
+				      bool pristine);
 
 /*
  * Can a message that begins with the two bytes at MESSAGE mean anything to rg_handshake_message? A

@@ -35,8 +35,8 @@
 struct rg_ledger {
 	struct rg_head *head; /* the memory */
 	struct rg_set *sets;  /* in it */
-	struct rg_seat *seats;
-	uint32_t places;
+	struct rg_overflow *overflow;
+	uint32_t slots;
 	uint32_t part_sets; /* how many are one part: see rg_ledger_part */
 	uint8_t seed[16];
 };
@@ -62,7 +62,7 @@ struct rg_key {
 };
 
 /* What entering one event found. */
-struct rg_tally {
+struct rg_result {
 	bool over;	/* this event is over the limit */
 	bool log_due;	/* over, and no line was due for this client and event in the last minute */
 	uint32_t count; /* events since the client was last quiet, this one included */
@@ -75,8 +75,8 @@ struct rg_account {
 	uint32_t events[RG_EVENT_COUNT];
 	uint32_t acted[RG_EVENT_COUNT];
 	uint32_t outcomes[RG_OUTCOME_COUNT];
-	uint64_t words[RG_EVENT_COUNT]; /* rg_limit */
-	uint16_t tag;			/* theirs */
+	uint64_t states[RG_EVENT_COUNT]; /* rg_limit */
+	uint16_t tag;			 /* theirs */
 };
 
 /* All clients together, those that had to make room included. */
@@ -121,8 +121,8 @@ struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_clie
  * Enter one EVENT at NOW_NS (monotonic) under LIMIT; NULL: count only, never over. KEEP_OVER: see
  * rg_limit_event.
  */
-struct rg_tally rg_ledger_enter(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
-				const struct rg_limit *limit, bool keep_over, uint64_t now_ns);
+struct rg_result rg_ledger_record(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
+				  const struct rg_limit *limit, bool keep_over, uint64_t now_ns);
 
 /* Enter how a handshake ended; note that an action was taken on an EVENT. Where
  * the client has no place only the totals know. */
@@ -158,14 +158,14 @@ bool rg_ledger_announce(struct rg_ledger *ledger, const struct rg_about *about, 
  * of clients that had no place (they are in no account, but counted under their limit); accounts
  * that were given up while a limit was in use.
  */
-uint32_t rg_ledger_places(const struct rg_ledger *ledger);
+uint32_t rg_ledger_slots(const struct rg_ledger *ledger);
 uint64_t rg_ledger_evictions(const struct rg_ledger *ledger);
-uint64_t rg_ledger_evictions_unquiet(const struct rg_ledger *ledger);
+uint64_t rg_ledger_evictions_active(const struct rg_ledger *ledger);
 uint64_t rg_ledger_unplaced(const struct rg_ledger *ledger);
 uint64_t rg_ledger_lost(const struct rg_ledger *ledger);
 
-/* Copy the account in PLACE (0 to rg_ledger_places - 1); false where there is none. */
-bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t place, struct rg_account *account);
+/* Copy the account in PLACE (0 to rg_ledger_slots - 1); false where there is none. */
+bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t slot, struct rg_account *account);
 
 /* What was posted last, with nothing in it that a policy could not be. */
 void rg_ledger_about(const struct rg_ledger *ledger, struct rg_about *about);

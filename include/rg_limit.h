@@ -32,9 +32,9 @@ struct rg_limit {
 };
 
 struct rg_limit_step {
-	uint64_t word; /* to be stored in place of the one given */
-	bool over;     /* this event is over the limit */
-	bool quiet;    /* the client had been quiet: a new run of events begins */
+	uint64_t state; /* to be stored in place of the one given */
+	bool over;	/* this event is over the limit */
+	bool was_idle;	/* the client had been quiet: a new run of events begins */
 };
 
 /*
@@ -42,25 +42,25 @@ struct rg_limit_step {
  * word is one event over, which rg_limit_is_over reports until it has drained); otherwise it leaves
  * no trace.
  */
-struct rg_limit_step rg_limit_event(uint64_t word, uint16_t tag, uint64_t now_ns,
+struct rg_limit_step rg_limit_event(uint64_t state, uint16_t tag, uint64_t now_ns,
 				    const struct rg_limit *limit, bool keep_over);
 
 /* Has a kept event taken this client over the limit, and has it not drained yet? */
-bool rg_limit_is_over(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit);
+bool rg_limit_is_over(uint64_t state, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit);
 
 /* Would the next event be over the limit? */
-bool rg_limit_is_full(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit);
+bool rg_limit_is_full(uint64_t state, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit);
 
 /* How many events at once would not be over the limit (which has a period)? */
-uint32_t rg_limit_left(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit);
+uint32_t rg_limit_left(uint64_t state, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit);
 
 /* How far the account is ahead of now, in ticks; 0 where nothing is left on it. */
-uint64_t rg_limit_ahead(uint64_t word, uint16_t tag, uint64_t now_ns);
+uint64_t rg_limit_ahead(uint64_t state, uint16_t tag, uint64_t now_ns);
 
 /* The same account under another TAG; 0 where nothing is left on it. */
-uint64_t rg_limit_moved(uint64_t word, uint16_t tag, uint16_t new_tag, uint64_t now_ns);
+uint64_t rg_limit_moved(uint64_t state, uint16_t tag, uint16_t new_tag, uint64_t now_ns);
 
 /* Is nothing left on the account? */
-bool rg_limit_is_quiet(uint64_t word, uint16_t tag, uint64_t now_ns);
+bool rg_limit_is_drained(uint64_t state, uint16_t tag, uint64_t now_ns);
 
 #endif

@@ -28,8 +28,8 @@ struct rg_rule {
 };
 
 enum rg_role { RG_ROLE_SERVER = 1, RG_ROLE_CLIENT = 2, RG_ROLE_BOTH = 3 };
-enum rg_log_target { RG_LOG_SYSLOG = 1, RG_LOG_STDERR = 2 };
-enum rg_log_format { RG_LOG_TEXT, RG_LOG_JSON };
+enum rg_log_target { RG_LOG_TO_SYSLOG = 1, RG_LOG_TO_STDERR = 2 };
+enum rg_log_format { RG_FORMAT_TEXT, RG_FORMAT_JSON };
 
 /* Settings beside the event rules. X(field, variable, default as text, parser, accepted form, what
  * it is) */

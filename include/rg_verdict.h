@@ -19,7 +19,7 @@ struct rg_verdict {
  * KNOWN: the client could be told; EXEMPT: it is on the policy's exempt list. An exempt client is
  * never acted upon; an unknown one only by a rule without limit (INTERFACE "Policy").
  */
-struct rg_verdict rg_verdict(const struct rg_rule *rule, const struct rg_tally *tally, bool known,
+struct rg_verdict rg_verdict(const struct rg_rule *rule, const struct rg_result *result, bool known,
 			     bool exempt);
 
 /* The code of a line about EVENT under RULE: ERR_TLS_RENEGOTIATION_DISABLED or

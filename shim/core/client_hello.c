@@ -98,7 +98,7 @@ static enum rg_offer offer_of(const struct rg_client_hello *hello, const struct 
 		return RG_OFFER_TICKET;
 	if (hello->session_id_bytes == 0)
 		return RG_OFFER_NONE;
-	return hello->tls13 ? RG_OFFER_PERHAPS : RG_OFFER_SESSION_ID;
+	return hello->tls13 ? RG_OFFER_AMBIGUOUS_ID : RG_OFFER_SESSION_ID;
 }
 
 int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, size_t bytes,

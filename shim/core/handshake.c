@@ -82,13 +82,13 @@ static bool read_server_extensions(struct rg_handshake *handshake, const uint8_t
 	       find_extension(body, bytes, EXT_PRE_SHARED_KEY, &extension, &extension_bytes);
 }
 
-static enum rg_sign answered(struct rg_handshake *handshake, bool resumed)
+static enum rg_hs_event answered(struct rg_handshake *handshake, bool resumed)
 {
 	if (handshake->answered || handshake->established)
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	handshake->answered = true;
 	handshake->resumed = resumed;
-	return RG_SIGN_ANSWERED;
+	return RG_HS_ANSWERED;
 }
 
 /*
@@ -96,8 +96,8 @@ static enum rg_sign answered(struct rg_handshake *handshake, bool resumed)
  * an echo of the session id is the resumption (RFC 5246 7.4.1.3, RFC 5077 3.4); without an echo the
  * messages that follow tell.
  */
-static NOINLINE enum rg_sign server_hello(struct rg_handshake *handshake, const uint8_t *body,
-					  size_t bytes)
+static NOINLINE enum rg_hs_event server_hello(struct rg_handshake *handshake, const uint8_t *body,
+					      size_t bytes)
 {
 	const struct rg_client_hello *hello = &handshake->hello;
 	const uint8_t *id = body + 2 + RANDOM_BYTES + 1;
@@ -106,12 +106,12 @@ static NOINLINE enum rg_sign server_hello(struct rg_handshake *handshake, const 
 
 	handshake->unanswered = false;
 	if (handshake->established || bytes < 2 + RANDOM_BYTES + 1)
-		return RG_SIGN_NONE; /* a renegotiation goes on: its hello was not kept */
+		return RG_HS_NONE; /* a renegotiation goes on: its hello was not kept */
 	handshake->again = memcmp(body + 2, retry_random, RANDOM_BYTES) == 0;
 	id_bytes = body[2 + RANDOM_BYTES];
 	fixed = 2 + RANDOM_BYTES + 1 + id_bytes + 2 + 1;
 	if (handshake->again || bytes < fixed)
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	handshake->negotiated = (uint16_t)number16(body);
 	psk = read_server_extensions(handshake, body, bytes, fixed);
 	if (handshake->negotiated == VERSION_TLS13)
@@ -119,24 +119,24 @@ static NOINLINE enum rg_sign server_hello(struct rg_handshake *handshake, const 
 	if (id_bytes != 0 && id_bytes == hello->session_id_bytes &&
 	    memcmp(id, hello->session_id, id_bytes) == 0)
 		return answered(handshake, true);
-	return RG_SIGN_NONE;
+	return RG_HS_NONE;
 }
 
-static NOINLINE enum rg_sign client_hello(struct rg_handshake *handshake, const uint8_t *body,
-					  size_t bytes, bool dtls)
+static NOINLINE enum rg_hs_event client_hello(struct rg_handshake *handshake, const uint8_t *body,
+					      size_t bytes, bool dtls)
 {
-	enum rg_sign sign = RG_SIGN_CLIENT_HELLO;
+	enum rg_hs_event hs_event = RG_HS_CLIENT_HELLO;
 
 	if (handshake->running && handshake->again) {
 		handshake->again = false;
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	}
 	if (handshake->established)
-		sign = handshake->solicited ? RG_SIGN_NONE : RG_SIGN_RENEGOTIATION;
-	if (sign == RG_SIGN_RENEGOTIATION) {
+		hs_event = handshake->solicited ? RG_HS_NONE : RG_HS_RENEGOTIATION;
+	if (hs_event == RG_HS_RENEGOTIATION) {
 		/* Whether a handshake follows is up to libssl; the ServerHello will tell. */
 		handshake->unanswered = true;
-		return sign;
+		return hs_event;
 	}
 	handshake->solicited = false;
 	handshake->running = true;
@@ -146,29 +146,29 @@ static NOINLINE enum rg_sign client_hello(struct rg_handshake *handshake, const 
 	if (!handshake->established)
 		handshake->negotiated = 0;
 	(void)rg_client_hello_read(&handshake->hello, body, bytes, dtls);
-	return sign;
+	return hs_event;
 }
 
-static enum rg_sign finished(struct rg_handshake *handshake, bool written)
+static enum rg_hs_event finished(struct rg_handshake *handshake, bool written)
 {
 	if (!handshake->running)
-		return RG_SIGN_NONE; /* post-handshake authentication (RFC 8446 4.6.2), a
+		return RG_HS_NONE; /* post-handshake authentication (RFC 8446 4.6.2), a
 					retransmission */
 	if (written)
 		handshake->finished_written = true;
 	else
 		handshake->finished_read = true;
 	if (!handshake->finished_read || !handshake->finished_written)
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	handshake->running = false;
 	if (handshake->established)
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	handshake->established = true;
-	return RG_SIGN_FINISHED;
+	return RG_HS_FINISHED;
 }
 
-static enum rg_sign read_message(struct rg_handshake *handshake, uint8_t type, const uint8_t *body,
-				 size_t bytes, bool dtls)
+static enum rg_hs_event read_message(struct rg_handshake *handshake, uint8_t type,
+				     const uint8_t *body, size_t bytes, bool dtls)
 {
 	switch (type) {
 	case CLIENT_HELLO:
@@ -176,36 +176,36 @@ static enum rg_sign read_message(struct rg_handshake *handshake, uint8_t type, c
 	case HELLO_REQUEST:
 		/* To be ignored while a handshake runs (RFC 5246 7.4.1.1). */
 		if (!handshake->established || handshake->running)
-			return RG_SIGN_NONE;
+			return RG_HS_NONE;
 		handshake->unanswered = true;
-		return RG_SIGN_RENEGOTIATION;
+		return RG_HS_RENEGOTIATION;
 	case FINISHED:
 		return finished(handshake, false);
 	case KEY_UPDATE:
-		return handshake->established ? RG_SIGN_KEY_UPDATE : RG_SIGN_NONE;
+		return handshake->established ? RG_HS_KEY_UPDATE : RG_HS_NONE;
 	default:
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	}
 }
 
-static enum rg_sign written_message(struct rg_handshake *handshake, uint8_t type,
-				    const uint8_t *body, size_t bytes)
+static enum rg_hs_event written_message(struct rg_handshake *handshake, uint8_t type,
+					const uint8_t *body, size_t bytes)
 {
-	enum rg_sign sign = RG_SIGN_NONE, last;
+	enum rg_hs_event hs_event = RG_HS_NONE, last;
 
 	switch (type) {
 	case HELLO_REQUEST:
 		handshake->solicited = true;
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	case CLIENT_HELLO:
 		handshake->side = RG_SIDE_CLIENT;
 		handshake->running = true;
 		handshake->unanswered = false;
 		handshake->finished_read = handshake->finished_written = false;
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	case HELLO_VERIFY_REQUEST:
 		handshake->again = true;
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	case SERVER_HELLO:
 		return server_hello(handshake, body, bytes);
 	case CERTIFICATE:
@@ -217,11 +217,11 @@ static enum rg_sign written_message(struct rg_handshake *handshake, uint8_t type
 		/* Up to TLS 1.2 the server finishes first when it resumes. */
 		if (handshake->side == RG_SIDE_SERVER && handshake->running &&
 		    !handshake->finished_read)
-			sign = answered(handshake, true);
+			hs_event = answered(handshake, true);
 		last = finished(handshake, true);
-		return last == RG_SIGN_NONE ? sign : last;
+		return last == RG_HS_NONE ? hs_event : last;
 	default:
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	}
 }
 
@@ -236,22 +236,22 @@ static void trust(struct rg_handshake *handshake, bool pristine)
 }
 
 /* It can not offer to resume anything: libssl never has from such a hello. */
-static NOINLINE enum rg_sign sslv2_message(struct rg_handshake *handshake, bool written,
-					   const uint8_t *message, size_t bytes, bool pristine)
+static NOINLINE enum rg_hs_event sslv2_message(struct rg_handshake *handshake, bool written,
+					       const uint8_t *message, size_t bytes, bool pristine)
 {
-	enum rg_sign sign;
+	enum rg_hs_event hs_event;
 
 	if (written || bytes == 0 || message[0] != CLIENT_HELLO)
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	trust(handshake, pristine);
-	sign = client_hello(handshake, NULL, 0, false);
+	hs_event = client_hello(handshake, NULL, 0, false);
 	if (bytes >= 3)
 		handshake->hello.legacy_version = (uint16_t)number16(message + 1);
-	return sign;
+	return hs_event;
 }
 
-static NOINLINE enum rg_sign alert(struct rg_handshake *handshake, bool written,
-				   const uint8_t *message, size_t bytes)
+static NOINLINE enum rg_hs_event alert(struct rg_handshake *handshake, bool written,
+				       const uint8_t *message, size_t bytes)
 {
 	/* The answer to the hello we have seen, or to one that libssl kept to itself (1.0.x,
 	 * 1.1.0). */
@@ -259,14 +259,14 @@ static NOINLINE enum rg_sign alert(struct rg_handshake *handshake, bool written,
 
 	if (!written || bytes < 2 || message[0] != ALERT_WARNING ||
 	    message[1] != RG_ALERT_NO_RENEGOTIATION)
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	handshake->unanswered = false;
-	return known ? RG_SIGN_NONE : RG_SIGN_REFUSED;
+	return known ? RG_HS_NONE : RG_HS_REFUSED;
 }
 
-enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, int version,
-				  int content_type, const uint8_t *message, size_t bytes,
-				  bool pristine)
+enum rg_hs_event rg_handshake_message(struct rg_handshake *handshake, bool written, int version,
+				      int content_type, const uint8_t *message, size_t bytes,
+				      bool pristine)
 {
 	bool dtls = version >> 8 == DTLS_MAJOR;
 	size_t header = dtls ? DTLS_HEADER_BYTES : HEADER_BYTES;
@@ -276,7 +276,7 @@ enum rg_sign rg_handshake_message(struct rg_handshake *handshake, bool written, 
 	if (content_type == RG_CONTENT_SSLV2)
 		return sslv2_message(handshake, written, message, bytes, pristine);
 	if (content_type != RG_CONTENT_HANDSHAKE || bytes < header)
-		return RG_SIGN_NONE;
+		return RG_HS_NONE;
 	if (written)
 		return written_message(handshake, message[0], message + header, bytes - header);
 	if (message[0] == CLIENT_HELLO)

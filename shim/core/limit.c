@@ -27,60 +27,60 @@ static uint64_t full_ticks(const struct rg_limit *limit)
 
 /* How far the account is ahead of now; 0 where it has drained, belongs to another client or can not
  * be true. */
-static uint64_t ahead(uint64_t word, uint16_t tag, uint64_t now)
+static uint64_t ahead(uint64_t state, uint16_t tag, uint64_t now)
 {
-	uint64_t distance = ((word & TIME_MASK) - now) & TIME_MASK;
+	uint64_t distance = ((state & TIME_MASK) - now) & TIME_MASK;
 	uint64_t farthest = 2 * RG_LIMIT_PERIOD_MAX_S * NS_PER_S / RG_TICK_NS;
 
-	return word >> TIME_BITS == (tag & 0xfff) && distance <= farthest ? distance : 0;
+	return state >> TIME_BITS == (tag & 0xfff) && distance <= farthest ? distance : 0;
 }
 
-struct rg_limit_step rg_limit_event(uint64_t word, uint16_t tag, uint64_t now_ns,
+struct rg_limit_step rg_limit_event(uint64_t state, uint16_t tag, uint64_t now_ns,
 				    const struct rg_limit *limit, bool keep_over)
 {
 	uint64_t now = ticks(now_ns);
-	uint64_t before = ahead(word, tag, now);
+	uint64_t before = ahead(state, tag, now);
 	uint64_t after = before + event_ticks(limit);
-	struct rg_limit_step step = {.over = after > full_ticks(limit), .quiet = before == 0};
+	struct rg_limit_step step = {.over = after > full_ticks(limit), .was_idle = before == 0};
 
 	if (step.over && !keep_over)
 		after = before;
 	else if (after > full_ticks(limit) + event_ticks(limit))
 		after = full_ticks(limit) + event_ticks(limit);
-	step.word = (uint64_t)(tag & 0xfff) << TIME_BITS | ((now + after) & TIME_MASK);
+	step.state = (uint64_t)(tag & 0xfff) << TIME_BITS | ((now + after) & TIME_MASK);
 	return step;
 }
 
-bool rg_limit_is_over(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit)
+bool rg_limit_is_over(uint64_t state, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit)
 {
-	return ahead(word, tag, ticks(now_ns)) > full_ticks(limit);
+	return ahead(state, tag, ticks(now_ns)) > full_ticks(limit);
 }
 
-bool rg_limit_is_full(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit)
+bool rg_limit_is_full(uint64_t state, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit)
 {
-	return ahead(word, tag, ticks(now_ns)) + event_ticks(limit) > full_ticks(limit);
+	return ahead(state, tag, ticks(now_ns)) + event_ticks(limit) > full_ticks(limit);
 }
 
-uint32_t rg_limit_left(uint64_t word, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit)
+uint32_t rg_limit_left(uint64_t state, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit)
 {
-	uint64_t before = ahead(word, tag, ticks(now_ns)), full = full_ticks(limit);
+	uint64_t before = ahead(state, tag, ticks(now_ns)), full = full_ticks(limit);
 
 	return before < full ? (uint32_t)((full - before) / event_ticks(limit)) : 0;
 }
 
-uint64_t rg_limit_ahead(uint64_t word, uint16_t tag, uint64_t now_ns)
+uint64_t rg_limit_ahead(uint64_t state, uint16_t tag, uint64_t now_ns)
 {
-	return ahead(word, tag, ticks(now_ns));
+	return ahead(state, tag, ticks(now_ns));
 }
 
-uint64_t rg_limit_moved(uint64_t word, uint16_t tag, uint16_t new_tag, uint64_t now_ns)
+uint64_t rg_limit_moved(uint64_t state, uint16_t tag, uint16_t new_tag, uint64_t now_ns)
 {
-	return ahead(word, tag, ticks(now_ns)) == 0
+	return ahead(state, tag, ticks(now_ns)) == 0
 		   ? 0
-		   : (uint64_t)(new_tag & 0xfff) << TIME_BITS | (word & TIME_MASK);
+		   : (uint64_t)(new_tag & 0xfff) << TIME_BITS | (state & TIME_MASK);
 }
 
-bool rg_limit_is_quiet(uint64_t word, uint16_t tag, uint64_t now_ns)
+bool rg_limit_is_drained(uint64_t state, uint16_t tag, uint64_t now_ns)
 {
-	return ahead(word, tag, ticks(now_ns)) == 0;
+	return ahead(state, tag, ticks(now_ns)) == 0;
 }

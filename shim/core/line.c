@@ -70,19 +70,19 @@ static bool put_key(struct out *out, const char *key, size_t value_bytes)
 	if (out->used + strlen(key) + value_bytes + 3 * RESERVE_BYTES > out->size)
 		return false;
 	if (!out->first)
-		put_string(out, out->format == RG_LOG_JSON ? "," : " ");
+		put_string(out, out->format == RG_FORMAT_JSON ? "," : " ");
 	out->first = false;
-	if (out->format == RG_LOG_JSON)
+	if (out->format == RG_FORMAT_JSON)
 		put_string(out, "\"");
 	put_string(out, key);
-	return put_string(out, out->format == RG_LOG_JSON ? "\":" : "=");
+	return put_string(out, out->format == RG_FORMAT_JSON ? "\":" : "=");
 }
 
 static void put_text(struct out *out, const char *key, const char *value)
 {
 	if (value == NULL || value[0] == '\0' || !put_key(out, key, 0))
 		return;
-	if (out->format == RG_LOG_JSON || !is_bare(value) || strlen(value) > VALUE_BYTES_MAX)
+	if (out->format == RG_FORMAT_JSON || !is_bare(value) || strlen(value) > VALUE_BYTES_MAX)
 		put_quoted(out, value);
 	else if (!put_string(out, value))
 		put_quoted(out, value);
@@ -102,7 +102,7 @@ size_t rg_line(char *line, size_t size, enum rg_log_format format, const struct 
 {
 	struct out out = {.at = line, .size = size, .format = format, .first = true};
 
-	if (format == RG_LOG_JSON)
+	if (format == RG_FORMAT_JSON)
 		put_string(&out, "{");
 	put_text(&out, "code", report->code);
 	put_text(&out, "event", report->event);
@@ -120,7 +120,7 @@ size_t rg_line(char *line, size_t size, enum rg_log_format format, const struct 
 	put_text(&out, "text", report->text);
 	put_number(&out, "suppressed", report->suppressed, report->tell_suppressed);
 	/* The reserve is for this. */
-	if (format == RG_LOG_JSON)
+	if (format == RG_FORMAT_JSON)
 		out.at[out.used++] = '}';
 	out.at[out.used] = '\0';
 	return out.used;

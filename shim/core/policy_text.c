@@ -44,11 +44,11 @@ static void networks_text(const struct rg_policy *policy, char *text, size_t siz
 
 static void targets_text(const struct rg_policy *policy, char *text, size_t size)
 {
-	snprintf(text, size, "%s%s%s", policy->log_targets & RG_LOG_SYSLOG ? "syslog" : "",
-		 policy->log_targets == (RG_LOG_SYSLOG | RG_LOG_STDERR) ? "," : "",
-		 policy->log_targets & RG_LOG_STDERR ? "stderr"
-		 : policy->log_targets == 0	     ? "off"
-						     : "");
+	snprintf(text, size, "%s%s%s", policy->log_targets & RG_LOG_TO_SYSLOG ? "syslog" : "",
+		 policy->log_targets == (RG_LOG_TO_SYSLOG | RG_LOG_TO_STDERR) ? "," : "",
+		 policy->log_targets & RG_LOG_TO_STDERR ? "stderr"
+		 : policy->log_targets == 0		? "off"
+							: "");
 }
 
 #define show_on_off(p, t, s)   snprintf(t, s, "%s", word_of(on_off_words, (p)->on))

@@ -9,8 +9,9 @@
 static const struct rg_word on_off_words[] = {{"off", 0}, {"on", 1}};
 static const struct rg_word role_words[] = {
     {"server", RG_ROLE_SERVER}, {"client", RG_ROLE_CLIENT}, {"both", RG_ROLE_BOTH}};
-static const struct rg_word target_words[] = {{"syslog", RG_LOG_SYSLOG}, {"stderr", RG_LOG_STDERR}};
-static const struct rg_word format_words[] = {{"text", RG_LOG_TEXT}, {"json", RG_LOG_JSON}};
+static const struct rg_word target_words[] = {{"syslog", RG_LOG_TO_SYSLOG},
+					      {"stderr", RG_LOG_TO_STDERR}};
+static const struct rg_word format_words[] = {{"text", RG_FORMAT_TEXT}, {"json", RG_FORMAT_JSON}};
 /* RFC 3164 4.1.1 */
 static const struct rg_word facility_words[] = {{"user", 1},	  {"daemon", 3},  {"auth", 4},
 						{"authpriv", 10}, {"local0", 16}, {"local1", 17},

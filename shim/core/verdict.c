@@ -1,13 +1,13 @@
 #include "rg_verdict.h"
 
-struct rg_verdict rg_verdict(const struct rg_rule *rule, const struct rg_tally *tally, bool known,
+struct rg_verdict rg_verdict(const struct rg_rule *rule, const struct rg_result *result, bool known,
 			     bool exempt)
 {
 	bool unlimited = rule->limit.period_s == 0;
 
-	if (rule->action <= RG_COUNT || !tally->over || exempt || (!known && !unlimited))
+	if (rule->action <= RG_COUNT || !result->over || exempt || (!known && !unlimited))
 		return (struct rg_verdict){RG_COUNT, false};
-	return (struct rg_verdict){rule->action, unlimited || tally->log_due};
+	return (struct rg_verdict){rule->action, unlimited || result->log_due};
 }
 
 const char *rg_verdict_code(enum rg_event event, const struct rg_rule *rule)

@@ -119,7 +119,7 @@ static void fill_row(struct rg_row *row, const struct rg_about *about, uint64_t 
 		row->left[i] = RG_NO_LIMIT;
 		if (limit->period_s == 0)
 			continue;
-		row->left[i] = rg_limit_left(account->words[i], account->tag, now_ns, limit);
+		row->left[i] = rg_limit_left(account->states[i], account->tag, now_ns, limit);
 		if (row->least_left == RG_NO_LIMIT || row->left[i] < row->least_left)
 			row->least_left = row->left[i];
 	}
@@ -130,15 +130,15 @@ struct rg_view rg_view_make(const struct rg_found *found, size_t column, size_t 
 	struct rg_view view = {.found = found};
 	uint64_t now_ns = clock_ns(CLOCK_BOOTTIME);
 	uint64_t epoch_ns = clock_ns(CLOCK_REALTIME) - now_ns;
-	uint32_t places = rg_ledger_places(&found->ledger);
+	uint32_t slots = rg_ledger_slots(&found->ledger);
 
 	rg_ledger_about(&found->ledger, &view.about);
 	rg_ledger_totals(&found->ledger, &view.totals);
-	view.rows = calloc(places, sizeof *view.rows);
+	view.rows = calloc(slots, sizeof *view.rows);
 	if (view.rows == NULL)
 		abort();
-	for (uint32_t place = 0; place < places; place++)
-		if (rg_ledger_account(&found->ledger, place, &view.rows[view.used].account))
+	for (uint32_t slot = 0; slot < slots; slot++)
+		if (rg_ledger_account(&found->ledger, slot, &view.rows[view.used].account))
 			fill_row(&view.rows[view.used++], &view.about, now_ns, epoch_ns);
 	sort_column = column;
 	qsort(view.rows, view.used, sizeof *view.rows, compare);

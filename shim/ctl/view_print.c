@@ -75,9 +75,9 @@ static void table_head(const struct rg_view *view)
 		rg_rule_text(&view->about.rules[i], rule);
 		printf(" %s=%s", rg_event_name((enum rg_event)i), rule);
 	}
-	printf("\n  clients: %zu of %u", view->used, rg_ledger_places(&found->ledger));
+	printf("\n  clients: %zu of %u", view->used, rg_ledger_slots(&found->ledger));
 	printf(", made room: %" PRIu64 " (%" PRIu64 " with a limit in use)",
-	       rg_ledger_evictions(&found->ledger), rg_ledger_evictions_unquiet(&found->ledger));
+	       rg_ledger_evictions(&found->ledger), rg_ledger_evictions_active(&found->ledger));
 	printf(", events without a place: %" PRIu64 ", accounts lost: %" PRIu64 "\n",
 	       rg_ledger_unplaced(&found->ledger), rg_ledger_lost(&found->ledger));
 }
@@ -160,8 +160,8 @@ static void json_ledger(const struct rg_view *view)
 	printf("],\"places\":%u,\"used\":%zu,\"evictions\":%" PRIu64
 	       ",\"evictions_unquiet\":%" PRIu64 ",\"unplaced\":%" PRIu64 ",\"lost\":%" PRIu64
 	       ",\"policy\":{",
-	       rg_ledger_places(&found->ledger), view->used, rg_ledger_evictions(&found->ledger),
-	       rg_ledger_evictions_unquiet(&found->ledger), rg_ledger_unplaced(&found->ledger),
+	       rg_ledger_slots(&found->ledger), view->used, rg_ledger_evictions(&found->ledger),
+	       rg_ledger_evictions_active(&found->ledger), rg_ledger_unplaced(&found->ledger),
 	       rg_ledger_lost(&found->ledger));
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
 		char rule[RG_RULE_TEXT_BYTES];
@@ -246,13 +246,13 @@ void rg_view_prometheus(const struct rg_view *views, size_t count)
 		printf("} %" PRIu64 "\n", (uint64_t)(value));                                      \
 	}
 	GAUGE("clients", "gauge", "Clients that have a place.", views[v].used)
-	GAUGE("places", "gauge", "Places for clients.", rg_ledger_places(&views[v].found->ledger))
+	GAUGE("places", "gauge", "Places for clients.", rg_ledger_slots(&views[v].found->ledger))
 	GAUGE("processes", "gauge", "Processes that use the ledger.", views[v].found->pid_count)
 	GAUGE("evictions_total", "counter", "Clients that had to make room.",
 	      rg_ledger_evictions(&views[v].found->ledger))
 	GAUGE("evictions_unquiet_total", "counter",
 	      "Clients that had to make room while a limit was in use.",
-	      rg_ledger_evictions_unquiet(&views[v].found->ledger))
+	      rg_ledger_evictions_active(&views[v].found->ledger))
 	GAUGE("unplaced_total", "counter", "Events of clients that had no place.",
 	      rg_ledger_unplaced(&views[v].found->ledger))
 	GAUGE("lost_total", "counter", "Accounts given up while a limit was in use.",

@@ -8,7 +8,7 @@
 #include "rg_policy.h"
 #include "rg_verdict.h"
 
-void rg_find_out_client(struct rg_connection *connection, struct ssl_st *ssl)
+void rg_identify_client(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	const struct rg_policy *policy = rg_process_policy();
 	struct rg_client client;
@@ -37,47 +37,47 @@ static const char *tls_name(const struct rg_connection *connection, struct ssl_s
 		   : "";
 }
 
-void rg_enter(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event)
+void rg_record(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event)
 {
 	const struct rg_rule *rule = &rg_process_policy()->rules[event];
 	struct rg_ledger *ledger = rg_process_ledger();
 	bool known = connection->peer.family != RG_UNKNOWN;
 	bool unlimited = rule->limit.period_s == 0;
-	struct rg_tally tally;
+	struct rg_result result;
 	struct rg_verdict verdict;
 
 	if (rule->action == RG_OFF)
 		return;
-	tally =
-	    rg_ledger_enter(ledger, &connection->key, event,
-			    rule->action > RG_COUNT && (known || unlimited) ? &rule->limit : NULL,
-			    rule->action == RG_BLOCK, rg_process_now_ns());
-	verdict = rg_verdict(rule, &tally, known, connection->exempt);
+	result =
+	    rg_ledger_record(ledger, &connection->key, event,
+			     rule->action > RG_COUNT && (known || unlimited) ? &rule->limit : NULL,
+			     rule->action == RG_BLOCK, rg_process_now_ns());
+	verdict = rg_verdict(rule, &result, known, connection->exempt);
 	if (verdict.action == RG_COUNT)
 		return;
 	rg_ledger_acted(ledger, &connection->key, event);
 	if (ssl != NULL)
-		rg_act(connection, ssl, event, verdict.action);
+		rg_enforce(connection, ssl, event, verdict.action);
 	if (verdict.log)
 		rg_report_event(connection->lib, event, verdict.action, &connection->peer,
-				connection->port, &tally, tls_name(connection, ssl));
+				connection->port, &result, tls_name(connection, ssl));
 }
 
-void rg_enter_handshake(struct rg_connection *connection, struct ssl_st *ssl)
+void rg_record_handshake(struct rg_connection *connection, struct ssl_st *ssl)
 {
-	if (!connection->handshake_entered)
-		rg_enter(connection, ssl, RG_HANDSHAKE);
-	connection->handshake_entered = true;
+	if (!connection->handshake_recorded)
+		rg_record(connection, ssl, RG_HANDSHAKE);
+	connection->handshake_recorded = true;
 }
 
-void rg_enter_resumption(struct rg_connection *connection, struct ssl_st *ssl)
+void rg_record_resumption(struct rg_connection *connection, struct ssl_st *ssl)
 {
-	if (!connection->resumption_entered)
-		rg_enter(connection, ssl, RG_RESUMPTION);
-	connection->resumption_entered = true;
+	if (!connection->resumption_recorded)
+		rg_record(connection, ssl, RG_RESUMPTION);
+	connection->resumption_recorded = true;
 }
 
-bool rg_has_no_room(struct rg_connection *connection)
+bool rg_resumption_is_full(struct rg_connection *connection)
 {
 	return connection->peer.family != RG_UNKNOWN && !connection->exempt &&
 	       rg_ledger_is_full(rg_process_ledger(), &connection->key, RG_RESUMPTION,
@@ -106,10 +106,10 @@ bool rg_refuse_blocked(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	enum rg_event event = blocked_by(connection);
 
-	connection->admitted = true;
+	connection->block_checked = true;
 	if (event == RG_EVENT_COUNT)
 		return false;
 	rg_ledger_acted(rg_process_ledger(), &connection->key, event);
-	rg_act(connection, ssl, event, RG_CLOSE);
+	rg_enforce(connection, ssl, event, RG_CLOSE);
 	return true;
 }

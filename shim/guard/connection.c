@@ -17,13 +17,13 @@
  * where one more would be over the limit it must not be accepted either, and declining what was no
  * offer changes nothing.
  */
-static void consider_perhaps(struct rg_connection *connection, struct ssl_st *ssl)
+static void consider_ambiguous_id(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	bool declines = rg_process_policy()->rules[RG_RESUMPTION].action == RG_DECLINE;
 
 	if (rg_libssl_speaks_tls13(connection->lib, ssl))
-		rg_enter_handshake(connection, ssl); /* TLS 1.3 it will be: the id means nothing */
-	else if (declines && rg_has_no_room(connection))
+		rg_record_handshake(connection, ssl); /* TLS 1.3 it will be: the id means nothing */
+	else if (declines && rg_resumption_is_full(connection))
 		rg_libssl_decline(connection->lib, ssl);
 }
 
@@ -36,18 +36,18 @@ static bool policy_blocks(void)
 
 static void on_client_hello(struct rg_connection *connection, struct ssl_st *ssl)
 {
-	connection->handshake_entered = connection->resumption_entered = false;
-	if (!connection->admitted && policy_blocks() && rg_refuse_blocked(connection, ssl))
+	connection->handshake_recorded = connection->resumption_recorded = false;
+	if (!connection->block_checked && policy_blocks() && rg_refuse_blocked(connection, ssl))
 		return;
 	switch (connection->handshake.hello.offer) {
 	case RG_OFFER_NONE:
-		rg_enter_handshake(connection, ssl);
+		rg_record_handshake(connection, ssl);
 		break;
-	case RG_OFFER_PERHAPS:
-		consider_perhaps(connection, ssl);
+	case RG_OFFER_AMBIGUOUS_ID:
+		consider_ambiguous_id(connection, ssl);
 		break;
 	default:
-		rg_enter_resumption(connection, ssl);
+		rg_record_resumption(connection, ssl);
 		break;
 	}
 }
@@ -57,10 +57,10 @@ static void on_answered(struct rg_connection *connection, struct ssl_st *ssl)
 	if (connection->refused)
 		return;
 	if (connection->handshake.resumed)
-		rg_enter_resumption(connection, ssl);
+		rg_record_resumption(connection, ssl);
 	else
-		rg_enter_handshake(connection, ssl);
-	if (connection->resumption_entered &&
+		rg_record_handshake(connection, ssl);
+	if (connection->resumption_recorded &&
 	    rg_process_policy()->rules[RG_RESUMPTION].action != RG_OFF)
 		rg_ledger_outcome(rg_process_ledger(), &connection->key,
 				  connection->handshake.resumed ? RG_OUTCOME_ACCEPTED
@@ -87,23 +87,24 @@ static bool is_guarded_side(const struct rg_connection *connection)
 								     : RG_ROLE_SERVER)) != 0;
 }
 
-static void carry_out(struct rg_connection *connection, struct ssl_st *ssl, enum rg_sign sign)
+static void carry_out(struct rg_connection *connection, struct ssl_st *ssl,
+		      enum rg_hs_event hs_event)
 {
-	switch (sign) {
-	case RG_SIGN_CLIENT_HELLO:
+	switch (hs_event) {
+	case RG_HS_CLIENT_HELLO:
 		on_client_hello(connection, ssl);
 		break;
-	case RG_SIGN_ANSWERED:
+	case RG_HS_ANSWERED:
 		on_answered(connection, ssl);
 		break;
-	case RG_SIGN_RENEGOTIATION:
-	case RG_SIGN_REFUSED:
+	case RG_HS_RENEGOTIATION:
+	case RG_HS_REFUSED:
 		if (!connection->refused)
-			rg_enter(connection, ssl, RG_RENEGOTIATION);
+			rg_record(connection, ssl, RG_RENEGOTIATION);
 		break;
-	case RG_SIGN_KEY_UPDATE:
+	case RG_HS_KEY_UPDATE:
 		if (!connection->refused)
-			rg_enter(connection, ssl, RG_KEYUPDATE);
+			rg_record(connection, ssl, RG_KEYUPDATE);
 		break;
 	default:
 		break;
@@ -117,23 +118,23 @@ static bool is_client_hello(bool written, int content_type, const uint8_t *messa
 }
 
 /* Two or three times in a handshake. */
-static __attribute__((noinline)) void on_sign(struct rg_connection *connection, struct ssl_st *ssl,
-					      enum rg_sign sign)
+static __attribute__((noinline)) void
+on_handshake_event(struct rg_connection *connection, struct ssl_st *ssl, enum rg_hs_event hs_event)
 {
 	int saved = errno;
 
 	if (is_guarded_side(connection)) {
 		rg_identify(connection, ssl);
-		carry_out(connection, ssl, sign);
+		carry_out(connection, ssl, hs_event);
 	}
 	errno = saved;
 }
 
 /* A ClientHello that was read: only then is it worth asking libssl whether it is the first. */
-static __attribute__((noinline)) enum rg_sign client_hello(struct rg_connection *connection,
-							   struct ssl_st *ssl, int version,
-							   int content_type, const uint8_t *message,
-							   size_t bytes)
+static __attribute__((noinline)) enum rg_hs_event client_hello(struct rg_connection *connection,
+							       struct ssl_st *ssl, int version,
+							       int content_type,
+							       const uint8_t *message, size_t bytes)
 {
 	/* A program that began anew with SSL_set_accept_state left libssl's own memory of the last
 	 * handshake in place. */
@@ -146,24 +147,24 @@ static __attribute__((noinline)) enum rg_sign client_hello(struct rg_connection 
 void rg_connection_message(bool written, int version, int content_type, const uint8_t *message,
 			   size_t bytes, struct ssl_st *ssl)
 {
-	struct rg_connection *connection = rg_registry_get(ssl);
-	enum rg_sign sign;
+	struct rg_connection *connection = rg_ssl_map_get(ssl);
+	enum rg_hs_event hs_event;
 
 	if (connection == NULL)
 		return;
 	connection->begun = true;
 	if (is_client_hello(written, content_type, message, bytes))
-		sign = client_hello(connection, ssl, version, content_type, message, bytes);
+		hs_event = client_hello(connection, ssl, version, content_type, message, bytes);
 	else
-		sign = rg_handshake_message(&connection->handshake, written, version, content_type,
-					    message, bytes, false);
-	if (sign == RG_SIGN_FINISHED)
+		hs_event = rg_handshake_message(&connection->handshake, written, version,
+						content_type, message, bytes, false);
+	if (hs_event == RG_HS_FINISHED)
 		connection->restarted = false;
-	if (sign != RG_SIGN_NONE)
-		on_sign(connection, ssl, sign);
+	if (hs_event != RG_HS_NONE)
+		on_handshake_event(connection, ssl, hs_event);
 	/* The alert is out: nothing more is to be written. */
 	if (connection->refused && written && content_type == RG_CONTENT_ALERT)
-		rg_act_silence(connection, ssl);
+		rg_enforce_mute(connection, ssl);
 }
 
 /* --- what the hooks ask for --- */
@@ -186,7 +187,7 @@ void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl)
 	 * Without a descriptor on the SSL the client is not known before its bytes are: then it is
 	 * refused at its ClientHello.
 	 */
-	if (policy_blocks() && !connection->admitted && !connection->refused &&
+	if (policy_blocks() && !connection->block_checked && !connection->refused &&
 	    awaits_client(connection, ssl) && connection->lib->SSL_get_rfd(ssl) >= 0) {
 		connection->begun = true;
 		rg_identify(connection, ssl);
@@ -196,7 +197,7 @@ void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl)
 }
 
 /* Has the peer of SSL, from which no whole ClientHello has come, sent anything? */
-static void note_intake(struct rg_connection *connection, struct ssl_st *ssl)
+static void note_bytes_read(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	if (connection->spoken || !awaits_client(connection, ssl) ||
 	    !rg_libssl_has_read(connection->lib, ssl, &connection->before))
@@ -206,23 +207,23 @@ static void note_intake(struct rg_connection *connection, struct ssl_st *ssl)
 }
 
 /* The SSL stays as it is: what there was of a handshake is over. */
-static void enter_incomplete(struct rg_connection *connection)
+static void record_incomplete(struct rg_connection *connection)
 {
 	if (!connection->identified || connection->handshake.established || connection->refused ||
-	    connection->incomplete_entered ||
+	    connection->incomplete_recorded ||
 	    (!connection->handshake.running && !connection->spoken))
 		return;
-	connection->incomplete_entered = true;
-	rg_enter(connection, NULL, RG_INCOMPLETE);
+	connection->incomplete_recorded = true;
+	rg_record(connection, NULL, RG_INCOMPLETE);
 }
 
-void rg_connection_look(struct rg_connection *connection, struct ssl_st *ssl)
+void rg_connection_check(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	int saved = errno;
 
-	note_intake(connection, ssl);
+	note_bytes_read(connection, ssl);
 	if (rg_libssl_has_failed(connection->lib, ssl))
-		enter_incomplete(connection);
+		record_incomplete(connection);
 	errno = saved;
 }
 
@@ -235,9 +236,9 @@ void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl, boo
 	if (freed && !connection->handshake.running && !connection->handshake.established &&
 	    rg_libssl_is_whole_when_freed(lib) &&
 	    (connection->identified || lib->SSL_get_rfd(ssl) >= 0))
-		note_intake(connection, ssl);
-	enter_incomplete(connection);
-	rg_act_end(connection, freed ? NULL : ssl);
+		note_bytes_read(connection, ssl);
+	record_incomplete(connection);
+	rg_enforce_undo(connection, freed ? NULL : ssl);
 	if (!freed)
-		rg_libssl_note_intake(lib, ssl, &connection->before);
+		rg_libssl_note_bytes_read(lib, ssl, &connection->before);
 }

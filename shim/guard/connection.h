@@ -24,15 +24,15 @@ struct rg_connection {
 	uint16_t port;
 	bool begun; /* what is below, and the handshake, may have changed since it was made or reset
 		     */
-	bool spoken;		 /* the peer has sent something, were it less than a ClientHello */
-	struct rg_intake before; /* what libssl had read before, for another handshake */
+	bool spoken; /* the peer has sent something, were it less than a ClientHello */
+	struct rg_bytes_read before; /* what libssl had read before, for another handshake */
 	bool identified;
 	bool exempt;
-	bool restarted; /* begun anew after a handshake: the next ClientHello is a first one */
-	bool admitted;	/* the new handshake has been looked at, and is not blocked */
-	bool handshake_entered; /* as RG_HANDSHAKE */
-	bool resumption_entered;
-	bool incomplete_entered;
+	bool restarted;	    /* begun anew after a handshake: the next ClientHello is a first one */
+	bool block_checked; /* the new handshake has been looked at, and is not blocked */
+	bool handshake_recorded; /* as RG_HANDSHAKE */
+	bool resumption_recorded;
+	bool incomplete_recorded;
 	bool refused;		   /* dead */
 	struct rg_refusal refusal; /* what it did to the SSL */
 	uint8_t refused_event;	   /* enum rg_event */
@@ -52,7 +52,7 @@ void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl);
  * libssl tells nobody of less than a whole ClientHello: now it is known who he is, and if the call
  * failed for good his handshake is entered as not finished.
  */
-void rg_connection_look(struct rg_connection *connection, struct ssl_st *ssl);
+void rg_connection_check(struct rg_connection *connection, struct ssl_st *ssl);
 
 /* The object is used anew, or FREED: an unfinished handshake is entered, a refusal taken back. */
 void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl, bool freed);

@@ -31,8 +31,8 @@ static void raise_once(const struct rg_connection *connection)
  * socket); outside, the hooks fail every call. An alert may still be written: "sent" is set only
  * afterwards.
  */
-static void kill_connection(struct rg_connection *connection, struct ssl_st *ssl,
-			    enum rg_event event)
+static void refuse_connection(struct rg_connection *connection, struct ssl_st *ssl,
+			      enum rg_event event)
 {
 	const struct rg_libssl *lib = connection->lib;
 
@@ -41,12 +41,12 @@ static void kill_connection(struct rg_connection *connection, struct ssl_st *ssl
 	connection->refused = true;
 	connection->refused_event = (uint8_t)event;
 	lib->SSL_set_shutdown(ssl, SHUTDOWN_RECEIVED);
-	rg_libssl_deafen(lib, ssl);
+	rg_libssl_block_reads(lib, ssl);
 	raise_once(connection);
 }
 
-void rg_act(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event,
-	    enum rg_action action)
+void rg_enforce(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event,
+		enum rg_action action)
 {
 	const struct rg_handshake *handshake = &connection->handshake;
 
@@ -61,32 +61,32 @@ void rg_act(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event 
 			rg_libssl_refuse_renegotiation(connection->lib, ssl, &connection->refusal);
 		else if (handshake->running && !handshake->answered)
 			rg_libssl_refuse_handshake(connection->lib, ssl, &connection->refusal);
-		kill_connection(connection, ssl, event);
+		refuse_connection(connection, ssl, event);
 		break;
 	default:
 		break;
 	}
 }
 
-void rg_act_silence(const struct rg_connection *connection, struct ssl_st *ssl)
+void rg_enforce_mute(const struct rg_connection *connection, struct ssl_st *ssl)
 {
 	connection->lib->SSL_set_shutdown(ssl, SHUTDOWN_SENT | SHUTDOWN_RECEIVED);
 }
 
-void rg_act_fail(const struct rg_connection *connection, struct ssl_st *ssl)
+void rg_enforce_fail_call(const struct rg_connection *connection, struct ssl_st *ssl)
 {
-	rg_act_silence(connection, ssl);
+	rg_enforce_mute(connection, ssl);
 	raise_once(connection);
 }
 
-void rg_act_end(struct rg_connection *connection, struct ssl_st *ssl)
+void rg_enforce_undo(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	if (!connection->refused)
 		return;
 	rg_guard_note_refused(false);
 	connection->refused = false;
 	if (ssl != NULL)
-		rg_libssl_unrefuse(connection->lib, ssl, &connection->refusal);
+		rg_libssl_restore(connection->lib, ssl, &connection->refusal);
 	else
-		rg_libssl_forget(&connection->refusal);
+		rg_libssl_drop_refusal(&connection->refusal);
 }

@@ -36,7 +36,7 @@ static __attribute__((noinline)) void call_program(int written, int version, int
 						   const void *message, size_t bytes,
 						   struct ssl_st *ssl, void *arg)
 {
-	const struct rg_connection *connection = rg_registry_get(ssl);
+	const struct rg_connection *connection = rg_ssl_map_get(ssl);
 
 	if (connection != NULL && connection->program_callback != NULL)
 		connection->program_callback(written, version, content_type, message, bytes, ssl,
@@ -67,34 +67,34 @@ static void on_message(int written, int version, int content_type, const void *m
 static void on_free(void *parent, void *data, struct crypto_ex_data_st *ad, int index, long argl,
 		    void *argp)
 {
-	struct rg_place *place = rg_registry_find(parent);
+	struct rg_ssl_entry *entry = rg_ssl_map_find(parent);
 	int saved = errno;
 
 	(void)data, (void)ad, (void)index, (void)argl, (void)argp;
-	if (place == NULL)
+	if (entry == NULL)
 		return;
-	rg_connection_end(place->state, parent, true);
-	rg_registry_release(place);
+	rg_connection_end(entry->state, parent, true);
+	rg_ssl_map_release(entry);
 	errno = saved;
 }
 
 static void on_context_free(void *parent, void *data, struct crypto_ex_data_st *ad, int index,
 			    long argl, void *argp)
 {
-	struct rg_place *place = rg_registry_find(parent);
+	struct rg_ssl_entry *entry = rg_ssl_map_find(parent);
 
 	(void)data, (void)ad, (void)index, (void)argl, (void)argp;
-	if (place != NULL)
-		rg_registry_release(place);
+	if (entry != NULL)
+		rg_ssl_map_release(entry);
 }
 
 static void watch(const struct rg_libssl *lib, struct ssl_st *ssl,
 		  rg_msg_callback *program_callback)
 {
-	struct rg_connection *connection = rg_registry_get(ssl);
+	struct rg_connection *connection = rg_ssl_map_get(ssl);
 
 	if (connection == NULL)
-		connection = rg_registry_take(ssl, sizeof *connection);
+		connection = rg_ssl_map_take(ssl, sizeof *connection);
 	if (connection == NULL)
 		return;
 	connection->lib = lib;
@@ -124,7 +124,7 @@ void rg_guard_connection(const struct rg_libssl *lib, struct ssl_st *ssl)
 
 void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struct ssl_st *original)
 {
-	const struct rg_connection *connection = rg_registry_get(original);
+	const struct rg_connection *connection = rg_ssl_map_get(original);
 
 	/* A connection that is in use is not copied but shared. */
 	if (copy != original && connection != NULL)
@@ -133,7 +133,7 @@ void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struc
 
 void rg_guard_restart(struct ssl_st *ssl)
 {
-	struct rg_connection *connection = rg_registry_get(ssl);
+	struct rg_connection *connection = rg_ssl_map_get(ssl);
 
 	/* libssl itself clears what it makes, and most programs then name the side. */
 	if (connection == NULL || !connection->begun)
@@ -141,8 +141,8 @@ void rg_guard_restart(struct ssl_st *ssl)
 	rg_connection_end(connection, ssl, false);
 	connection->restarted |= connection->handshake.established;
 	rg_handshake_reset(&connection->handshake);
-	connection->identified = connection->admitted = false;
-	connection->spoken = connection->incomplete_entered = false;
+	connection->identified = connection->block_checked = false;
+	connection->spoken = connection->incomplete_recorded = false;
 	connection->begun = false;
 }
 
@@ -200,7 +200,7 @@ void rg_guard_looked_up(const struct rg_libssl *lib)
 
 struct rg_libssl *rg_guard_library_for(const void *object, const void *caller)
 {
-	const struct rg_connection *connection = rg_registry_get(object);
+	const struct rg_connection *connection = rg_ssl_map_get(object);
 
 	return connection != NULL ? (struct rg_libssl *)connection->lib
 				  : rg_guard_library_of(caller);
@@ -227,19 +227,19 @@ void rg_guard_context(struct rg_libssl *lib, const struct ssl_method_st *method)
  */
 void rg_guard_note_context(const struct rg_libssl *lib, const struct ssl_ctx_st *ctx)
 {
-	struct rg_connection *place = NULL;
+	struct rg_connection *entry = NULL;
 
-	if (ctx != NULL && lib->guardable && rg_registry_get(ctx) == NULL)
-		place = rg_registry_take(ctx, sizeof *place);
-	if (place != NULL)
-		place->lib = lib;
+	if (ctx != NULL && lib->guardable && rg_ssl_map_get(ctx) == NULL)
+		entry = rg_ssl_map_take(ctx, sizeof *entry);
+	if (entry != NULL)
+		entry->lib = lib;
 }
 
 /* --- the program's own message callback --- */
 
 bool rg_guard_keeps_callback(struct ssl_st *ssl, rg_msg_callback *callback)
 {
-	struct rg_connection *connection = rg_registry_get(ssl);
+	struct rg_connection *connection = rg_ssl_map_get(ssl);
 
 	if (connection == NULL)
 		return false;
@@ -264,9 +264,10 @@ void rg_guard_note_callback(const struct rg_libssl *lib, struct ssl_ctx_st *ctx,
 
 /* --- around every call --- */
 
-struct rg_libssl *rg_guard_enter_slowly(struct ssl_st *ssl, const void *caller, bool may_accept)
+struct rg_libssl *rg_guard_before_call_slowly(struct ssl_st *ssl, const void *caller,
+					      bool may_accept)
 {
-	struct rg_connection *connection = rg_registry_get(ssl);
+	struct rg_connection *connection = rg_ssl_map_get(ssl);
 
 	if (connection == NULL)
 		return rg_guard_library_of(caller);
@@ -274,21 +275,21 @@ struct rg_libssl *rg_guard_enter_slowly(struct ssl_st *ssl, const void *caller, 
 		rg_connection_begin(connection, ssl);
 	if (!connection->refused)
 		return (struct rg_libssl *)connection->lib;
-	rg_act_fail(connection, ssl);
+	rg_enforce_fail_call(connection, ssl);
 	return NULL;
 }
 
-bool rg_guard_leave_slowly(struct ssl_st *ssl, int result)
+bool rg_guard_after_call_slowly(struct ssl_st *ssl, int result)
 {
-	struct rg_connection *connection = rg_registry_get(ssl);
+	struct rg_connection *connection = rg_ssl_map_get(ssl);
 
 	if (connection == NULL)
 		return true;
 	if (result <= 0 && !connection->handshake.established)
-		rg_connection_look(connection, ssl);
+		rg_connection_check(connection, ssl);
 	if (!connection->refused)
 		return true;
-	rg_act_fail(connection, ssl);
+	rg_enforce_fail_call(connection, ssl);
 	return false;
 }
 

@@ -65,12 +65,13 @@ static inline struct rg_libssl *rg_guard_library_quickly(const void *object, con
  * Before a call: the library it is meant for, or NULL where the call must fail (the error is on the
  * queue). MAY_ACCEPT: the call may begin a handshake as a server.
  */
-struct rg_libssl *rg_guard_enter_slowly(struct ssl_st *ssl, const void *caller, bool may_accept);
+struct rg_libssl *rg_guard_before_call_slowly(struct ssl_st *ssl, const void *caller,
+					      bool may_accept);
 
-static inline struct rg_libssl *rg_guard_enter(struct ssl_st *ssl, const void *caller,
-					       bool may_accept)
+static inline struct rg_libssl *rg_guard_before_call(struct ssl_st *ssl, const void *caller,
+						     bool may_accept)
 {
-	return rg_guard_is_slow() ? rg_guard_enter_slowly(ssl, caller, may_accept)
+	return rg_guard_is_slow() ? rg_guard_before_call_slowly(ssl, caller, may_accept)
 				  : rg_guard_library;
 }
 
@@ -87,11 +88,11 @@ static inline bool rg_guard_must_look(int result)
 
 /* After a call that returned RESULT: does it stand? False where the connection was refused
  * meanwhile (the error is on the queue). */
-bool rg_guard_leave_slowly(struct ssl_st *ssl, int result);
+bool rg_guard_after_call_slowly(struct ssl_st *ssl, int result);
 
-static inline bool rg_guard_leave(struct ssl_st *ssl, int result)
+static inline bool rg_guard_after_call(struct ssl_st *ssl, int result)
 {
-	return !rg_guard_must_look(result) || rg_guard_leave_slowly(ssl, result);
+	return !rg_guard_must_look(result) || rg_guard_after_call_slowly(ssl, result);
 }
 
 /* One connection more is refused, or one less. */

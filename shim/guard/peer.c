@@ -50,7 +50,7 @@ static struct rg_client client_at(int fd, uint16_t *port, bool *is_peers)
 	if (getpeername(fd, (struct sockaddr *)&address, &bytes) == 0)
 		client = client_of(&address, port);
 	else if (errno == ENOTCONN && (*is_peers = is_internet_socket(fd)) &&
-		 rg_reads_accepted(fd, &address))
+		 rg_fd_history_accepted(fd, &address))
 		client = client_of(&address, port);
 	*is_peers |= client.family != RG_UNKNOWN;
 	return client;
@@ -80,8 +80,8 @@ static struct rg_client reader_peer(uint16_t *port)
 
 	bool is_peers = false;
 
-	for (unsigned back = 0; back < RG_READS_KEPT && !is_peers; back++)
-		client = client_at(rg_reads_recent(back), port, &is_peers);
+	for (unsigned back = 0; back < RG_FD_HISTORY_KEPT && !is_peers; back++)
+		client = client_at(rg_fd_history_recent(back), port, &is_peers);
 	return client;
 }
 

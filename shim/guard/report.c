@@ -28,7 +28,7 @@ static void deliver(int severity, struct rg_report *report)
 }
 
 void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_action action,
-		     const struct rg_client *client, uint16_t port, const struct rg_tally *tally,
+		     const struct rg_client *client, uint16_t port, const struct rg_result *result,
 		     const char *tls)
 {
 	const struct rg_rule *rule = &rg_process_policy()->rules[event];
@@ -38,7 +38,7 @@ void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_a
 				   .action = rg_action_name(action),
 				   .client = address,
 				   .port = port,
-				   .count = tally->count,
+				   .count = result->count,
 				   .limit = limit,
 				   .tls = tls,
 				   .libssl = lib->version,
@@ -47,7 +47,7 @@ void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_a
 	rg_client_text(client, address);
 	if (rule->limit.period_s != 0)
 		snprintf(limit, sizeof limit, "%u/%us", rule->limit.count, rule->limit.period_s);
-	deliver(RG_LOG_WARNING, &report);
+	deliver(RG_SEVERITY_WARNING, &report);
 }
 
 /* Leave word in the ledger for `reneguardctl status`; is it news? */
@@ -84,7 +84,7 @@ void rg_report_active(const struct rg_libssl *lib)
 					 event == 0 ? ":" : ",",
 					 rg_event_name((enum rg_event)event), rule);
 	}
-	deliver(RG_LOG_INFO, &report);
+	deliver(RG_SEVERITY_INFO, &report);
 }
 
 void rg_report_unguarded(const struct rg_libssl *lib)
@@ -94,7 +94,7 @@ void rg_report_unguarded(const struct rg_libssl *lib)
 				   .text = "this libssl lacks functions that the guard needs: its "
 					   "connections are not guarded"};
 
-	deliver(RG_LOG_ERR, &report);
+	deliver(RG_SEVERITY_ERR, &report);
 }
 
 void rg_report_deepbind(const char *module)
@@ -105,5 +105,5 @@ void rg_report_deepbind(const char *module)
 	snprintf(text, sizeof text,
 		 "%s was opened with RTLD_DEEPBIND: what it calls in libssl is not guarded",
 		 module);
-	deliver(RG_LOG_ERR, &report);
+	deliver(RG_SEVERITY_ERR, &report);
 }

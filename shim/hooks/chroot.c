@@ -12,7 +12,7 @@
 
 __attribute__((visibility("default"))) int chroot(const char *path)
 {
-	void *found = rg_lookup(RTLD_NEXT, "chroot");
+	void *found = rg_dl_sym(RTLD_NEXT, "chroot");
 	int (*function)(const char *);
 
 	memcpy(&function, &found, sizeof function);

@@ -58,7 +58,7 @@ void rg_deepbind_expect(void)
 	atomic_store(&loaded_before, count);
 }
 
-bool rg_deepbind_look(void)
+bool rg_deepbind_check(void)
 {
 	struct look look = {.before = atomic_load(&loaded_before)};
 

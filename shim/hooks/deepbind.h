@@ -12,7 +12,7 @@
 void rg_deepbind_expect(void);
 
 /* Say so where something was loaded that calls libssl. True where nothing is expected any more. */
-bool rg_deepbind_look(void);
+bool rg_deepbind_check(void);
 
 /* Whatever is loaded from now on is not meant. */
 void rg_deepbind_forget(void);

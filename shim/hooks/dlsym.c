@@ -10,7 +10,7 @@
 #include "os/dynamic.h"
 #include "os/process.h"
 
-bool rg_lookup_same_object(const void *one, const void *other)
+bool rg_dl_same_object(const void *one, const void *other)
 {
 	Dl_info its, others;
 
@@ -18,27 +18,27 @@ bool rg_lookup_same_object(const void *one, const void *other)
 	       dladdr(other, &others) != 0 && its.dli_fbase == others.dli_fbase;
 }
 
-bool rg_lookup_is_ours(const void *address)
+bool rg_dl_is_ours(const void *address)
 {
-	return rg_lookup_same_object(address, (const void *)rg_looked_up);
+	return rg_dl_same_object(address, (const void *)rg_looked_up);
 }
 
-void *rg_lookup_object(const void *address)
+void *rg_dl_object(const void *address)
 {
 	Dl_info info;
 
 	if (address == NULL || dladdr(address, &info) == 0 || info.dli_fname == NULL)
 		return NULL;
-	return rg_lookup_loaded(info.dli_fname);
+	return rg_dl_open_loaded(info.dli_fname);
 }
 
-void *rg_lookup_from(const void *address, const char *name)
+void *rg_dl_sym_from(const void *address, const char *name)
 {
-	void *object = rg_lookup_object(address), *found;
+	void *object = rg_dl_object(address), *found;
 
 	if (object == NULL)
 		return NULL;
-	found = rg_lookup(object, name);
+	found = rg_dl_sym(object, name);
 	dlclose(object);
 	return found;
 }
@@ -106,7 +106,7 @@ static void *find_real_dlsym(void)
 	return found;
 }
 
-void *rg_lookup(void *handle, const char *name)
+void *rg_dl_sym(void *handle, const char *name)
 {
 	void *symbol = atomic_load_explicit(&real_dlsym, memory_order_relaxed);
 	void *(*function)(void *, const char *);
@@ -122,10 +122,10 @@ void *rg_lookup(void *handle, const char *name)
 /* Another preload's, or libc's: RTLD_NEXT found the oldest version of that before glibc 2.36. */
 static void *next(const char *name, const char *version)
 {
-	void *found = rg_lookup(RTLD_NEXT, name);
+	void *found = rg_dl_sym(RTLD_NEXT, name);
 	void *libc = dlvsym != NULL ? dlvsym(RTLD_NEXT, name, version) : NULL;
 
-	return rg_lookup_same_object(found, libc) ? libc : found;
+	return rg_dl_same_object(found, libc) ? libc : found;
 }
 
 /* Looked up before anything is stored: dlvsym may allocate, and an allocator may call dlsym. */
@@ -138,7 +138,7 @@ static void find_next(void)
 	atomic_store(&next_dlsym, dlsym_found);
 }
 
-void *rg_lookup_loaded(const char *path)
+void *rg_dl_open_loaded(const char *path)
 {
 	void *symbol;
 	void *(*function)(const char *, int);
@@ -167,7 +167,7 @@ void *rg_lookup_wake_dlsym(void)
 
 	if (atomic_load(&next_dlsym) == NULL)
 		find_next();
-	if (rg_deepbind_look())
+	if (rg_deepbind_check())
 		rest();
 	errno = saved;
 	return atomic_load(&next_dlsym);
@@ -210,33 +210,33 @@ static const struct rg_looked_up *hook_named(const char *name)
  * found. NULL, and dlerror(3) says so. */
 static void *if_behind_us(const char *name)
 {
-	return rg_lookup(RTLD_NEXT, name) != NULL ? PASS : NULL;
+	return rg_dl_sym(RTLD_NEXT, name) != NULL ? PASS : NULL;
 }
 
 /* RTLD_DEFAULT and RTLD_NEXT, whose caller only the real dlsym can tell. */
 static void *answer_in_scope(const void *handle, const char *name, const void *caller)
 {
-	const void *first = rg_lookup(RTLD_DEFAULT, name), *linked;
+	const void *first = rg_dl_sym(RTLD_DEFAULT, name), *linked;
 
 	if (handle == RTLD_NEXT)
-		return rg_lookup_same_object(first, caller) ? if_behind_us(name) : PASS;
-	linked = rg_lookup_from(caller, name);
-	if (!rg_lookup_is_ours(first) || (linked != NULL && !rg_lookup_is_ours(linked)))
+		return rg_dl_same_object(first, caller) ? if_behind_us(name) : PASS;
+	linked = rg_dl_sym_from(caller, name);
+	if (!rg_dl_is_ours(first) || (linked != NULL && !rg_dl_is_ours(linked)))
 		return PASS;
 	return if_behind_us(name);
 }
 
 static void *answer_of_handle(void *handle, const struct rg_looked_up *hook, const void *caller)
 {
-	void *found = rg_lookup(handle, hook->name);
+	void *found = rg_dl_sym(handle, hook->name);
 	struct rg_libssl *lib;
 
 	if (found == NULL)
 		return PASS;
-	if (rg_lookup_is_ours(found)) /* the program's own handle */
+	if (rg_dl_is_ours(found)) /* the program's own handle */
 		return if_behind_us(hook->name);
 	/* Another preload behind us asks for what it forwards to: we have been asked already. */
-	if (rg_lookup_same_object(rg_lookup(RTLD_NEXT, hook->name), caller))
+	if (rg_dl_same_object(rg_dl_sym(RTLD_NEXT, hook->name), caller))
 		return PASS;
 	lib = rg_libssl_holding(found);
 	if (lib == NULL)
@@ -262,12 +262,12 @@ void *rg_lookup_answer(void *handle, const char *name, const void *caller)
 
 #else
 
-void *rg_lookup(void *handle, const char *name)
+void *rg_dl_sym(void *handle, const char *name)
 {
 	return dlsym(handle, name);
 }
 
-void *rg_lookup_loaded(const char *path)
+void *rg_dl_open_loaded(const char *path)
 {
 	return dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
 }

@@ -27,23 +27,23 @@
 #include "libssl/libssl.h"
 
 /* The real dlsym(3), for ourselves: RTLD_NEXT is what comes after this library. */
-void *rg_lookup(void *handle, const char *name);
+void *rg_dl_sym(void *handle, const char *name);
 
 /*
  * The object at PATH as a handle, if it is loaded; NULL where it is not. By the dlopen(3) behind
  * us: a program may have one of its own, which asks dlsym for our names (HAProxy 3.0).
  */
-void *rg_lookup_loaded(const char *path);
+void *rg_dl_open_loaded(const char *path);
 
 /* Do both addresses lie in the same loaded object? Does this one lie in ours? */
-bool rg_lookup_same_object(const void *one, const void *other);
-bool rg_lookup_is_ours(const void *address);
+bool rg_dl_same_object(const void *one, const void *other);
+bool rg_dl_is_ours(const void *address);
 
 /* The object in which ADDRESS lies, as a handle to be closed; NULL where it is none. */
-void *rg_lookup_object(const void *address);
+void *rg_dl_object(const void *address);
 
 /* NAME as that object finds it: in itself, or in what it was linked to. */
-void *rg_lookup_from(const void *address, const char *name);
+void *rg_dl_sym_from(const void *address, const char *name);
 
 /* A hook by its name, and the one that is to be called for each library (by its slot). */
 struct rg_looked_up {

@@ -1,7 +1,7 @@
 /*
  * The exported dlsym(3) and dlopen(3), and what they jump to before the next function of that name
  * is known. All that matters is that they JUMP there, with the caller's return address where it
- * was: see rg_lookup.h. A compiler's tail call would do the same, but is not promised.
+ * was: see rg_dl_sym.h. A compiler's tail call would do the same, but is not promised.
  */
 #define RG_LOOKUP_ASSEMBLER
 #include "hooks/dlsym.h"

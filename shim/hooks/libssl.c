@@ -30,19 +30,19 @@ RG_LIBSSL_HOOKS(X)
  */
 static COLD int HOOK(look)(struct ssl_st *ssl, int result, int failure)
 {
-	return rg_guard_leave(ssl, result) ? result : failure;
+	return rg_guard_after_call(ssl, result) ? result : failure;
 }
 
 static COLD int HOOK(SSL_read_slowly)(struct ssl_st *ssl, void *buffer, int bytes,
 				      const void *caller)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, caller, true);
 	int result;
 
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_read(ssl, buffer, bytes);
-	return rg_guard_leave(ssl, result) ? result : -1;
+	return rg_guard_after_call(ssl, result) ? result : -1;
 }
 
 int HOOK(SSL_read)(struct ssl_st *ssl, void *buffer, int bytes)
@@ -58,13 +58,13 @@ int HOOK(SSL_read)(struct ssl_st *ssl, void *buffer, int bytes)
 static COLD int HOOK(SSL_peek_slowly)(struct ssl_st *ssl, void *buffer, int bytes,
 				      const void *caller)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, caller, true);
 	int result;
 
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_peek(ssl, buffer, bytes);
-	return rg_guard_leave(ssl, result) ? result : -1;
+	return rg_guard_after_call(ssl, result) ? result : -1;
 }
 
 int HOOK(SSL_peek)(struct ssl_st *ssl, void *buffer, int bytes)
@@ -80,13 +80,13 @@ int HOOK(SSL_peek)(struct ssl_st *ssl, void *buffer, int bytes)
 static COLD int HOOK(SSL_write_slowly)(struct ssl_st *ssl, const void *data, int bytes,
 				       const void *caller)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, caller, true);
 	int result;
 
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_write(ssl, data, bytes);
-	return rg_guard_leave(ssl, result) ? result : -1;
+	return rg_guard_after_call(ssl, result) ? result : -1;
 }
 
 int HOOK(SSL_write)(struct ssl_st *ssl, const void *data, int bytes)
@@ -102,13 +102,13 @@ int HOOK(SSL_write)(struct ssl_st *ssl, const void *data, int bytes)
 static COLD int HOOK(SSL_read_ex_slowly)(struct ssl_st *ssl, void *buffer, size_t bytes,
 					 size_t *read_bytes, const void *caller)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, caller, true);
 	int result;
 
 	if (lib == NULL || lib->SSL_read_ex == NULL)
 		return 0;
 	result = lib->SSL_read_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_leave(ssl, result) ? result : 0;
+	return rg_guard_after_call(ssl, result) ? result : 0;
 }
 
 int HOOK(SSL_read_ex)(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
@@ -124,13 +124,13 @@ int HOOK(SSL_read_ex)(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *re
 static COLD int HOOK(SSL_peek_ex_slowly)(struct ssl_st *ssl, void *buffer, size_t bytes,
 					 size_t *read_bytes, const void *caller)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, caller, true);
 	int result;
 
 	if (lib == NULL || lib->SSL_peek_ex == NULL)
 		return 0;
 	result = lib->SSL_peek_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_leave(ssl, result) ? result : 0;
+	return rg_guard_after_call(ssl, result) ? result : 0;
 }
 
 int HOOK(SSL_peek_ex)(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
@@ -146,13 +146,13 @@ int HOOK(SSL_peek_ex)(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *re
 static COLD int HOOK(SSL_write_ex_slowly)(struct ssl_st *ssl, const void *data, size_t bytes,
 					  size_t *written, const void *caller)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, caller, true);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, caller, true);
 	int result;
 
 	if (lib == NULL || lib->SSL_write_ex == NULL)
 		return 0;
 	result = lib->SSL_write_ex(ssl, data, bytes, written);
-	return rg_guard_leave(ssl, result) ? result : 0;
+	return rg_guard_after_call(ssl, result) ? result : 0;
 }
 
 int HOOK(SSL_write_ex)(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
@@ -167,81 +167,81 @@ int HOOK(SSL_write_ex)(struct ssl_st *ssl, const void *data, size_t bytes, size_
 
 int HOOK(SSL_do_handshake)(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_do_handshake(ssl);
-	return rg_guard_leave(ssl, result) ? result : -1;
+	return rg_guard_after_call(ssl, result) ? result : -1;
 }
 
 int HOOK(SSL_accept)(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_accept(ssl);
-	return rg_guard_leave(ssl, result) ? result : -1;
+	return rg_guard_after_call(ssl, result) ? result : -1;
 }
 
 int HOOK(SSL_connect)(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, false);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, false);
 	int result;
 
 	if (lib == NULL)
 		return -1;
 	result = lib->SSL_connect(ssl);
-	return rg_guard_leave(ssl, result) ? result : -1;
+	return rg_guard_after_call(ssl, result) ? result : -1;
 }
 
 int HOOK(SSL_write_ex2)(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t flags,
 			size_t *written)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL || lib->SSL_write_ex2 == NULL)
 		return 0;
 	result = lib->SSL_write_ex2(ssl, data, bytes, flags, written);
-	return rg_guard_leave(ssl, result) ? result : 0;
+	return rg_guard_after_call(ssl, result) ? result : 0;
 }
 
 /* 0 is SSL_READ_EARLY_DATA_ERROR. */
 int HOOK(SSL_read_early_data)(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL || lib->SSL_read_early_data == NULL)
 		return 0;
 	result = lib->SSL_read_early_data(ssl, buffer, bytes, read_bytes);
-	return rg_guard_leave(ssl, result) ? result : 0;
+	return rg_guard_after_call(ssl, result) ? result : 0;
 }
 
 int HOOK(SSL_write_early_data)(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, true);
 	int result;
 
 	if (lib == NULL || lib->SSL_write_early_data == NULL)
 		return 0;
 	result = lib->SSL_write_early_data(ssl, data, bytes, written);
-	return rg_guard_leave(ssl, result) ? result : 0;
+	return rg_guard_after_call(ssl, result) ? result : 0;
 }
 
 ssize_t HOOK(SSL_sendfile)(struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int flags)
 {
-	struct rg_libssl *lib = rg_guard_enter(ssl, RG_CALLER, true);
+	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, true);
 	ssize_t result;
 
 	if (lib == NULL || lib->SSL_sendfile == NULL)
 		return -1;
 	result = lib->SSL_sendfile(ssl, fd, offset, bytes, flags);
-	return rg_guard_leave(ssl, (int)result) ? result : -1;
+	return rg_guard_after_call(ssl, (int)result) ? result : -1;
 }
 
 /* --- where contexts and connections come from, and begin anew --- */

@@ -32,7 +32,7 @@ static struct rg_libssl
 /* dlsym answers `void *`; ISO C wants function pointers kept apart. */
 #define LOOK_UP(handle, name, place)                                                               \
 	do {                                                                                       \
-		void *symbol = rg_lookup(handle, name);                                            \
+		void *symbol = rg_dl_sym(handle, name);                                            \
 		memcpy(place, &symbol, sizeof symbol);                                             \
 	} while (0)
 
@@ -56,25 +56,25 @@ static void read_version(struct rg_libssl *lib)
 }
 
 /* NAME as the object in which ADDRESS lies has it itself; NULL where it has not. */
-static void *beside(const void *address, const char *name)
+static void *symbol_in_same_object(const void *address, const char *name)
 {
-	void *found = rg_lookup_from(address, name);
+	void *found = rg_dl_sym_from(address, name);
 
-	return rg_lookup_same_object(found, address) ? found : NULL;
+	return rg_dl_same_object(found, address) ? found : NULL;
 }
 
 /* Does this SSL_new, or another hook, lie in a libssl? Not in another preload's hooks: those have
  * no SSL_get_finished beside them. */
 static bool is_in_libssl(const void *function)
 {
-	return function != NULL && !rg_lookup_is_ours(function) &&
-	       beside(function, "SSL_get_finished") != NULL;
+	return function != NULL && !rg_dl_is_ours(function) &&
+	       symbol_in_same_object(function, "SSL_get_finished") != NULL;
 }
 
 /* Another preload behind us, that hooks the same function, comes between the library and us. */
 static void chain(const char *name, void *place)
 {
-	void *next = rg_lookup(RTLD_NEXT, name), *own;
+	void *next = rg_dl_sym(RTLD_NEXT, name), *own;
 
 	memcpy(&own, place, sizeof own);
 	if (own != NULL && next != NULL && next != own && !is_in_libssl(next))
@@ -135,10 +135,10 @@ static void *any_ssl_new(void)
 
 		if (dl_iterate_phdr(find_nth, &nth) == 0)
 			return NULL;
-		object = rg_lookup_loaded(nth.name);
+		object = rg_dl_open_loaded(nth.name);
 		if (object == NULL)
 			continue;
-		found = rg_lookup(object, "SSL_new");
+		found = rg_dl_sym(object, "SSL_new");
 		dlclose(object);
 	}
 	return found;
@@ -152,11 +152,11 @@ static void *any_ssl_new(void)
  */
 static void *real_ssl_new(const void *caller)
 {
-	void *found = rg_lookup_from(caller, "SSL_new"), *next;
+	void *found = rg_dl_sym_from(caller, "SSL_new"), *next;
 
 	if (is_in_libssl(found))
 		return found;
-	next = rg_lookup(RTLD_NEXT, "SSL_new");
+	next = rg_dl_sym(RTLD_NEXT, "SSL_new");
 	found = is_in_libssl(next) ? next : any_ssl_new();
 	return found != NULL ? found : next;
 }
@@ -171,7 +171,7 @@ static struct rg_libssl *library_with(void *ssl_new)
 	for (slot = 0; slot < library_count; slot++)
 		if (rg_libssl_libraries[slot].ssl_new == ssl_new)
 			return &rg_libssl_libraries[slot];
-	handle = library_count < RG_LIBSSL_MAX ? rg_lookup_object(ssl_new) : NULL;
+	handle = library_count < RG_LIBSSL_MAX ? rg_dl_object(ssl_new) : NULL;
 	if (handle == NULL)
 		return NULL;
 	fill(lib, handle);
@@ -292,7 +292,7 @@ struct rg_libssl *rg_libssl_of(const void *caller)
 
 struct rg_libssl *rg_libssl_holding(const void *function)
 {
-	void *ssl_new = beside(function, "SSL_new");
+	void *ssl_new = symbol_in_same_object(function, "SSL_new");
 	struct rg_libssl *lib;
 
 	if (ssl_new == NULL || !is_in_libssl(ssl_new))

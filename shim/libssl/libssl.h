@@ -177,29 +177,28 @@ void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *
 void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
 				struct rg_refusal *refusal);
 
-/* Take back what the two above and rg_libssl_deafen did. */
-void rg_libssl_unrefuse(const struct rg_libssl *lib, struct ssl_st *ssl,
-			struct rg_refusal *refusal);
+/* Take back what the two above and rg_libssl_block_reads did. */
+void rg_libssl_restore(const struct rg_libssl *lib, struct ssl_st *ssl, struct rg_refusal *refusal);
 
 /* The SSL is freed: there is nothing to take back. */
-void rg_libssl_forget(struct rg_refusal *refusal);
+void rg_libssl_drop_refusal(struct rg_refusal *refusal);
 
 /* Make every later read from the peer fail at once, on a blocking socket too, without touching the
  * socket. */
-void rg_libssl_deafen(const struct rg_libssl *lib, struct ssl_st *ssl);
+void rg_libssl_block_reads(const struct rg_libssl *lib, struct ssl_st *ssl);
 
 /* How many bytes libssl had read from which BIO. All zero: none yet. */
-struct rg_intake {
+struct rg_bytes_read {
 	const struct bio_st *bio;
 	unsigned long bytes;
 };
 
 /* Note what has been read on SSL by now; has there anything been read since BEFORE, on a stream? (A
  * datagram may be anybody's, until a ClientHello has its cookie.) */
-void rg_libssl_note_intake(const struct rg_libssl *lib, struct ssl_st *ssl,
-			   struct rg_intake *intake);
+void rg_libssl_note_bytes_read(const struct rg_libssl *lib, struct ssl_st *ssl,
+			       struct rg_bytes_read *intake);
 bool rg_libssl_has_read(const struct rg_libssl *lib, struct ssl_st *ssl,
-			const struct rg_intake *before);
+			const struct rg_bytes_read *before);
 
 /* The call before did not succeed: for good? False where SSL waits for its peer or the program. */
 bool rg_libssl_has_failed(const struct rg_libssl *lib, struct ssl_st *ssl);

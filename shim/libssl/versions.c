@@ -179,15 +179,15 @@ void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
 		leave_nothing(lib, ssl, refusal);
 }
 
-static long deaf(struct bio_st *bio, int operation, const char *data, int size, long argument,
-		 long result)
+static long fail_reads(struct bio_st *bio, int operation, const char *data, int size, long argument,
+		       long result)
 {
 	(void)bio, (void)data, (void)size, (void)argument;
 	return operation == BIO_READ ? -1 : result;
 }
 
-static long deaf_ex(struct bio_st *bio, int operation, const char *data, size_t bytes, int size,
-		    long argument, int result, size_t *processed)
+static long fail_reads_ex(struct bio_st *bio, int operation, const char *data, size_t bytes,
+			  int size, long argument, int result, size_t *processed)
 {
 	(void)bio, (void)data, (void)bytes, (void)size, (void)argument, (void)processed;
 	return operation == BIO_READ ? -1 : result;
@@ -205,12 +205,12 @@ static void set_bio_callback(const struct rg_libssl *lib, struct ssl_st *ssl, vo
 		lib->BIO_set_callback(bio, callback);
 }
 
-void rg_libssl_deafen(const struct rg_libssl *lib, struct ssl_st *ssl)
+void rg_libssl_block_reads(const struct rg_libssl *lib, struct ssl_st *ssl)
 {
-	set_bio_callback(lib, ssl, (void *)deaf_ex, (void *)deaf);
+	set_bio_callback(lib, ssl, (void *)fail_reads_ex, (void *)fail_reads);
 }
 
-void rg_libssl_unrefuse(const struct rg_libssl *lib, struct ssl_st *ssl, struct rg_refusal *refusal)
+void rg_libssl_restore(const struct rg_libssl *lib, struct ssl_st *ssl, struct rg_refusal *refusal)
 {
 	set_bio_callback(lib, ssl, NULL, NULL);
 	change_options(lib, lib->SSL_clear_options, ssl, refusal->options);
@@ -219,17 +219,17 @@ void rg_libssl_unrefuse(const struct rg_libssl *lib, struct ssl_st *ssl, struct 
 		(void)lib->SSL_set_cipher_list(ssl, refusal->ciphers);
 		lib->ERR_pop_to_mark();
 	}
-	rg_libssl_forget(refusal);
+	rg_libssl_drop_refusal(refusal);
 }
 
-void rg_libssl_forget(struct rg_refusal *refusal)
+void rg_libssl_drop_refusal(struct rg_refusal *refusal)
 {
 	free(refusal->ciphers);
 	*refusal = (struct rg_refusal){0};
 }
 
-void rg_libssl_note_intake(const struct rg_libssl *lib, struct ssl_st *ssl,
-			   struct rg_intake *intake)
+void rg_libssl_note_bytes_read(const struct rg_libssl *lib, struct ssl_st *ssl,
+			       struct rg_bytes_read *intake)
 {
 	struct bio_st *bio = lib->SSL_get_rbio(ssl);
 
@@ -238,14 +238,14 @@ void rg_libssl_note_intake(const struct rg_libssl *lib, struct ssl_st *ssl,
 }
 
 bool rg_libssl_has_read(const struct rg_libssl *lib, struct ssl_st *ssl,
-			const struct rg_intake *before)
+			const struct rg_bytes_read *before)
 {
 	int version = lib->SSL_version(ssl);
-	struct rg_intake now;
+	struct rg_bytes_read now;
 
 	if (version >> 8 == DTLS_MAJOR || version == DTLS_ANY)
 		return false;
-	rg_libssl_note_intake(lib, ssl, &now);
+	rg_libssl_note_bytes_read(lib, ssl, &now);
 	return now.bytes > (now.bio == before->bio ? before->bytes : 0);
 }
 

@@ -20,7 +20,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 struct ring {
-	int fds[RG_READS_KEPT]; /* descriptor plus one; 0: none */
+	int fds[RG_FD_HISTORY_KEPT]; /* descriptor plus one; 0: none */
 	unsigned newest;
 	int last; /* as fds[newest], without looking for it */
 };
@@ -29,7 +29,7 @@ static _Thread_local struct ring ring __attribute__((tls_model("initial-exec")))
 
 static __attribute__((noinline)) void remember(int fd)
 {
-	ring.newest = (ring.newest + 1) % RG_READS_KEPT;
+	ring.newest = (ring.newest + 1) % RG_FD_HISTORY_KEPT;
 	ring.fds[ring.newest] = fd + 1;
 	ring.last = fd + 1;
 }
@@ -42,9 +42,9 @@ static inline ssize_t note(int fd, ssize_t got)
 	return got;
 }
 
-int rg_reads_recent(unsigned back)
+int rg_fd_history_recent(unsigned back)
 {
-	return ring.fds[(ring.newest + RG_READS_KEPT - back) % RG_READS_KEPT] - 1;
+	return ring.fds[(ring.newest + RG_FD_HISTORY_KEPT - back) % RG_FD_HISTORY_KEPT] - 1;
 }
 
 enum read_index {
@@ -80,14 +80,14 @@ static __attribute__((noinline, cold)) void *look_up(enum read_index index)
 	if (looking_up)
 		return NULL;
 	looking_up = true;
-	found = rg_lookup(RTLD_NEXT, read_names[index]);
+	found = rg_dl_sym(RTLD_NEXT, read_names[index]);
 	looking_up = false;
 	atomic_store_explicit(&read_functions[index], found, memory_order_relaxed);
 	errno = saved;
 	return found;
 }
 
-void rg_reads_prepare(void)
+void rg_next_prepare(void)
 {
 	for (enum read_index index = 0; index < READ_COUNT; index++)
 		(void)look_up(index);
@@ -234,7 +234,7 @@ static bool is_accepted_as(int fd, uint32_t inode)
 }
 
 /* Under its own number, or under the one it had before dup2(2): vsftpd makes it 0. */
-bool rg_reads_accepted(int fd, struct sockaddr_storage *address)
+bool rg_fd_history_accepted(int fd, struct sockaddr_storage *address)
 {
 	uint32_t words[ADDRESS_WORDS], inode = inode_of(fd);
 	int last = atomic_load_explicit(&accepted_last, memory_order_relaxed), place = fd;

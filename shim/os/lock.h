@@ -3,18 +3,18 @@
  * has the lock but not the thread that held it: nobody waits for ever, whoever has waited long
  * enough goes on as if the lock were his.
  */
-#ifndef RG_PATIENCE_H
-#define RG_PATIENCE_H
+#ifndef RG_LOCK_H
+#define RG_LOCK_H
 
 #include <sched.h>
 #include <stdatomic.h>
 
 /* Tens of milliseconds: what is waited for takes microseconds. */
-#define RG_PATIENCE_YIELDS 100000
+#define RG_LOCK_YIELDS 100000
 
 static inline void rg_lock(atomic_flag *lock)
 {
-	for (unsigned i = 0; i < RG_PATIENCE_YIELDS; i++) {
+	for (unsigned i = 0; i < RG_LOCK_YIELDS; i++) {
 		if (!atomic_flag_test_and_set_explicit(lock, memory_order_acquire))
 			return;
 		sched_yield();

@@ -100,9 +100,9 @@ void rg_log_open(const struct rg_policy *policy)
 {
 	int saved = errno;
 
-	if ((policy->log_targets & RG_LOG_SYSLOG) && !is_our_socket(atomic_load(&syslog_fd)))
+	if ((policy->log_targets & RG_LOG_TO_SYSLOG) && !is_our_socket(atomic_load(&syslog_fd)))
 		open_syslog(policy->socket);
-	if (policy->log_targets & RG_LOG_STDERR)
+	if (policy->log_targets & RG_LOG_TO_STDERR)
 		open_stderr();
 	errno = saved;
 }
@@ -180,9 +180,9 @@ bool rg_log_deliver(const struct rg_policy *policy, int severity, const char *li
 	int saved = errno;
 	bool delivered = true;
 
-	if (policy->log_targets & RG_LOG_SYSLOG)
+	if (policy->log_targets & RG_LOG_TO_SYSLOG)
 		delivered &= send_syslog(policy, severity, line);
-	if (policy->log_targets & RG_LOG_STDERR)
+	if (policy->log_targets & RG_LOG_TO_STDERR)
 		delivered &= write_stderr(line);
 	errno = saved;
 	return delivered;

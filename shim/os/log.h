@@ -14,7 +14,7 @@
 #include "rg_policy.h"
 
 /* syslog severities (RFC 3164 4.1.1) */
-enum { RG_LOG_ERR = 3, RG_LOG_WARNING = 4, RG_LOG_INFO = 6 };
+enum { RG_SEVERITY_ERR = 3, RG_SEVERITY_WARNING = 4, RG_SEVERITY_INFO = 6 };
 
 /* Open, or open again, what POLICY's log targets need. Nothing is said where it fails: the next
  * line tries again. */

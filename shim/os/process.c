@@ -50,7 +50,7 @@ static bool begin(_Atomic int *stage)
 		return false;
 	if (atomic_compare_exchange_strong(stage, &seen, UNDER_WAY))
 		return true;
-	for (unsigned i = 0; i < RG_PATIENCE_YIELDS; i++) {
+	for (unsigned i = 0; i < RG_LOCK_YIELDS; i++) {
 		if (atomic_load_explicit(stage, memory_order_acquire) == DONE)
 			return false;
 		sched_yield();
@@ -81,7 +81,7 @@ static void tell(const char *variable, const char *value, const char *accepted)
 	char line[RG_LINE_BYTES];
 
 	rg_line(line, sizeof line, policy.log_format, &report);
-	(void)rg_log_deliver(&policy, RG_LOG_ERR, line);
+	(void)rg_log_deliver(&policy, RG_SEVERITY_ERR, line);
 }
 
 static void tell_complaints(void)
@@ -131,7 +131,7 @@ void rg_process_prepare(void)
 		return;
 	rg_log_open(&policy);
 	if (begin(&prepared)) {
-		rg_reads_prepare();
+		rg_next_prepare();
 		make_ledger();
 		tell_complaints();
 		atomic_store_explicit(&prepared, DONE, memory_order_release);
@@ -173,7 +173,7 @@ __attribute__((constructor)) static void load(void)
 	const struct rg_policy *loaded = rg_process_policy();
 
 	if (loaded->on && loaded->strict && complaint_count != 0) {
-		policy.log_targets |= RG_LOG_STDERR;
+		policy.log_targets |= RG_LOG_TO_STDERR;
 		rg_log_open(&policy);
 		tell_complaints();
 		_exit(EXIT_CONFIG);

@@ -10,19 +10,19 @@
 #define SPARES 4
 
 struct level {
-	struct rg_bucket *buckets;
+	struct rg_ssl_bucket *buckets;
 	unsigned bits;
 	struct level *_Atomic next;
 };
 
-_Alignas(sizeof(struct rg_bucket)) struct rg_bucket rg_registry_first[1 << RG_REGISTRY_BITS];
-static struct level first = {rg_registry_first, RG_REGISTRY_BITS, NULL};
+_Alignas(sizeof(struct rg_ssl_bucket)) struct rg_ssl_bucket rg_ssl_map_first[1 << RG_SSL_MAP_BITS];
+static struct level first = {rg_ssl_map_first, RG_SSL_MAP_BITS, NULL};
 
 static void *_Atomic spares[SPARES]; /* released states, or NULL; whoever swaps one out owns it */
 
-static struct rg_place *bucket_of(const struct level *level, const void *key)
+static struct rg_ssl_entry *bucket_of(const struct level *level, const void *key)
 {
-	return level->buckets[rg_registry_hash(key, level->bits)].ways;
+	return level->buckets[rg_ssl_map_hash(key, level->bits)].ways;
 }
 
 static struct level *grown(struct level *level)
@@ -67,57 +67,57 @@ static void give_back(void *state)
 }
 
 /* Make the state of PLACE, which is BUSY and so ours alone, and let KEY have it. */
-static void *settle(struct rg_place *place, const void *key, size_t bytes)
+static void *settle(struct rg_ssl_entry *entry, const void *key, size_t bytes)
 {
 	void *state = zeroed(bytes);
 
-	place->state = state;
-	atomic_store_explicit(&place->key, state != NULL ? (uintptr_t)key : 0,
+	entry->state = state;
+	atomic_store_explicit(&entry->key, state != NULL ? (uintptr_t)key : 0,
 			      memory_order_release);
 	return state;
 }
 
-void *rg_registry_take(const void *key, size_t bytes)
+void *rg_ssl_map_take(const void *key, size_t bytes)
 {
 	for (struct level *level = &first; level != NULL; level = grown(level)) {
-		struct rg_place *place = bucket_of(level, key);
+		struct rg_ssl_entry *entry = bucket_of(level, key);
 
-		for (unsigned i = 0; i < RG_REGISTRY_WAYS; i++, place++) {
-			uintptr_t free_place = 0;
+		for (unsigned i = 0; i < RG_SSL_MAP_WAYS; i++, entry++) {
+			uintptr_t free_entry = 0;
 
-			if (atomic_load_explicit(&place->key, memory_order_relaxed) == 0 &&
-			    atomic_compare_exchange_strong(&place->key, &free_place, BUSY))
-				return settle(place, key, bytes);
+			if (atomic_load_explicit(&entry->key, memory_order_relaxed) == 0 &&
+			    atomic_compare_exchange_strong(&entry->key, &free_entry, BUSY))
+				return settle(entry, key, bytes);
 		}
 	}
 	return NULL;
 }
 
-static inline struct rg_place *search_bucket(struct rg_place *place, const void *key)
+static inline struct rg_ssl_entry *search_bucket(struct rg_ssl_entry *entry, const void *key)
 {
 #pragma GCC unroll 4
-	for (unsigned i = 0; i < RG_REGISTRY_WAYS; i++)
-		if (atomic_load_explicit(&place[i].key, memory_order_acquire) == (uintptr_t)key)
-			return &place[i];
+	for (unsigned i = 0; i < RG_SSL_MAP_WAYS; i++)
+		if (atomic_load_explicit(&entry[i].key, memory_order_acquire) == (uintptr_t)key)
+			return &entry[i];
 	return NULL;
 }
 
-struct rg_place *rg_registry_search(const void *key)
+struct rg_ssl_entry *rg_ssl_map_search(const void *key)
 {
-	size_t bucket = rg_registry_hash(key, RG_REGISTRY_BITS);
-	struct rg_place *place = search_bucket(rg_registry_first[bucket].ways, key);
+	size_t bucket = rg_ssl_map_hash(key, RG_SSL_MAP_BITS);
+	struct rg_ssl_entry *entry = search_bucket(rg_ssl_map_first[bucket].ways, key);
 	const struct level *level = &first;
 
-	while (place == NULL &&
+	while (entry == NULL &&
 	       (level = atomic_load_explicit(&level->next, memory_order_acquire)) != NULL)
-		place = search_bucket(bucket_of(level, key), key);
-	return place;
+		entry = search_bucket(bucket_of(level, key), key);
+	return entry;
 }
 
-void rg_registry_release(struct rg_place *place)
+void rg_ssl_map_release(struct rg_ssl_entry *entry)
 {
-	void *state = place->state;
+	void *state = entry->state;
 
-	atomic_store_explicit(&place->key, 0, memory_order_release);
+	atomic_store_explicit(&entry->key, 0, memory_order_release);
 	give_back(state);
 }

@@ -240,7 +240,7 @@ static bool take_up(struct rg_ledger *ledger, int fd, const struct rg_policy *po
 	else
 		snprintf(why, RG_STORE_WHY_BYTES,
 			 "it is a ledger for %u clients, not for the %u of RENEGUARD_CLIENTS",
-			 rg_ledger_places(ledger), policy->clients);
+			 rg_ledger_slots(ledger), policy->clients);
 	munmap(memory, bytes);
 	return false;
 }

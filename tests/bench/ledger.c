@@ -83,7 +83,7 @@ static void operate(uint32_t client, uint64_t when_ns)
 		(void)atomic_fetch_add_explicit(&lines[key.id >> 8 & (CAPACITY - 1)].count, 1,
 						memory_order_relaxed);
 	else
-		(void)rg_ledger_enter(&ledger, &key, RG_RESUMPTION, &limit, false, when_ns);
+		(void)rg_ledger_record(&ledger, &key, RG_RESUMPTION, &limit, false, when_ns);
 }
 
 static void batch(uint64_t *random, uint64_t *when_ns)

@@ -13,7 +13,7 @@ static void read_as(const uint8_t *input, size_t bytes, bool dtls)
 	FUZZ_MUST(result == 0 || result == -1);
 	FUZZ_MUST(hello.session_id_bytes <= RG_SESSION_ID_MAX);
 	FUZZ_MUST(hello.offer != RG_OFFER_PSK || hello.tls13);
-	FUZZ_MUST(hello.offer != RG_OFFER_PERHAPS || (hello.tls13 && hello.session_id_bytes != 0));
+	FUZZ_MUST(hello.offer != RG_OFFER_AMBIGUOUS_ID || (hello.tls13 && hello.session_id_bytes != 0));
 	FUZZ_MUST(hello.offer != RG_OFFER_SESSION_ID ||
 		  (!hello.tls13 && hello.session_id_bytes != 0));
 	/* Nothing of what stood there before is left. */

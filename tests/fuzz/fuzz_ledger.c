@@ -22,15 +22,15 @@ static void use(struct rg_ledger *ledger)
 		const struct rg_limit *limit = &limits[i % 3];
 		uint64_t now_ns = NOW_NS + i;
 
-		(void)rg_ledger_enter(ledger, &key, event, limit, i % 2 != 0, now_ns);
+		(void)rg_ledger_record(ledger, &key, event, limit, i % 2 != 0, now_ns);
 		(void)rg_ledger_is_over(ledger, &key, event, limit, now_ns);
 		(void)rg_ledger_is_full(ledger, &key, event, limit, now_ns);
 		rg_ledger_acted(ledger, &key, event);
 		rg_ledger_outcome(ledger, &key, RG_OUTCOME_ACCEPTED);
 	}
 	(void)rg_ledger_log_allowed(ledger, &limits[0], NOW_NS, &suppressed);
-	for (uint32_t place = 0; place < rg_ledger_places(ledger); place++)
-		if (rg_ledger_account(ledger, place, &account)) {
+	for (uint32_t slot = 0; slot < rg_ledger_slots(ledger); slot++)
+		if (rg_ledger_account(ledger, slot, &account)) {
 			char text[RG_CLIENT_TEXT_BYTES];
 
 			rg_client_text(&account.client, text);
@@ -41,7 +41,7 @@ static void use(struct rg_ledger *ledger)
 /* What `reneguardctl status` reads. */
 static void look_at(const struct rg_ledger *ledger)
 {
-	size_t whole = rg_ledger_bytes(rg_ledger_places(ledger)), first, bytes;
+	size_t whole = rg_ledger_bytes(rg_ledger_slots(ledger)), first, bytes;
 	struct rg_totals totals;
 	struct rg_about about;
 
@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
 	if (repair)
 		rg_ledger_make(&ledger, memory, PLACES, seed);
 	if (rg_ledger_attach(&ledger, memory, size, &why)) {
-		FUZZ_MUST(rg_ledger_bytes(rg_ledger_places(&ledger)) == size);
+		FUZZ_MUST(rg_ledger_bytes(rg_ledger_slots(&ledger)) == size);
 		use(&ledger);
 		look_at(&ledger);
 		rg_ledger_resume(&ledger, input[0], NOW_NS);

@@ -60,11 +60,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
 	    .suppressed = flags >> 4,
 	    .tell_suppressed = flags & FLAG_TELL,
 	};
-	format = flags & FLAG_JSON ? RG_LOG_JSON : RG_LOG_TEXT;
+	format = flags & FLAG_JSON ? RG_FORMAT_JSON : RG_FORMAT_TEXT;
 	line = malloc(size);
 	length = rg_line(line, size, format, &report);
 	FUZZ_MUST(length < size && strnlen(line, size) == length);
-	FUZZ_MUST(format == RG_LOG_JSON ? line_is_json(line) : line_is_logfmt(line));
+	FUZZ_MUST(format == RG_FORMAT_JSON ? line_is_json(line) : line_is_logfmt(line));
 	free(line);
 	for (size_t i = 0; i < STRINGS; i++)
 		free(strings[i]);

@@ -128,7 +128,7 @@ static bool ledger_event(void *state, uint32_t address, uint64_t now_ns)
 	struct rg_client client = rg_client_ipv4(bytes);
 	struct rg_key key = rg_ledger_key(ledger, &client);
 
-	return rg_ledger_enter(ledger, &key, RG_RESUMPTION, &limit, false, now_ns).over;
+	return rg_ledger_record(ledger, &key, RG_RESUMPTION, &limit, false, now_ns).over;
 }
 
 static bool rival_event(void *state, uint32_t address, uint64_t now_ns)
@@ -201,13 +201,13 @@ static double poisson_tail(double mean, int least)
 static void print_bound(const struct rg_ledger *ledger, uint32_t flood)
 {
 	double in_use = (double)flood / PERIOD_S * PERIOD_S / limit.count;
-	double sets = (double)rg_ledger_places(ledger) * 16 / 8;
+	double sets = (double)rg_ledger_slots(ledger) * 16 / 8;
 
 	printf(
 	    "\nThe ledger: %llu clients made room, %llu of them with a limit in use; %llu events "
 	    "were of clients without a place.\n",
 	    (unsigned long long)rg_ledger_evictions(ledger),
-	    (unsigned long long)rg_ledger_evictions_unquiet(ledger),
+	    (unsigned long long)rg_ledger_evictions_active(ledger),
 	    (unsigned long long)rg_ledger_unplaced(ledger));
 	printf("Records given up although in use: %llu; the bound, were there no places but seats: "
 	       "%.2g a newcomer (P[Poisson(%.3f) >= 8]), %.2g in all.\n",

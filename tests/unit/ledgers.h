@@ -48,8 +48,8 @@ static inline unsigned places_of(const struct rg_ledger *ledger, struct rg_clien
 	struct rg_account found;
 	unsigned count = 0;
 
-	for (uint32_t place = 0; place < rg_ledger_places(ledger); place++)
-		if (rg_ledger_account(ledger, place, &found) &&
+	for (uint32_t slot = 0; slot < rg_ledger_slots(ledger); slot++)
+		if (rg_ledger_account(ledger, slot, &found) &&
 		    memcmp(&found.client, &client, sizeof client) == 0) {
 			if (account != NULL)
 				*account = found;
@@ -63,8 +63,8 @@ static inline unsigned places_taken(const struct rg_ledger *ledger)
 	struct rg_account account;
 	unsigned count = 0;
 
-	for (uint32_t place = 0; place < rg_ledger_places(ledger); place++)
-		count += rg_ledger_account(ledger, place, &account);
+	for (uint32_t slot = 0; slot < rg_ledger_slots(ledger); slot++)
+		count += rg_ledger_account(ledger, slot, &account);
 	return count;
 }
 

@@ -24,7 +24,7 @@ static void offer(const struct rg_limit *limit, uint64_t now_ns)
 		this_minute = 0;
 	minute = now_ns / NS_PER_S / MINUTE_S;
 	busiest = ++this_minute > busiest ? this_minute : busiest;
-	acted += rg_ledger_enter(ledger, &key, RG_RESUMPTION, limit, false, now_ns).over;
+	acted += rg_ledger_record(ledger, &key, RG_RESUMPTION, limit, false, now_ns).over;
 }
 
 /* A day of the browsers, and of ATTACKS offers a second beside them. */

@@ -11,22 +11,22 @@
 #define SIGNS_BYTES 256
 
 /* Append the name of SIGN to SIGNS; of an offer or an answer also which. */
-static void note(char *signs, const struct rg_handshake *handshake, enum rg_sign sign)
+static void note(char *signs, const struct rg_handshake *handshake, enum rg_hs_event hs_event)
 {
 	static const char *const names[] = {"",		"hello",     "renegotiation", "answered",
 					    "finished", "keyupdate", "refused"};
 	static const char *const offers[] = {":none", ":id", ":ticket", ":psk", ":perhaps"};
-	const char *detail = sign == RG_SIGN_CLIENT_HELLO ? offers[handshake->hello.offer]
-			     : sign == RG_SIGN_ANSWERED
+	const char *detail = hs_event == RG_HS_CLIENT_HELLO ? offers[handshake->hello.offer]
+			     : hs_event == RG_HS_ANSWERED
 				 ? (handshake->resumed ? ":resumed" : ":full")
 				 : "";
 	size_t used = strlen(signs);
 
-	ck_assert_int_ge((int)sign, RG_SIGN_NONE);
-	ck_assert_int_le((int)sign, RG_SIGN_REFUSED);
-	if (sign != RG_SIGN_NONE)
+	ck_assert_int_ge((int)hs_event, RG_HS_NONE);
+	ck_assert_int_le((int)hs_event, RG_HS_REFUSED);
+	if (hs_event != RG_HS_NONE)
 		snprintf(signs + used, SIGNS_BYTES - used, "%s%s%s", used == 0 ? "" : " ",
-			 names[sign], detail);
+			 names[hs_event], detail);
 }
 
 static void play(struct rg_handshake *handshake, char *signs, const uint8_t *at, size_t left)
@@ -260,16 +260,16 @@ START_TEST(test_noise)
 		uint64_t random = unit_random(&state);
 		size_t bytes = (size_t)(random % 97);
 		uint8_t *message = malloc(bytes);
-		enum rg_sign sign;
+		enum rg_hs_event hs_event;
 
 		for (size_t at = 0; at < bytes; at++)
 			message[at] = (uint8_t)unit_random(&state);
 		if (bytes != 0)
 			message[0] = types[random >> 8 & 7];
-		sign = rg_handshake_message(
+		hs_event = rg_handshake_message(
 		    &handshake, random >> 16 & 1, random >> 17 & 1 ? 0xfefd : 0x0303,
 		    20 + (int)(random >> 18 & 3), message, bytes, (random >> 20 & 7) == 0);
-		ck_assert(sign >= RG_SIGN_NONE && sign <= RG_SIGN_REFUSED);
+		ck_assert(hs_event >= RG_HS_NONE && hs_event <= RG_HS_REFUSED);
 		free(message);
 	}
 }

@@ -6,10 +6,10 @@
 static const struct rg_limit three = {3, 60};
 static const struct rg_limit none = {0, 0};
 
-static struct rg_tally enter(struct rg_ledger *ledger, struct rg_key *key,
+static struct rg_result enter(struct rg_ledger *ledger, struct rg_key *key,
 			     const struct rg_limit *limit, uint64_t now_ns)
 {
-	return rg_ledger_enter(ledger, key, RG_RESUMPTION, limit, false, now_ns);
+	return rg_ledger_record(ledger, key, RG_RESUMPTION, limit, false, now_ns);
 }
 
 /* --- clients it does not know --- */
@@ -70,13 +70,13 @@ START_TEST(test_exact_for_many)
 	for (uint32_t round = 1; round <= 30; round++)
 		for (uint32_t i = 0; i < 1000; i++) {
 			struct rg_key key = key_number(ledger, i);
-			struct rg_tally tally = enter(ledger, &key, &limit, START_NS + round);
+			struct rg_result result = enter(ledger, &key, &limit, START_NS + round);
 
-			UNIT_MUST(tally.over == (round > limit.count), "client %u, event %u", i,
+			UNIT_MUST(result.over == (round > limit.count), "client %u, event %u", i,
 				  round);
-			UNIT_MUST(tally.count == round, "client %u, event %u is called %u", i,
-				  round, tally.count);
-			UNIT_MUST(tally.log_due == (round == limit.count + 1), "line at event %u",
+			UNIT_MUST(result.count == round, "client %u, event %u is called %u", i,
+				  round, result.count);
+			UNIT_MUST(result.log_due == (round == limit.count + 1), "line at event %u",
 				  round);
 		}
 	ck_assert_uint_eq(rg_ledger_evictions(ledger), 0);
@@ -108,7 +108,7 @@ START_TEST(test_events_apart)
 
 	for (int event = 0; event < RG_EVENT_COUNT; event++)
 		for (int i = 0; i <= event; i++)
-			ck_assert_int_eq(rg_ledger_enter(ledger, &key, (enum rg_event)event, &three,
+			ck_assert_int_eq(rg_ledger_record(ledger, &key, (enum rg_event)event, &three,
 							 false, START_NS)
 					     .over,
 					 i >= 3);
@@ -131,9 +131,9 @@ START_TEST(test_count_only)
 	struct rg_key key = key_number(ledger, 1);
 
 	for (uint32_t i = 1; i <= 1000; i++) {
-		struct rg_tally tally = enter(ledger, &key, NULL, START_NS + i);
+		struct rg_result result = enter(ledger, &key, NULL, START_NS + i);
 
-		UNIT_MUST(!tally.over && !tally.log_due && tally.count == i, "event %u", i);
+		UNIT_MUST(!result.over && !result.log_due && result.count == i, "event %u", i);
 	}
 }
 END_TEST
@@ -144,10 +144,10 @@ START_TEST(test_without_limit)
 	struct rg_key key = key_number(ledger, 1);
 
 	for (uint32_t i = 1; i <= 5; i++) {
-		struct rg_tally tally = enter(ledger, &key, &none, START_NS + i);
+		struct rg_result result = enter(ledger, &key, &none, START_NS + i);
 
-		ck_assert(tally.over);
-		ck_assert_uint_eq(tally.count, i);
+		ck_assert(result.over);
+		ck_assert_uint_eq(result.count, i);
 	}
 	ck_assert(rg_ledger_is_full(ledger, &key, RG_RESUMPTION, &none, START_NS));
 }
@@ -176,7 +176,7 @@ START_TEST(test_is_over_and_full)
 		    rg_ledger_is_full(ledger, &key, RG_RENEGOTIATION, &three, START_NS), i >= 3);
 		ck_assert_int_eq(
 		    rg_ledger_is_over(ledger, &key, RG_RENEGOTIATION, &three, START_NS), i >= 4);
-		(void)rg_ledger_enter(ledger, &key, RG_RENEGOTIATION, &three, true, START_NS);
+		(void)rg_ledger_record(ledger, &key, RG_RENEGOTIATION, &three, true, START_NS);
 	}
 	ck_assert(
 	    !rg_ledger_is_over(ledger, &key, RG_RENEGOTIATION, &three, START_NS + 20 * NS_PER_S));
@@ -193,16 +193,16 @@ START_TEST(test_stays_in_memory)
 	for (int i = 0; i < ROWS(sizes); i++) {
 		struct rg_ledger *ledger = ledger_for(sizes[i]);
 
-		ck_assert_uint_ge(rg_ledger_places(ledger), sizes[i]);
+		ck_assert_uint_ge(rg_ledger_slots(ledger), sizes[i]);
 		ck_assert_uint_le(rg_ledger_bytes(sizes[i]),
-				  (200 + 256) * (size_t)rg_ledger_places(ledger) + 4096);
+				  (200 + 256) * (size_t)rg_ledger_slots(ledger) + 4096);
 		for (uint32_t client = 0; client < 20000; client++) {
 			struct rg_key key = key_number(ledger, client);
 
 			key.way_hint = client * 2654435761U;
 			(void)enter(ledger, &key, &three, START_NS + client);
 		}
-		ck_assert_uint_le(places_taken(ledger), rg_ledger_places(ledger));
+		ck_assert_uint_le(places_taken(ledger), rg_ledger_slots(ledger));
 	}
 }
 END_TEST

@@ -22,7 +22,7 @@ static bool over(struct rg_ledger *ledger, uint32_t client, uint64_t now_ns)
 {
 	struct rg_key key = key_number(ledger, client);
 
-	return rg_ledger_enter(ledger, &key, RG_RESUMPTION, &three, false, now_ns).over;
+	return rg_ledger_record(ledger, &key, RG_RESUMPTION, &three, false, now_ns).over;
 }
 
 /* Client 1, three events, which is as much as it may. */
@@ -43,7 +43,7 @@ static struct rg_ledger attached(uint8_t *file)
 
 	ck_assert(rg_ledger_attach(&ledger, file, rg_ledger_bytes(CLIENTS), &why));
 	ck_assert_ptr_null(why);
-	ck_assert_uint_eq(rg_ledger_places(&ledger), CLIENTS);
+	ck_assert_uint_eq(rg_ledger_slots(&ledger), CLIENTS);
 	return ledger;
 }
 
@@ -155,16 +155,16 @@ START_TEST(test_damaged_in_use)
 	uint64_t random = 1;
 
 	for (unsigned round = 0; round < 200; round++) {
-		uint64_t *words = (uint64_t *)ledger->head;
+		uint64_t *states = (uint64_t *)ledger->head;
 
-		for (size_t i = 0; i < rg_ledger_bytes(CLIENTS) / sizeof *words; i++)
-			words[i] = unit_random(&random);
+		for (size_t i = 0; i < rg_ledger_bytes(CLIENTS) / sizeof *states; i++)
+			states[i] = unit_random(&random);
 		for (uint32_t client = 0; client < 50; client++)
 			(void)over(ledger, client, NOW_NS);
 		(void)places_taken(ledger);
 		rg_ledger_resume(ledger, round, WALL_NS);
 	}
-	ck_assert_uint_eq(rg_ledger_places(ledger), CLIENTS);
+	ck_assert_uint_eq(rg_ledger_slots(ledger), CLIENTS);
 }
 END_TEST
 
@@ -250,20 +250,20 @@ START_TEST(test_left)
 
 	for (unsigned round = 0; round < 2000; round++) {
 		const struct rg_limit *limit = &limits[round % 4];
-		uint64_t now_ns = NOW_NS + unit_random(&random) % NS_PER_S, word = 0;
+		uint64_t now_ns = NOW_NS + unit_random(&random) % NS_PER_S, state = 0;
 		uint32_t left;
 
 		for (uint64_t i = unit_random(&random) % 200; i != 0; i--) {
 			now_ns += unit_random(&random) % NS_PER_S;
-			word = rg_limit_event(word, 5, now_ns, limit, i % 2 != 0).word;
+			state = rg_limit_event(state, 5, now_ns, limit, i % 2 != 0).state;
 		}
-		left = rg_limit_left(word, 5, now_ns, limit);
+		left = rg_limit_left(state, 5, now_ns, limit);
 		for (uint32_t i = 0; i <= left; i++) {
-			struct rg_limit_step step = rg_limit_event(word, 5, now_ns, limit, false);
+			struct rg_limit_step step = rg_limit_event(state, 5, now_ns, limit, false);
 
 			UNIT_MUST(step.over == (i == left), "round %u: %u left, event %u", round,
 				  left, i);
-			word = step.word;
+			state = step.state;
 		}
 	}
 }

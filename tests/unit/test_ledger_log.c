@@ -28,12 +28,12 @@ START_TEST(test_line_again)
 	struct rg_ledger *ledger = ledger_for(64);
 	struct rg_key key = key_number(ledger, 1);
 	static const struct rg_limit none = {0, 0};
-	struct rg_tally tally =
-	    rg_ledger_enter(ledger, &key, RG_KEYUPDATE, &none, false, repetitions[_i].start_ns);
+	struct rg_result result =
+	    rg_ledger_record(ledger, &key, RG_KEYUPDATE, &none, false, repetitions[_i].start_ns);
 
-	ck_assert(tally.log_due);
-	tally = rg_ledger_enter(ledger, &key, RG_KEYUPDATE, &none, false, repetitions[_i].again_ns);
-	ck_assert_msg(tally.log_due == repetitions[_i].due, "%s", repetitions[_i].what);
+	ck_assert(result.log_due);
+	result = rg_ledger_record(ledger, &key, RG_KEYUPDATE, &none, false, repetitions[_i].again_ns);
+	ck_assert_msg(result.log_due == repetitions[_i].due, "%s", repetitions[_i].what);
 }
 END_TEST
 
@@ -45,15 +45,15 @@ START_TEST(test_lines_of_a_storm)
 	unsigned lines = 0;
 
 	for (unsigned i = 0; i < 20000; i++, now_ns += 57 * 1000000) {
-		struct rg_tally tally =
-		    rg_ledger_enter(ledger, &key, RG_RESUMPTION, &two, false, now_ns);
+		struct rg_result result =
+		    rg_ledger_record(ledger, &key, RG_RESUMPTION, &two, false, now_ns);
 
-		UNIT_MUST(!tally.log_due || tally.over, "a line at event %u, which is not over", i);
-		if (!tally.log_due)
+		UNIT_MUST(!result.log_due || result.over, "a line at event %u, which is not over", i);
+		if (!result.log_due)
 			continue;
 		UNIT_MUST(lines == 0 || now_ns - last_ns >= MINUTE_NS, "two lines in %llu ms",
 			  (unsigned long long)((now_ns - last_ns) / 1000000));
-		UNIT_MUST(tally.count == i + 1, "event %u is called %u", i + 1, tally.count);
+		UNIT_MUST(result.count == i + 1, "event %u is called %u", i + 1, result.count);
 		last_ns = now_ns;
 		lines++;
 	}
@@ -70,7 +70,7 @@ START_TEST(test_lines_apart)
 		for (int event = 0; event < RG_EVENT_COUNT; event++) {
 			struct rg_key key = key_number(ledger, client);
 
-			ck_assert(rg_ledger_enter(ledger, &key, (enum rg_event)event, &none, false,
+			ck_assert(rg_ledger_record(ledger, &key, (enum rg_event)event, &none, false,
 						  NS_PER_S)
 				      .log_due);
 		}

@@ -7,10 +7,10 @@
 static const struct rg_limit three = {3, 60};
 static const uint32_t one_each[8] = {1, 1, 1, 1, 1, 1, 1, 1};
 
-static struct rg_tally enter(struct rg_ledger *ledger, struct rg_key *key,
+static struct rg_result enter(struct rg_ledger *ledger, struct rg_key *key,
 			     const struct rg_limit *limit, uint64_t now_ns)
 {
-	return rg_ledger_enter(ledger, key, RG_RESUMPTION, limit, false, now_ns);
+	return rg_ledger_record(ledger, key, RG_RESUMPTION, limit, false, now_ns);
 }
 
 /* Eight clients in eight places, each with so many EVENTS under LIMIT. */
@@ -29,7 +29,7 @@ static struct rg_ledger *full_ledger(const struct rg_limit *limit, const uint32_
 
 static const struct {
 	const char *what;
-	int quiet;  /* which of the eight clients is quiet; -1: none, 8: all */
+	int was_idle;  /* which of the eight clients is quiet; -1: none, 8: all */
 	int silent; /* which was heard of longest ago */
 	int leaves; /* -1: nobody */
 } evictions[] = {
@@ -44,14 +44,14 @@ START_TEST(test_eviction)
 	struct rg_ledger *ledger = ledger_for(8);
 	struct rg_key newcomer = key_number(ledger, 99);
 
-	ck_assert_uint_eq(rg_ledger_places(ledger), 8);
+	ck_assert_uint_eq(rg_ledger_slots(ledger), 8);
 	for (int i = 0; i < 8; i++) {
-		bool quiet = evictions[_i].quiet == i || evictions[_i].quiet == 8;
+		bool was_idle = evictions[_i].was_idle == i || evictions[_i].was_idle == 8;
 		struct rg_key key = key_number(ledger, (uint32_t)i);
 		uint64_t now =
 		    START_NS + (i == evictions[_i].silent ? 0 : (uint64_t)(i + 1) * NS_PER_S);
 
-		(void)enter(ledger, &key, quiet ? NULL : &three, now);
+		(void)enter(ledger, &key, was_idle ? NULL : &three, now);
 	}
 	ck_assert_uint_eq(rg_ledger_evictions(ledger), 0);
 	ck_assert_uint_eq(enter(ledger, &newcomer, &three, START_NS + 10 * NS_PER_S).count, 1);
@@ -60,7 +60,7 @@ START_TEST(test_eviction)
 				  (i == evictions[_i].leaves),
 			      "%s: client %d", evictions[_i].what, i);
 	ck_assert_uint_eq(rg_ledger_evictions(ledger), evictions[_i].leaves >= 0);
-	ck_assert_uint_eq(rg_ledger_evictions_unquiet(ledger), 0);
+	ck_assert_uint_eq(rg_ledger_evictions_active(ledger), 0);
 	ck_assert_uint_eq(rg_ledger_unplaced(ledger), evictions[_i].leaves < 0);
 }
 END_TEST
@@ -75,18 +75,18 @@ START_TEST(test_doorkeeper)
 	struct rg_key newcomer = key_number(ledger, 99), least = key_number(ledger, 5);
 
 	for (uint32_t event = 1; event <= 15; event++) {
-		struct rg_tally tally = enter(ledger, &newcomer, &ten, START_NS);
+		struct rg_result result = enter(ledger, &newcomer, &ten, START_NS);
 
-		ck_assert_int_eq(tally.over, event > 10);
-		ck_assert_int_eq(tally.log_due, event == 11);
+		ck_assert_int_eq(result.over, event > 10);
+		ck_assert_int_eq(result.log_due, event == 11);
 		ck_assert_uint_eq(places_of(ledger, client_number(99), NULL), event > 10);
-		ck_assert_uint_eq(tally.count, event > 10 ? event : 1);
+		ck_assert_uint_eq(result.count, event > 10 ? event : 1);
 		ck_assert_int_eq(
 		    rg_ledger_is_full(ledger, &newcomer, RG_RESUMPTION, &ten, START_NS),
 		    event >= 10);
 	}
 	ck_assert_uint_eq(places_of(ledger, client_number(5), NULL), 0);
-	ck_assert_uint_eq(rg_ledger_evictions_unquiet(ledger), 1);
+	ck_assert_uint_eq(rg_ledger_evictions_active(ledger), 1);
 	ck_assert_uint_eq(rg_ledger_unplaced(ledger), 10);
 	for (uint32_t event = 5; event <= 11; event++)
 		ck_assert_int_eq(enter(ledger, &least, &ten, START_NS).over, event > 10);
@@ -131,7 +131,7 @@ START_TEST(test_blocked_without_place)
 		struct rg_key key = key_number(ledger, client);
 
 		for (uint32_t event = 0; event < 4; event++)
-			(void)rg_ledger_enter(ledger, &key, RG_RESUMPTION, &three, true, START_NS);
+			(void)rg_ledger_record(ledger, &key, RG_RESUMPTION, &three, true, START_NS);
 	}
 	for (uint32_t client = 0; client < 60; client++) {
 		struct rg_key key = key_number(ledger, client);
@@ -153,9 +153,9 @@ START_TEST(test_newcomer_starts_at_zero)
 		for (uint32_t i = 1; i <= 4; i++) {
 			/* The one before is quiet by then. */
 			uint64_t now_ns = START_NS + client * 100 * NS_PER_S;
-			struct rg_tally tally = enter(ledger, &key, &three, now_ns);
+			struct rg_result result = enter(ledger, &key, &three, now_ns);
 
-			UNIT_MUST(tally.over == (i > 3) && tally.count == i, "client %u, event %u",
+			UNIT_MUST(result.over == (i > 3) && result.count == i, "client %u, event %u",
 				  client, i);
 		}
 		rg_ledger_acted(ledger, &key, RG_RESUMPTION);

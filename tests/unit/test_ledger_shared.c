@@ -24,7 +24,7 @@ static unsigned allowed_of(uint32_t client, unsigned events, const struct rg_lim
 	unsigned allowed = 0;
 
 	while (events-- != 0)
-		allowed += !rg_ledger_enter(ledger, &key, RG_RESUMPTION, limit, false, now_ns).over;
+		allowed += !rg_ledger_record(ledger, &key, RG_RESUMPTION, limit, false, now_ns).over;
 	return allowed;
 }
 
@@ -63,10 +63,10 @@ END_TEST
 
 static void *shared_words(size_t bytes)
 {
-	void *words = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *states = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	ck_assert(words != MAP_FAILED);
-	return words;
+	ck_assert(states != MAP_FAILED);
+	return states;
 }
 
 START_TEST(test_processes_are_exact)
@@ -136,9 +136,9 @@ static void meet(uint64_t meeting)
 static void check_round(unsigned round)
 {
 	for (uint32_t i = 0; i < CLIENTS; i++) {
-		unsigned places = places_of(ledger, client_number(CLIENTS * round + i), NULL);
+		unsigned slots = places_of(ledger, client_number(CLIENTS * round + i), NULL);
 
-		UNIT_MUST(places == 1, "round %u: client has %u places", round, places);
+		UNIT_MUST(slots == 1, "round %u: client has %u places", round, slots);
 		UNIT_MUST(atomic_load(&round_allowed[i]) == four.count,
 			  "round %u: %u events allowed", round, atomic_load(&round_allowed[i]));
 		atomic_store(&round_allowed[i], 0);
@@ -189,7 +189,7 @@ static void *announce(void *unused)
 	meet(1);
 	if (rg_ledger_announce(ledger, &about, 1))
 		atomic_fetch_add(&announced, 1);
-	if (rg_ledger_enter(ledger, &key, RG_RESUMPTION, &none, false, NOW_NS).log_due)
+	if (rg_ledger_record(ledger, &key, RG_RESUMPTION, &none, false, NOW_NS).log_due)
 		atomic_fetch_add(&lines, 1);
 	return unused;
 }

@@ -26,11 +26,11 @@ static uint64_t child_now_ns;
  */
 static void fill_ledger(bool upwards)
 {
-	for (uint32_t place = 0; place < 8; place++) {
-		struct rg_key key = key_number(ledger, place);
-		uint64_t age_s = 10 * (upwards ? 10 - place : place + 2);
+	for (uint32_t slot = 0; slot < 8; slot++) {
+		struct rg_key key = key_number(ledger, slot);
+		uint64_t age_s = 10 * (upwards ? 10 - slot : slot + 2);
 
-		(void)rg_ledger_enter(ledger, &key, RG_RESUMPTION, NULL, false,
+		(void)rg_ledger_record(ledger, &key, RG_RESUMPTION, NULL, false,
 				      NOW_NS - age_s * NS_PER_S);
 	}
 	child_key = key_number(ledger, CLIENT);
@@ -62,7 +62,7 @@ static pid_t start_child(void)
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
 			_exit(1);
 		raise(SIGSTOP);
-		(void)rg_ledger_enter(ledger, &child_key, RG_RESUMPTION, &two, false, child_now_ns);
+		(void)rg_ledger_record(ledger, &child_key, RG_RESUMPTION, &two, false, child_now_ns);
 		_exit(0);
 	}
 	UNIT_MUST(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status), "the child is not stopped");
@@ -126,7 +126,7 @@ static unsigned allowed_of(uint32_t client, unsigned events, uint64_t now_ns)
 	unsigned allowed = 0;
 
 	while (events-- != 0)
-		allowed += !rg_ledger_enter(ledger, &key, RG_RESUMPTION, &two, false, now_ns).over;
+		allowed += !rg_ledger_record(ledger, &key, RG_RESUMPTION, &two, false, now_ns).over;
 	return allowed;
 }
 
@@ -140,7 +140,7 @@ START_TEST(test_stopped_twin)
 
 	for (unsigned stop = 0; stop < steps; stop += stride(steps)) {
 		struct rg_account account = {.first_ns = 0};
-		unsigned places;
+		unsigned slots;
 		pid_t pid;
 
 		fresh_ledger(_i);
@@ -148,10 +148,10 @@ START_TEST(test_stopped_twin)
 		(void)step(pid, stop);
 		(void)allowed_of(CLIENT, 1, NOW_NS);
 		end_child(pid, false);
-		places = places_of(ledger, client_number(CLIENT), &account);
-		UNIT_MUST(places == 1,
+		slots = places_of(ledger, client_number(CLIENT), &account);
+		UNIT_MUST(slots == 1,
 			  "stopped after %u of %u instructions: the client has %u places", stop,
-			  steps, places);
+			  steps, slots);
 		UNIT_MUST(account.events[RG_RESUMPTION] == 2,
 			  "stopped after %u of %u instructions: %u of 2 events are on the account",
 			  stop, steps, account.events[RG_RESUMPTION]);

@@ -56,15 +56,15 @@ static void compare(const struct rg_limit *limit, enum pattern pattern, uint64_t
 		    bool keep_over)
 {
 	static struct window window;
-	uint64_t word = 0, state = limit->count * 31 + pattern;
+	uint64_t limit_state = 0, state = limit->count * 31 + pattern;
 
 	memset(&window, 0, sizeof window);
 	for (unsigned i = 0; i < ARRIVALS; i++) {
-		struct rg_limit_step step = rg_limit_event(word, TAG, now_ns, limit, keep_over);
+		struct rg_limit_step step = rg_limit_event(limit_state, TAG, now_ns, limit, keep_over);
 		unsigned now_in =
 		    window_add(&window, now_ns, limit->period_s * NS_PER_S, step.over);
 
-		word = step.word;
+		limit_state = step.state;
 		UNIT_MUST(!step.over || window.most > limit->count,
 			  "%u/%us, pattern %d: over at arrival %u, %u in a period", limit->count,
 			  limit->period_s, (int)pattern, i, window.most);
@@ -95,18 +95,18 @@ static const struct rg_limit edges[] = {
 /* The word after COUNT events at once, all of them allowed. */
 static uint64_t fill(const struct rg_limit *limit, uint64_t now_ns)
 {
-	uint64_t word = 0;
+	uint64_t limit_state = 0;
 
 	for (uint32_t i = 0; i < limit->count; i++) {
-		struct rg_limit_step step = rg_limit_event(word, TAG, now_ns, limit, false);
+		struct rg_limit_step step = rg_limit_event(limit_state, TAG, now_ns, limit, false);
 
 		UNIT_MUST(!step.over, "%u/%us: over at event %u", limit->count, limit->period_s,
 			  i + 1);
-		UNIT_MUST(step.quiet == (i == 0), "%u/%us: quiet at event %u", limit->count,
+		UNIT_MUST(step.was_idle == (i == 0), "%u/%us: quiet at event %u", limit->count,
 			  limit->period_s, i + 1);
-		word = step.word;
+		limit_state = step.state;
 	}
-	return word;
+	return limit_state;
 }
 
 START_TEST(test_count_at_once)
@@ -115,21 +115,21 @@ START_TEST(test_count_at_once)
 
 	for (int i = 0; i < ROWS(starts_ns); i++) {
 		uint64_t now = starts_ns[i];
-		uint64_t word = fill(limit, now);
-		struct rg_limit_step step = rg_limit_event(word, TAG, now, limit, false);
+		uint64_t limit_state = fill(limit, now);
+		struct rg_limit_step step = rg_limit_event(limit_state, TAG, now, limit, false);
 		uint64_t each_ns = limit->period_s * NS_PER_S / limit->count;
 
 		ck_assert(step.over);
-		ck_assert_uint_eq(step.word, word);
-		ck_assert(rg_limit_is_full(word, TAG, now, limit));
-		ck_assert(!rg_limit_is_over(word, TAG, now, limit));
+		ck_assert_uint_eq(step.state, limit_state);
+		ck_assert(rg_limit_is_full(limit_state, TAG, now, limit));
+		ck_assert(!rg_limit_is_over(limit_state, TAG, now, limit));
 		/* One more for each PERIOD / COUNT that passes, and no more than that. */
 		now += each_ns + RG_TICK_NS;
-		step = rg_limit_event(word, TAG, now, limit, false);
+		step = rg_limit_event(limit_state, TAG, now, limit, false);
 		ck_assert(!step.over);
-		ck_assert(rg_limit_event(step.word, TAG, now, limit, false).over);
+		ck_assert(rg_limit_event(step.state, TAG, now, limit, false).over);
 		/* After a whole period without events nothing is left. */
-		ck_assert(rg_limit_is_quiet(word, TAG, starts_ns[i] + limit->period_s * NS_PER_S));
+		ck_assert(rg_limit_is_drained(limit_state, TAG, starts_ns[i] + limit->period_s * NS_PER_S));
 	}
 }
 END_TEST
@@ -138,13 +138,13 @@ END_TEST
 START_TEST(test_big_count_steady)
 {
 	static const struct rg_limit limit = {1000000, 1};
-	uint64_t word = 0;
+	uint64_t limit_state = 0;
 
 	for (uint64_t i = 0; i < 3000000; i++) {
-		struct rg_limit_step step = rg_limit_event(word, TAG, 77 + 1000 * i, &limit, false);
+		struct rg_limit_step step = rg_limit_event(limit_state, TAG, 77 + 1000 * i, &limit, false);
 
 		UNIT_MUST(!step.over, "over at event %llu", (unsigned long long)i);
-		word = step.word;
+		limit_state = step.state;
 	}
 }
 END_TEST
@@ -152,18 +152,18 @@ END_TEST
 START_TEST(test_no_limit)
 {
 	static const struct rg_limit none = {0, 0};
-	struct rg_limit_step step = {.word = 0};
+	struct rg_limit_step step = {.state = 0};
 
 	for (unsigned i = 0; i < 3; i++) {
-		step = rg_limit_event(step.word, TAG, NS_PER_S + i, &none, false);
+		step = rg_limit_event(step.state, TAG, NS_PER_S + i, &none, false);
 		ck_assert(step.over);
-		ck_assert(!rg_limit_is_over(step.word, TAG, NS_PER_S + i, &none));
+		ck_assert(!rg_limit_is_over(step.state, TAG, NS_PER_S + i, &none));
 	}
 	ck_assert(rg_limit_is_full(0, TAG, NS_PER_S, &none));
 	step = rg_limit_event(0, TAG, NS_PER_S, &none, true);
 	ck_assert(step.over);
-	ck_assert(rg_limit_is_over(step.word, TAG, NS_PER_S, &none));
-	ck_assert(!rg_limit_is_over(step.word, TAG, (DAY_S + 1) * NS_PER_S, &none));
+	ck_assert(rg_limit_is_over(step.state, TAG, NS_PER_S, &none));
+	ck_assert(!rg_limit_is_over(step.state, TAG, (DAY_S + 1) * NS_PER_S, &none));
 }
 END_TEST
 
@@ -173,19 +173,19 @@ START_TEST(test_keep_over)
 {
 	const struct rg_limit *limit = &limits[_i];
 	uint64_t now = 5 * NS_PER_S, each_ns = limit->period_s * NS_PER_S / limit->count;
-	uint64_t word = fill(limit, now);
+	uint64_t limit_state = fill(limit, now);
 
 	for (unsigned i = 0; i < 1000; i++) {
-		struct rg_limit_step step = rg_limit_event(word, TAG, now, limit, true);
+		struct rg_limit_step step = rg_limit_event(limit_state, TAG, now, limit, true);
 
 		ck_assert(step.over);
-		word = step.word;
+		limit_state = step.state;
 	}
-	ck_assert(rg_limit_is_over(word, TAG, now, limit));
-	ck_assert(rg_limit_is_over(word, TAG, now + each_ns - 2 * RG_TICK_NS, limit));
-	ck_assert(!rg_limit_is_over(word, TAG, now + each_ns, limit));
-	ck_assert(rg_limit_is_full(word, TAG, now + each_ns, limit));
-	ck_assert(!rg_limit_is_full(word, TAG, now + 2 * each_ns, limit));
+	ck_assert(rg_limit_is_over(limit_state, TAG, now, limit));
+	ck_assert(rg_limit_is_over(limit_state, TAG, now + each_ns - 2 * RG_TICK_NS, limit));
+	ck_assert(!rg_limit_is_over(limit_state, TAG, now + each_ns, limit));
+	ck_assert(rg_limit_is_full(limit_state, TAG, now + each_ns, limit));
+	ck_assert(!rg_limit_is_full(limit_state, TAG, now + 2 * each_ns, limit));
 }
 END_TEST
 
@@ -200,18 +200,18 @@ START_TEST(test_foretelling)
 		uint64_t now = unit_random(&state) >> (unit_random(&state) & 31);
 		uint64_t near =
 		    now / RG_TICK_NS + unit_random(&state) % (limit->period_s * 62500000 + 1);
-		uint64_t word = i % 4 == 0
+		uint64_t limit_state = i % 4 == 0
 				    ? unit_random(&state)
 				    : (near & (WRAP_NS / RG_TICK_NS - 1)) | (uint64_t)TAG << 52;
-		struct rg_limit_step step = rg_limit_event(word, TAG, now, limit, i % 2 == 0);
-		bool over = rg_limit_is_over(word, TAG, now, limit);
+		struct rg_limit_step step = rg_limit_event(limit_state, TAG, now, limit, i % 2 == 0);
+		bool over = rg_limit_is_over(limit_state, TAG, now, limit);
 
-		UNIT_MUST(step.over == rg_limit_is_full(word, TAG, now, limit), "full, word %#llx",
-			  (unsigned long long)word);
-		UNIT_MUST(step.quiet == rg_limit_is_quiet(word, TAG, now), "quiet, word %#llx",
-			  (unsigned long long)word);
-		UNIT_MUST(!over || step.over, "over, word %#llx", (unsigned long long)word);
-		UNIT_MUST(step.word >> 52 == TAG, "tag, word %#llx", (unsigned long long)word);
+		UNIT_MUST(step.over == rg_limit_is_full(limit_state, TAG, now, limit), "full, word %#llx",
+			  (unsigned long long)limit_state);
+		UNIT_MUST(step.was_idle == rg_limit_is_drained(limit_state, TAG, now), "quiet, word %#llx",
+			  (unsigned long long)limit_state);
+		UNIT_MUST(!over || step.over, "over, word %#llx", (unsigned long long)limit_state);
+		UNIT_MUST(step.state >> 52 == TAG, "tag, word %#llx", (unsigned long long)limit_state);
 	}
 }
 END_TEST
@@ -221,17 +221,17 @@ END_TEST
 START_TEST(test_other_tag)
 {
 	static const struct rg_limit limit = {3, 60};
-	uint64_t word = fill(&limit, NS_PER_S);
+	uint64_t limit_state = fill(&limit, NS_PER_S);
 
 	for (unsigned tag = 0; tag < 0x1000; tag++) {
 		bool own = tag == TAG;
 
-		ck_assert_int_eq(rg_limit_is_quiet(word, (uint16_t)tag, NS_PER_S), !own);
-		ck_assert_int_eq(rg_limit_is_full(word, (uint16_t)tag, NS_PER_S, &limit), own);
-		ck_assert_int_eq(rg_limit_event(word, (uint16_t)tag, NS_PER_S, &limit, true).over,
+		ck_assert_int_eq(rg_limit_is_drained(limit_state, (uint16_t)tag, NS_PER_S), !own);
+		ck_assert_int_eq(rg_limit_is_full(limit_state, (uint16_t)tag, NS_PER_S, &limit), own);
+		ck_assert_int_eq(rg_limit_event(limit_state, (uint16_t)tag, NS_PER_S, &limit, true).over,
 				 own);
 		/* Twelve bits of a tag count. */
-		ck_assert_int_eq(rg_limit_is_full(word, (uint16_t)(tag | 0xf000), NS_PER_S, &limit),
+		ck_assert_int_eq(rg_limit_is_full(limit_state, (uint16_t)(tag | 0xf000), NS_PER_S, &limit),
 				 own);
 	}
 }
@@ -243,8 +243,8 @@ START_TEST(test_back_in_time)
 	static const struct rg_limit limit = {3, 60};
 	struct rg_limit_step step = rg_limit_event(0, TAG, 100 * NS_PER_S, &limit, false);
 
-	step = rg_limit_event(step.word, TAG, 100 * NS_PER_S - 1000000, &limit, false);
-	ck_assert(!step.over && !step.quiet);
+	step = rg_limit_event(step.state, TAG, 100 * NS_PER_S - 1000000, &limit, false);
+	ck_assert(!step.over && !step.was_idle);
 }
 END_TEST
 
@@ -252,15 +252,15 @@ START_TEST(test_stale)
 {
 	static const struct rg_limit limit = {1000000, DAY_S};
 	uint64_t then = WRAP_NS / 2;
-	uint64_t word = fill(&limit, then);
+	uint64_t limit_state = fill(&limit, then);
 
 	/* From earlier, by anything up to the wrap; and from further ahead than an event can have
 	 * set it. */
 	for (uint64_t days = 1; days < 830; days++)
-		ck_assert_msg(rg_limit_is_quiet(word, TAG, then + days * DAY_S * NS_PER_S),
+		ck_assert_msg(rg_limit_is_drained(limit_state, TAG, then + days * DAY_S * NS_PER_S),
 			      "%d days later", (int)days);
 	for (uint64_t days = 2; days < 410; days++)
-		ck_assert_msg(rg_limit_is_quiet(word, TAG, then - days * DAY_S * NS_PER_S),
+		ck_assert_msg(rg_limit_is_drained(limit_state, TAG, then - days * DAY_S * NS_PER_S),
 			      "%d days before", (int)days);
 }
 END_TEST

@@ -4,7 +4,7 @@
 #include "../fuzz/line_syntax.h"
 #include "unit.h"
 
-static const enum rg_log_format formats[] = {RG_LOG_TEXT, RG_LOG_JSON};
+static const enum rg_log_format formats[] = {RG_FORMAT_TEXT, RG_FORMAT_JSON};
 
 static void format_line(char line[RG_LINE_BYTES], enum rg_log_format format,
 			const struct rg_report *report)
@@ -17,7 +17,7 @@ static void format_line(char line[RG_LINE_BYTES], enum rg_log_format format,
 
 static bool is_well_formed(enum rg_log_format format, const char *line)
 {
-	return format == RG_LOG_JSON ? line_is_json(line) : line_is_logfmt(line);
+	return format == RG_FORMAT_JSON ? line_is_json(line) : line_is_logfmt(line);
 }
 
 /* --- the syntax that the other tests rely upon --- */
@@ -26,25 +26,25 @@ static const struct {
 	enum rg_log_format format;
 	const char *line;
 } malformed[] = {
-    {RG_LOG_JSON, ""},
-    {RG_LOG_JSON, "{"},
-    {RG_LOG_JSON, "{\"a\":1"},
-    {RG_LOG_JSON, "{\"a\":1}}"},
-    {RG_LOG_JSON, "{\"a\":1,}"},
-    {RG_LOG_JSON, "{\"a\":01}"},
-    {RG_LOG_JSON, "{\"a\":}"},
-    {RG_LOG_JSON, "{\"a\":\"b}"},
-    {RG_LOG_JSON, "{\"a\":\"b\n\"}"},
-    {RG_LOG_JSON, "{\"a\":\"\\n\"}"},
-    {RG_LOG_JSON, "{\"a\":\"\\u00g0\"}"},
-    {RG_LOG_JSON, "{\"a\":\"\xc3\xa4\"}"},
-    {RG_LOG_TEXT, "a"},
-    {RG_LOG_TEXT, "a="},
-    {RG_LOG_TEXT, "a=b "},
-    {RG_LOG_TEXT, "a=b c"},
-    {RG_LOG_TEXT, "a=b=c"},
-    {RG_LOG_TEXT, "a=\"b"},
-    {RG_LOG_TEXT, "a=b\n"},
+    {RG_FORMAT_JSON, ""},
+    {RG_FORMAT_JSON, "{"},
+    {RG_FORMAT_JSON, "{\"a\":1"},
+    {RG_FORMAT_JSON, "{\"a\":1}}"},
+    {RG_FORMAT_JSON, "{\"a\":1,}"},
+    {RG_FORMAT_JSON, "{\"a\":01}"},
+    {RG_FORMAT_JSON, "{\"a\":}"},
+    {RG_FORMAT_JSON, "{\"a\":\"b}"},
+    {RG_FORMAT_JSON, "{\"a\":\"b\n\"}"},
+    {RG_FORMAT_JSON, "{\"a\":\"\\n\"}"},
+    {RG_FORMAT_JSON, "{\"a\":\"\\u00g0\"}"},
+    {RG_FORMAT_JSON, "{\"a\":\"\xc3\xa4\"}"},
+    {RG_FORMAT_TEXT, "a"},
+    {RG_FORMAT_TEXT, "a="},
+    {RG_FORMAT_TEXT, "a=b "},
+    {RG_FORMAT_TEXT, "a=b c"},
+    {RG_FORMAT_TEXT, "a=b=c"},
+    {RG_FORMAT_TEXT, "a=\"b"},
+    {RG_FORMAT_TEXT, "a=b\n"},
 };
 
 START_TEST(test_syntax_is_strict)
@@ -69,30 +69,30 @@ static const struct {
 	struct rg_report report;
 	const char *line;
 } examples[] = {
-    {RG_LOG_TEXT,
+    {RG_FORMAT_TEXT,
      {REFUSED},
      "code=ERR_TLS_RENEGOTIATION_DISABLED event=renegotiation action=close client=192.0.2.7 "
      "port=51034 count=1 service=nginx tls=TLSv1.2 libssl=3.0.19"},
-    {RG_LOG_TEXT,
+    {RG_FORMAT_TEXT,
      {ATTACK},
      "code=ERR_TLS_SESSION_ATTACK event=resumption action=warn client=192.0.2.7 port=51034 "
      "count=121 limit=120/60s service=nginx tls=TLSv1.3 libssl=3.0.19 suppressed=0"},
-    {RG_LOG_JSON,
+    {RG_FORMAT_JSON,
      {ATTACK},
      "{\"code\":\"ERR_TLS_SESSION_ATTACK\",\"event\":\"resumption\",\"action\":\"warn\","
      "\"client\":\"192.0.2.7\",\"port\":51034,\"count\":121,\"limit\":\"120/60s\","
      "\"service\":\"nginx\",\"tls\":\"TLSv1.3\",\"libssl\":\"3.0.19\",\"suppressed\":0}"},
-    {RG_LOG_TEXT, {.code = "X", .suppressed = 7}, "code=X suppressed=7"},
-    {RG_LOG_TEXT, {.code = "X", .service = "", .tls = NULL}, "code=X"},
-    {RG_LOG_JSON, {.code = NULL}, "{}"},
-    {RG_LOG_TEXT, {.code = NULL}, ""},
-    {RG_LOG_TEXT,
+    {RG_FORMAT_TEXT, {.code = "X", .suppressed = 7}, "code=X suppressed=7"},
+    {RG_FORMAT_TEXT, {.code = "X", .service = "", .tls = NULL}, "code=X"},
+    {RG_FORMAT_JSON, {.code = NULL}, "{}"},
+    {RG_FORMAT_TEXT, {.code = NULL}, ""},
+    {RG_FORMAT_TEXT,
      {.code = "X", .client = "2001:db8::1", .service = "my service", .libssl = "1.1.1w"},
      "code=X client=2001:db8::1 service=\"my service\" libssl=1.1.1w"},
-    {RG_LOG_TEXT,
+    {RG_FORMAT_TEXT,
      {.code = "ERR_RENEGUARD_POLICY", .variable = "RENEGUARD_LOG", .value = "a b\"c"},
      "code=ERR_RENEGUARD_POLICY variable=RENEGUARD_LOG value=\"a b\\\"c\""},
-    {RG_LOG_TEXT,
+    {RG_FORMAT_TEXT,
      {.count = 18446744073709551615ULL, .port = 4294967295U, .suppressed = UINT32_MAX},
      "port=4294967295 count=18446744073709551615 suppressed=4294967295"},
 };
@@ -116,7 +116,7 @@ static void value_of(const char *line, enum rg_log_format format, const char *ke
 	char begin[32];
 	const char *at;
 
-	snprintf(begin, sizeof begin, format == RG_LOG_JSON ? "\"%s\":" : "%s=", key);
+	snprintf(begin, sizeof begin, format == RG_FORMAT_JSON ? "\"%s\":" : "%s=", key);
 	at = strstr(line, begin);
 	UNIT_MUST(at != NULL, "no %s in %s", key, line);
 	at += strlen(begin);

@@ -25,13 +25,13 @@ START_TEST(test_every_case)
 {
 	for (int bits = 0; bits < CASES; bits += 2) {
 		struct rg_rule rule = {.action = (enum rg_action)_i};
-		struct rg_tally tally = {
+		struct rg_result result = {
 		    .over = bits & OVER, .log_due = bits & LOG_DUE, .count = 1};
 		struct rg_verdict want = expected(rule.action, bits), got;
 
 		if (bits & LIMITED)
 			rule.limit = (struct rg_limit){3, 600};
-		got = rg_verdict(&rule, &tally, bits & KNOWN, bits & EXEMPT);
+		got = rg_verdict(&rule, &result, bits & KNOWN, bits & EXEMPT);
 		ck_assert_msg(got.action == want.action && got.log == want.log,
 			      "%s, bits %d: %s, log %d", rg_action_name(rule.action), bits,
 			      rg_action_name(got.action), got.log);
@@ -62,8 +62,8 @@ static const struct {
 START_TEST(test_corner)
 {
 	struct rg_rule rule = {corners[_i].action, corners[_i].limit};
-	struct rg_tally tally = {corners[_i].over, corners[_i].log_due, 4};
-	struct rg_verdict got = rg_verdict(&rule, &tally, corners[_i].known, corners[_i].exempt);
+	struct rg_result result = {corners[_i].over, corners[_i].log_due, 4};
+	struct rg_verdict got = rg_verdict(&rule, &result, corners[_i].known, corners[_i].exempt);
 
 	ck_assert_msg(got.action == corners[_i].verdict, "%s: %s", corners[_i].what,
 		      rg_action_name(got.action));

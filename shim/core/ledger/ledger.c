@@ -24,29 +24,28 @@ struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_clie
 }
 
 /* Claim the line that is due at most once in LOG_AGAIN_S. */
-static bool claim_line(struct rg_place *place, enum rg_event event, uint64_t now_ns)
+static bool claim_line(struct rg_slot *slot, enum rg_event event, uint64_t now_ns)
 {
 	uint32_t now_s = (uint32_t)(now_ns / NS_PER_S) + 1;
-	uint32_t logged_s = LOAD(place->logged_s[event]);
+	uint32_t logged_s = LOAD(slot->logged_s[event]);
 
 	return (logged_s == 0 || (int32_t)(now_s - logged_s) > LOG_AGAIN_S) &&
-	       atomic_compare_exchange_strong(&place->logged_s[event], &logged_s, now_s);
+	       atomic_compare_exchange_strong(&slot->logged_s[event], &logged_s, now_s);
 }
 
 /* EVENTS more of EVENT, the first ANEW since the client was quiet; how many there are since then.
  */
-static uint32_t count_events(struct rg_place *place, enum rg_event event, uint32_t events,
-			     bool anew)
+static uint32_t count_events(struct rg_slot *slot, enum rg_event event, uint32_t events, bool anew)
 {
-	_Atomic uint64_t *tally = &place->tallies[RG_TALLY_OF(event)];
+	_Atomic uint64_t *result = &slot->counters[RG_COUNTER_OF(event)];
 	uint64_t before, after;
 
 	if (!anew)
-		return RG_TALLY_RUN(ADD(*tally, RG_TALLY_EVENT + events)) + events;
-	before = LOAD(*tally);
+		return RG_COUNTER_RUN(ADD(*result, RG_COUNTER_EVENT + events)) + events;
+	before = LOAD(*result);
 	do
-		after = (before & ~(RG_TALLY_EVENT - 1)) + RG_TALLY_EVENT + events;
-	while (!atomic_compare_exchange_weak(tally, &before, after));
+		after = (before & ~(RG_COUNTER_EVENT - 1)) + RG_COUNTER_EVENT + events;
+	while (!atomic_compare_exchange_weak(result, &before, after));
 	return events;
 }
 
@@ -55,12 +54,12 @@ static uint32_t count_events(struct rg_place *place, enum rg_event event, uint32
  * never earlier than the one entered before it. A time so far ahead that nobody can have waited
  * that long is no time of this clock.
  */
-static uint64_t advance(struct rg_place *place, uint64_t now_ns)
+static uint64_t advance(struct rg_slot *slot, uint64_t now_ns)
 {
-	uint64_t last_ns = LOAD(place->last_ns);
+	uint64_t last_ns = LOAD(slot->last_ns);
 
 	while (last_ns < now_ns || last_ns - now_ns > WAITING_MAX_NS)
-		if (atomic_compare_exchange_weak(&place->last_ns, &last_ns, now_ns))
+		if (atomic_compare_exchange_weak(&slot->last_ns, &last_ns, now_ns))
 			return now_ns;
 	return last_ns;
 }
@@ -69,110 +68,111 @@ static uint64_t advance(struct rg_place *place, uint64_t now_ns)
  * An event of a client that has no place. One that is over the limit gets a place, to be named and
  * to be told of at most once a minute.
  */
-static __attribute__((noinline)) struct rg_tally
-enter_without_place(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
+static __attribute__((noinline)) struct rg_result
+record_without_slot(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 		    const struct rg_limit *limit, bool keep_over, uint64_t now_ns)
 {
-	struct rg_tally tally = {.over = limit != NULL && limit->period_s == 0, .count = 1};
+	struct rg_result result = {.over = limit != NULL && limit->period_s == 0, .count = 1};
 	struct rg_limit_step step;
-	struct rg_place *place;
+	struct rg_slot *slot;
 
-	if (limit != NULL && rg_seat_enter(ledger, key, event, limit, keep_over, now_ns, &step))
-		tally.over = step.over;
-	place = tally.over ? rg_place_find(ledger, key, true, now_ns) : NULL;
-	if (place == NULL) {
+	if (limit != NULL && rg_overflow_event(ledger, key, event, limit, keep_over, now_ns, &step))
+		result.over = step.over;
+	slot = result.over ? rg_slot_take(ledger, key, true, now_ns) : NULL;
+	if (slot == NULL) {
 		ADD(ledger->head->unplaced, 1);
 		ADD(ledger->head->gone_events[event], 1);
-		return tally;
+		return result;
 	}
 	/* So many there were at least. */
-	tally.count = count_events(place, event, limit->count + 1, false);
-	tally.log_due = claim_line(place, event, now_ns);
-	return tally;
+	result.count = count_events(slot, event, limit->count + 1, false);
+	result.log_due = claim_line(slot, event, now_ns);
+	return result;
 }
 
-struct rg_tally rg_ledger_enter(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
-				const struct rg_limit *limit, bool keep_over, uint64_t now_ns)
+struct rg_result rg_ledger_record(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
+				  const struct rg_limit *limit, bool keep_over, uint64_t now_ns)
 {
-	struct rg_place *place = rg_place_find(ledger, key, false, now_ns);
-	struct rg_tally tally = {.over = false};
+	struct rg_slot *slot = rg_slot_take(ledger, key, false, now_ns);
+	struct rg_result result = {.over = false};
 	struct rg_limit_step step;
-	uint64_t word;
+	uint64_t state;
 
-	if (place == NULL)
-		return enter_without_place(ledger, key, event, limit, keep_over, now_ns);
+	if (slot == NULL)
+		return record_without_slot(ledger, key, event, limit, keep_over, now_ns);
 	if (limit == NULL) {
-		(void)advance(place, now_ns);
-		tally.count = count_events(place, event, 1, false);
-		return tally;
+		(void)advance(slot, now_ns);
+		result.count = count_events(slot, event, 1, false);
+		return result;
 	}
-	word = LOAD(place->words[event]);
+	state = LOAD(slot->states[event]);
 	do {
-		now_ns = advance(place, now_ns);
-		step = rg_limit_event(word, rg_tag(key->id), now_ns, limit, keep_over);
-	} while (!atomic_compare_exchange_weak(&place->words[event], &word, step.word));
-	tally.count = count_events(place, event, 1, step.quiet && limit->period_s != 0);
-	tally.over = step.over;
-	tally.log_due = step.over && claim_line(place, event, now_ns);
-	return tally;
+		now_ns = advance(slot, now_ns);
+		step = rg_limit_event(state, rg_tag(key->id), now_ns, limit, keep_over);
+	} while (!atomic_compare_exchange_weak(&slot->states[event], &state, step.state));
+	result.count = count_events(slot, event, 1, step.was_idle && limit->period_s != 0);
+	result.over = step.over;
+	result.log_due = step.over && claim_line(slot, event, now_ns);
+	return result;
 }
 
 void rg_ledger_outcome(struct rg_ledger *ledger, struct rg_key *key, enum rg_outcome outcome)
 {
-	struct rg_place *place = rg_place_search(ledger, key);
+	struct rg_slot *slot = rg_slot_find(ledger, key);
 
-	if (place != NULL)
-		ADD(place->outcomes[outcome], 1);
+	if (slot != NULL)
+		ADD(slot->outcomes[outcome], 1);
 	else
 		ADD(ledger->head->gone_outcomes[outcome], 1);
 }
 
 void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event)
 {
-	struct rg_place *place = rg_place_search(ledger, key);
+	struct rg_slot *slot = rg_slot_find(ledger, key);
 
-	if (place != NULL)
-		ADD(place->acted[event], 1);
+	if (slot != NULL)
+		ADD(slot->acted[event], 1);
 	else
 		ADD(ledger->head->gone_acted[event], 1);
 }
 
 /* What the client has on its account for EVENT, wherever that is. */
-static uint64_t word_of(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
-			uint64_t now_ns)
+static uint64_t state_of(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
+			 uint64_t now_ns)
 {
-	const struct rg_place *place = rg_place_search(ledger, key);
+	const struct rg_slot *slot = rg_slot_find(ledger, key);
 
-	return place != NULL ? LOAD(place->words[event]) : rg_seat_word(ledger, key, event, now_ns);
+	return slot != NULL ? LOAD(slot->states[event])
+			    : rg_overflow_state(ledger, key, event, now_ns);
 }
 
 bool rg_ledger_is_over(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 		       const struct rg_limit *limit, uint64_t now_ns)
 {
-	return rg_limit_is_over(word_of(ledger, key, event, now_ns), rg_tag(key->id), now_ns,
+	return rg_limit_is_over(state_of(ledger, key, event, now_ns), rg_tag(key->id), now_ns,
 				limit);
 }
 
 bool rg_ledger_is_full(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 		       const struct rg_limit *limit, uint64_t now_ns)
 {
-	return limit->period_s == 0 || rg_limit_is_full(word_of(ledger, key, event, now_ns),
+	return limit->period_s == 0 || rg_limit_is_full(state_of(ledger, key, event, now_ns),
 							rg_tag(key->id), now_ns, limit);
 }
 
 bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate, uint64_t now_ns,
 			   uint32_t *suppressed)
 {
-	uint64_t word = LOAD(ledger->head->log_word);
+	uint64_t state = LOAD(ledger->head->log_state);
 	struct rg_limit_step step;
 
 	do {
-		step = rg_limit_event(word, 0, now_ns, rate, false);
+		step = rg_limit_event(state, 0, now_ns, rate, false);
 		if (step.over) {
 			ADD(ledger->head->log_suppressed, 1);
 			return false;
 		}
-	} while (!atomic_compare_exchange_weak(&ledger->head->log_word, &word, step.word));
+	} while (!atomic_compare_exchange_weak(&ledger->head->log_state, &state, step.state));
 	*suppressed = atomic_exchange(&ledger->head->log_suppressed, 0);
 	return true;
 }

@@ -10,13 +10,13 @@
 
 /* Willingness of a place whose client is quiet, and of one that is not: the lower bits order each.
  */
-#define QUIET	(UINT64_C(1) << 63)
-#define UNQUIET (UINT64_C(1) << 62)
+#define IDLE   (UINT64_C(1) << 63)
+#define ACTIVE (UINT64_C(1) << 62)
 
 /* The places where this id may be. */
 static struct rg_set *set_of(const struct rg_ledger *ledger, uint64_t id)
 {
-	return &ledger->sets[(id >> 8 & UINT32_MAX) * (ledger->places / RG_WAYS) >> 32];
+	return &ledger->sets[(id >> 8 & UINT32_MAX) * (ledger->slots / RG_WAYS) >> 32];
 }
 
 static bool holds(const struct rg_set *set, unsigned way, uint64_t id)
@@ -24,47 +24,47 @@ static bool holds(const struct rg_set *set, unsigned way, uint64_t id)
 	return atomic_load_explicit(&set->ids[way], memory_order_acquire) == id;
 }
 
-struct rg_place *rg_place_search(struct rg_ledger *ledger, struct rg_key *key)
+struct rg_slot *rg_slot_find(struct rg_ledger *ledger, struct rg_key *key)
 {
 	struct rg_set *set = set_of(ledger, key->id);
 	unsigned way = key->way_hint % RG_WAYS;
 
 	if (holds(set, way, key->id))
-		return &set->places[way];
+		return &set->slots[way];
 	for (way = 0; way < RG_WAYS; way++)
 		if (holds(set, way, key->id)) {
 			key->way_hint = way;
-			return &set->places[way];
+			return &set->slots[way];
 		}
 	return NULL;
 }
 
 /* What a client's limits hold, in ticks; 0 where all are quiet. */
-static uint64_t held(const struct rg_place *place, uint64_t id, uint64_t now_ns)
+static uint64_t held(const struct rg_slot *slot, uint64_t id, uint64_t now_ns)
 {
-	uint64_t sum = 0, word;
+	uint64_t sum = 0, state;
 
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++)
-		if ((word = LOAD(place->words[i])) != 0) /* few are not */
-			sum += rg_limit_ahead(word, rg_tag(id), now_ns);
+		if ((state = LOAD(slot->states[i])) != 0) /* few are not */
+			sum += rg_limit_ahead(state, rg_tag(id), now_ns);
 	return sum;
 }
 
 /* How willingly a place is given away: the higher the sooner. 0: not now. */
-static uint64_t willingness(const struct rg_place *place, uint64_t id, uint64_t now_ns)
+static uint64_t willingness(const struct rg_slot *slot, uint64_t id, uint64_t now_ns)
 {
-	uint64_t idle_ns = now_ns - LOAD(place->last_ns), ticks;
+	uint64_t idle_ns = now_ns - LOAD(slot->last_ns), ticks;
 
 	if (id == 0)
 		return UINT64_MAX;
 	if (rg_is_claim(id))
 		return rg_claim_is_stale(id, now_ns) ? UINT64_MAX - 1 : 0;
-	ticks = held(place, id, now_ns);
+	ticks = held(slot, id, now_ns);
 	if (ticks != 0)
-		return UNQUIET - ticks;
+		return ACTIVE - ticks;
 	if (idle_ns > INT64_MAX)
 		idle_ns = 0; /* heard of after NOW_NS was read */
-	return QUIET + (idle_ns >> 1);
+	return IDLE + (idle_ns >> 1);
 }
 
 /*
@@ -110,57 +110,57 @@ static void add_some(_Atomic uint64_t *total, uint32_t some)
 }
 
 /* The client in PLACE has to go: what it had counted stays in the totals. */
-static void bury(struct rg_head *head, const struct rg_place *place)
+static void bury(struct rg_head *head, const struct rg_slot *slot)
 {
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
 		add_some(&head->gone_events[i],
-			 RG_TALLY_EVENTS(LOAD(place->tallies[RG_TALLY_OF(i)])));
-		add_some(&head->gone_acted[i], LOAD(place->acted[i]));
+			 RG_COUNTER_EVENTS(LOAD(slot->counters[RG_COUNTER_OF(i)])));
+		add_some(&head->gone_acted[i], LOAD(slot->acted[i]));
 	}
 	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
-		add_some(&head->gone_outcomes[i], LOAD(place->outcomes[i]));
+		add_some(&head->gone_outcomes[i], LOAD(slot->outcomes[i]));
 }
 
-static void write_place(struct rg_ledger *ledger, struct rg_place *place, const struct rg_key *key,
-			uint64_t now_ns)
+static void write_slot(struct rg_ledger *ledger, struct rg_slot *slot, const struct rg_key *key,
+		       uint64_t now_ns)
 {
 	uint64_t address[2];
 
 	memcpy(address, key->client.address, sizeof address);
-	STORE(place->address[0], address[0]);
-	STORE(place->address[1], address[1]);
-	STORE(place->family, key->client.family);
-	STORE(place->first_ns, now_ns);
-	STORE(place->last_ns, now_ns);
+	STORE(slot->address[0], address[0]);
+	STORE(slot->address[1], address[1]);
+	STORE(slot->family, key->client.family);
+	STORE(slot->first_ns, now_ns);
+	STORE(slot->last_ns, now_ns);
 	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
-		STORE(place->outcomes[i], 0);
+		STORE(slot->outcomes[i], 0);
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-		STORE(place->words[i], rg_seat_word(ledger, key, (enum rg_event)i, now_ns));
-		STORE(place->tallies[i], 0);
-		STORE(place->acted[i], 0);
-		STORE(place->logged_s[i], 0);
+		STORE(slot->states[i], rg_overflow_state(ledger, key, (enum rg_event)i, now_ns));
+		STORE(slot->counters[i], 0);
+		STORE(slot->acted[i], 0);
+		STORE(slot->logged_s[i], 0);
 	}
 }
 
 /* The client ID in PLACE has to go; where its limits are in use they are kept at the door. */
-static void make_leave(struct rg_ledger *ledger, const struct rg_place *place, uint64_t id,
+static void make_leave(struct rg_ledger *ledger, const struct rg_slot *slot, uint64_t id,
 		       uint64_t now_ns)
 {
 	ADD(ledger->head->evictions, 1);
-	bury(ledger->head, place);
-	if (held(place, id, now_ns) == 0)
+	bury(ledger->head, slot);
+	if (held(slot, id, now_ns) == 0)
 		return;
-	ADD(ledger->head->evictions_unquiet, 1);
+	ADD(ledger->head->evictions_active, 1);
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++)
-		rg_seat_keep(ledger, id, (enum rg_event)i, LOAD(place->words[i]), now_ns);
+		rg_overflow_keep(ledger, id, (enum rg_event)i, LOAD(slot->states[i]), now_ns);
 }
 
 /*
  * One attempt to give the client a place: the place, or NULL where another was faster. *FULL: NULL
  * because there is none but those of clients whose limits are in use, which only FORCE takes.
  */
-static struct rg_place *settle(struct rg_ledger *ledger, struct rg_key *key, bool force,
-			       bool impatient, uint64_t now_ns, bool *full)
+static struct rg_slot *settle(struct rg_ledger *ledger, struct rg_key *key, bool force,
+			      bool impatient, uint64_t now_ns, bool *full)
 {
 	struct rg_set *set = set_of(ledger, key->id);
 	uint64_t best_id = 0, most_willing = 0, claim = rg_claim_word(key->id, now_ns);
@@ -168,7 +168,7 @@ static struct rg_place *settle(struct rg_ledger *ledger, struct rg_key *key, boo
 
 	for (unsigned way = 0; way < RG_WAYS; way++) {
 		uint64_t id = atomic_load(&set->ids[way]);
-		uint64_t willing = willingness(&set->places[way], id, now_ns);
+		uint64_t willing = willingness(&set->slots[way], id, now_ns);
 
 		if (willing > most_willing) {
 			most_willing = willing;
@@ -176,34 +176,34 @@ static struct rg_place *settle(struct rg_ledger *ledger, struct rg_key *key, boo
 			best_id = id;
 		}
 	}
-	*full = most_willing <= UNQUIET && !force;
+	*full = most_willing <= ACTIVE && !force;
 	if (*full || most_willing == 0 ||
 	    !atomic_compare_exchange_strong(&set->ids[best], &best_id, claim))
 		return NULL;
 	if (best_id & 1)
-		make_leave(ledger, &set->places[best], best_id, now_ns);
+		make_leave(ledger, &set->slots[best], best_id, now_ns);
 	if (!claim_stands(set, best, key->id, impatient, now_ns)) {
 		(void)atomic_compare_exchange_strong(&set->ids[best], &claim, 0);
 		return NULL;
 	}
 	mark_touched(ledger, set);
-	write_place(ledger, &set->places[best], key, now_ns);
+	write_slot(ledger, &set->slots[best], key, now_ns);
 	key->way_hint = best;
 	/* Unless the claim was taken away meanwhile. */
-	return atomic_compare_exchange_strong(&set->ids[best], &claim, key->id) ? &set->places[best]
+	return atomic_compare_exchange_strong(&set->ids[best], &claim, key->id) ? &set->slots[best]
 										: NULL;
 }
 
-struct rg_place *rg_place_find(struct rg_ledger *ledger, struct rg_key *key, bool force,
-			       uint64_t now_ns)
+struct rg_slot *rg_slot_take(struct rg_ledger *ledger, struct rg_key *key, bool force,
+			     uint64_t now_ns)
 {
-	struct rg_place *place = rg_place_search(ledger, key);
+	struct rg_slot *slot = rg_slot_find(ledger, key);
 	bool full = false;
 
-	for (unsigned tries = 0; place == NULL && !full && tries < CLAIM_TRIES; tries++) {
-		place = settle(ledger, key, force, tries >= CLAIM_TRIES / 2, now_ns, &full);
-		if (place == NULL)
-			place = rg_place_search(ledger, key);
+	for (unsigned tries = 0; slot == NULL && !full && tries < CLAIM_TRIES; tries++) {
+		slot = settle(ledger, key, force, tries >= CLAIM_TRIES / 2, now_ns, &full);
+		if (slot == NULL)
+			slot = rg_slot_find(ledger, key);
 	}
-	return place;
+	return slot;
 }

@@ -6,9 +6,9 @@
 #include "core/ledger/claim.h"
 #include "core/siphash.h"
 
-uint32_t rg_ledger_places(const struct rg_ledger *ledger)
+uint32_t rg_ledger_slots(const struct rg_ledger *ledger)
 {
-	return ledger->places;
+	return ledger->slots;
 }
 
 uint64_t rg_ledger_evictions(const struct rg_ledger *ledger)
@@ -16,9 +16,9 @@ uint64_t rg_ledger_evictions(const struct rg_ledger *ledger)
 	return LOAD(ledger->head->evictions);
 }
 
-uint64_t rg_ledger_evictions_unquiet(const struct rg_ledger *ledger)
+uint64_t rg_ledger_evictions_active(const struct rg_ledger *ledger)
 {
-	return LOAD(ledger->head->evictions_unquiet);
+	return LOAD(ledger->head->evictions_active);
 }
 
 uint64_t rg_ledger_unplaced(const struct rg_ledger *ledger)
@@ -28,28 +28,28 @@ uint64_t rg_ledger_unplaced(const struct rg_ledger *ledger)
 
 uint64_t rg_ledger_lost(const struct rg_ledger *ledger)
 {
-	return LOAD(ledger->head->seats_lost);
+	return LOAD(ledger->head->overflow_lost);
 }
 
 bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg_account *account)
 {
-	const struct rg_place *place = rg_place_at(ledger, index);
+	const struct rg_slot *slot = rg_slot_at(ledger, index);
 	uint64_t id = atomic_load_explicit(rg_id_at(ledger, index), memory_order_acquire);
-	uint64_t address[2] = {LOAD(place->address[0]), LOAD(place->address[1])};
+	uint64_t address[2] = {LOAD(slot->address[0]), LOAD(slot->address[1])};
 
 	if ((id & 1) == 0)
 		return false;
 	memcpy(account->client.address, address, sizeof address);
-	account->client.family = (uint8_t)LOAD(place->family);
+	account->client.family = (uint8_t)LOAD(slot->family);
 	account->tag = rg_tag(id);
-	account->first_ns = LOAD(place->first_ns);
-	account->last_ns = LOAD(place->last_ns);
+	account->first_ns = LOAD(slot->first_ns);
+	account->last_ns = LOAD(slot->last_ns);
 	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
-		account->outcomes[i] = LOAD(place->outcomes[i]);
+		account->outcomes[i] = LOAD(slot->outcomes[i]);
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-		account->events[i] = RG_TALLY_EVENTS(LOAD(place->tallies[RG_TALLY_OF(i)]));
-		account->acted[i] = LOAD(place->acted[i]);
-		account->words[i] = LOAD(place->words[i]);
+		account->events[i] = RG_COUNTER_EVENTS(LOAD(slot->counters[RG_COUNTER_OF(i)]));
+		account->acted[i] = LOAD(slot->acted[i]);
+		account->states[i] = LOAD(slot->states[i]);
 	}
 	return atomic_load_explicit(rg_id_at(ledger, index), memory_order_acquire) == id;
 }
@@ -140,8 +140,8 @@ void rg_ledger_totals(const struct rg_ledger *ledger, struct rg_totals *totals)
 	}
 	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
 		totals->outcomes[i] = LOAD(head->gone_outcomes[i]);
-	for (uint32_t place = 0; place < ledger->places; place++) {
-		if (!rg_ledger_account(ledger, place, &account))
+	for (uint32_t slot = 0; slot < ledger->slots; slot++) {
+		if (!rg_ledger_account(ledger, slot, &account))
 			continue;
 		for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
 			totals->events[i] += account.events[i];
@@ -155,7 +155,7 @@ void rg_ledger_totals(const struct rg_ledger *ledger, struct rg_totals *totals)
 bool rg_ledger_part(const struct rg_ledger *ledger, unsigned part, size_t *first, size_t *bytes)
 {
 	size_t begin = (size_t)part * ledger->part_sets, end = begin + ledger->part_sets;
-	size_t sets = ledger->places / RG_WAYS;
+	size_t sets = ledger->slots / RG_WAYS;
 
 	if (part >= RG_PARTS || begin >= sets)
 		return false;
