@@ -35,7 +35,7 @@ START := $(if $(and $(FLOOR),$(IS_GLIBC)),-Wl$(comma)--wrap=__libc_start_main)
 INSPECTOR := $(BUILD)/reneguardctl
 
 # A sanitizer's runtime calls dlsym before it is ready.
-$(BUILD)/shim/hooks/dlsym.o $(BUILD)/shim/hooks/deepbind.o: override CFLAGS += -fno-sanitize=all
+$(addprefix $(BUILD)/shim/,os/dl.o hooks/dlsym.o hooks/deepbind.o): override CFLAGS += -fno-sanitize=all
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define RG_TLS13	  0x0304 /* on the wire */
 #define RG_SESSION_ID_MAX 32
 
 enum rg_offer {

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define RG_NS_PER_S	      UINT64_C(1000000000)
 #define RG_TICK_NS	      16
 #define RG_LIMIT_COUNT_MAX    1000000
 #define RG_LIMIT_PERIOD_MAX_S 86400

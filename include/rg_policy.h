@@ -68,6 +68,7 @@ struct rg_policy {
 	size_t exempt_count;
 	bool on;
 	bool strict;
+	bool blocks; /* some rule does */
 	enum rg_role role;
 	unsigned log_targets; /* of enum rg_log_target */
 	enum rg_log_format log_format;

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #define RANDOM_BYTES	       32
-#define VERSION_TLS13	       0x0304
 #define EXT_SESSION_TICKET     35 /* RFC 5077 */
 #define EXT_PRE_SHARED_KEY     41 /* RFC 8446 4.2 */
 #define EXT_EARLY_DATA	       42
@@ -62,7 +61,7 @@ static int read_supported_versions(struct span body, struct seen *seen)
 	while (list.left != 0) {
 		if (take_number(&list, 2, &version) != 0)
 			return -1;
-		seen->tls13 |= version == VERSION_TLS13;
+		seen->tls13 |= version == RG_TLS13;
 	}
 	return 0;
 }

@@ -20,7 +20,6 @@ enum {
 #define DTLS_MAJOR	       0xfe
 #define RANDOM_BYTES	       32
 #define VERSION_TLS12	       0x0303
-#define VERSION_TLS13	       0x0304
 #define EXT_PRE_SHARED_KEY     41
 #define EXT_SUPPORTED_VERSIONS 43
 #define ALERT_WARNING	       1
@@ -78,7 +77,7 @@ static bool read_server_extensions(struct rg_handshake *handshake, const uint8_t
 	if (find_extension(body, bytes, EXT_SUPPORTED_VERSIONS, &extension, &extension_bytes) &&
 	    extension_bytes == 2)
 		handshake->negotiated = (uint16_t)number16(extension);
-	return handshake->negotiated == VERSION_TLS13 &&
+	return handshake->negotiated == RG_TLS13 &&
 	       find_extension(body, bytes, EXT_PRE_SHARED_KEY, &extension, &extension_bytes);
 }
 
@@ -114,7 +113,7 @@ static NOINLINE enum rg_hs_event server_hello(struct rg_handshake *handshake, co
 		return RG_HS_NONE;
 	handshake->negotiated = (uint16_t)number16(body);
 	psk = read_server_extensions(handshake, body, bytes, fixed);
-	if (handshake->negotiated == VERSION_TLS13)
+	if (handshake->negotiated == RG_TLS13)
 		return answered(handshake, psk);
 	if (id_bytes != 0 && id_bytes == hello->session_id_bytes &&
 	    memcmp(id, hello->session_id, id_bytes) == 0)
@@ -289,8 +288,8 @@ const char *rg_version_name(unsigned version)
 	static const struct {
 		unsigned version;
 		const char *name;
-	} names[] = {{0x0300, "SSLv3"},		 {0x0301, "TLSv1"},	     {0x0302, "TLSv1.1"},
-		     {VERSION_TLS12, "TLSv1.2"}, {VERSION_TLS13, "TLSv1.3"}, {0xfeff, "DTLSv1"},
+	} names[] = {{0x0300, "SSLv3"},		 {0x0301, "TLSv1"},	{0x0302, "TLSv1.1"},
+		     {VERSION_TLS12, "TLSv1.2"}, {RG_TLS13, "TLSv1.3"}, {0xfeff, "DTLSv1"},
 		     {0xfefd, "DTLSv1.2"}};
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

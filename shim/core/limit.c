@@ -2,7 +2,6 @@
 
 #define TIME_BITS 52
 #define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
-#define NS_PER_S  UINT64_C(1000000000)
 
 /* How long a kept event without a limit keeps its client over: there is no rate at which it could
  * drain. */
@@ -15,8 +14,8 @@ static uint64_t ticks(uint64_t ns)
 
 static uint64_t event_ticks(const struct rg_limit *limit)
 {
-	return limit->period_s == 0 ? UNLIMITED_OVER_S * NS_PER_S / RG_TICK_NS
-				    : limit->period_s * NS_PER_S / RG_TICK_NS / limit->count;
+	return limit->period_s == 0 ? UNLIMITED_OVER_S * RG_NS_PER_S / RG_TICK_NS
+				    : limit->period_s * RG_NS_PER_S / RG_TICK_NS / limit->count;
 }
 
 /* What COUNT events put on the account. */
@@ -30,7 +29,7 @@ static uint64_t full_ticks(const struct rg_limit *limit)
 static uint64_t ahead(uint64_t state, uint16_t tag, uint64_t now)
 {
 	uint64_t distance = ((state & TIME_MASK) - now) & TIME_MASK;
-	uint64_t farthest = 2 * RG_LIMIT_PERIOD_MAX_S * NS_PER_S / RG_TICK_NS;
+	uint64_t farthest = 2 * RG_LIMIT_PERIOD_MAX_S * RG_NS_PER_S / RG_TICK_NS;
 
 	return state >> TIME_BITS == (tag & 0xfff) && distance <= farthest ? distance : 0;
 }

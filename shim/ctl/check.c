@@ -19,7 +19,7 @@
 #include "ctl/ctl.h"
 #include "ctl/elf_file.h"
 #include "ctl/program.h"
-#include "libssl/libssl.h"
+#include "libssl/functions.h"
 
 #define SHIM_NAME "libreneguard.so"
 

@@ -3,6 +3,7 @@
 #include "guard/enforce.h"
 #include "guard/peer.h"
 #include "guard/report.h"
+#include "os/clock.h"
 #include "os/process.h"
 #include "rg_ledger.h"
 #include "rg_policy.h"
@@ -30,7 +31,7 @@ static const char *tls_name(const struct rg_connection *connection, struct ssl_s
 	if (handshake->negotiated != 0)
 		return rg_version_name(handshake->negotiated);
 	if (handshake->hello.offer == RG_OFFER_PSK)
-		return rg_version_name(0x0304);
+		return rg_version_name(RG_TLS13);
 	return handshake->hello.offer == RG_OFFER_TICKET ||
 		       handshake->hello.offer == RG_OFFER_SESSION_ID
 		   ? rg_version_name(handshake->hello.legacy_version)
@@ -51,7 +52,7 @@ void rg_record(struct rg_connection *connection, struct ssl_st *ssl, enum rg_eve
 	result =
 	    rg_ledger_record(ledger, &connection->key, event,
 			     rule->action > RG_COUNT && (known || unlimited) ? &rule->limit : NULL,
-			     rule->action == RG_BLOCK, rg_process_now_ns());
+			     rule->action == RG_BLOCK, rg_clock_ns());
 	verdict = rg_verdict(rule, &result, known, connection->exempt);
 	if (verdict.action == RG_COUNT)
 		return;
@@ -81,15 +82,14 @@ bool rg_resumption_is_full(struct rg_connection *connection)
 {
 	return connection->peer.family != RG_UNKNOWN && !connection->exempt &&
 	       rg_ledger_is_full(rg_process_ledger(), &connection->key, RG_RESUMPTION,
-				 &rg_process_policy()->rules[RG_RESUMPTION].limit,
-				 rg_process_now_ns());
+				 &rg_process_policy()->rules[RG_RESUMPTION].limit, rg_clock_ns());
 }
 
 /* The rule under which this client is blocked, as an event; RG_EVENT_COUNT where it is not. */
 static enum rg_event blocked_by(struct rg_connection *connection)
 {
 	const struct rg_policy *policy = rg_process_policy();
-	uint64_t now_ns = rg_process_now_ns();
+	uint64_t now_ns = rg_clock_ns();
 	int event = 0;
 
 	if (connection->exempt || connection->peer.family == RG_UNKNOWN)

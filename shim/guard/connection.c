@@ -4,7 +4,6 @@
 
 #include "guard/accounting.h"
 #include "guard/enforce.h"
-#include "guard/guard.h"
 #include "os/process.h"
 #include "os/ssl_map.h"
 #include "rg_ledger.h"
@@ -27,17 +26,11 @@ static void consider_ambiguous_id(struct rg_connection *connection, struct ssl_s
 		rg_libssl_decline(connection->lib, ssl);
 }
 
-/* Without a rule that blocks nobody has to be looked for: the usual case. */
-static bool policy_blocks(void)
-{
-	return (atomic_load_explicit(&rg_guard_slow, memory_order_relaxed) &
-		RG_GUARD_SLOW_BLOCKING) != 0;
-}
-
 static void on_client_hello(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	connection->handshake_recorded = connection->resumption_recorded = false;
-	if (!connection->block_checked && policy_blocks() && rg_refuse_blocked(connection, ssl))
+	if (!connection->block_checked && rg_process_policy()->blocks &&
+	    rg_refuse_blocked(connection, ssl))
 		return;
 	switch (connection->handshake.hello.offer) {
 	case RG_OFFER_NONE:
@@ -68,16 +61,6 @@ static void on_answered(struct rg_connection *connection, struct ssl_st *ssl)
 }
 
 /* --- the message callback --- */
-
-/* Has no handshake been finished on this object since it was made or cleared? What
- * SSL_IS_FIRST_HANDSHAKE looks at. */
-static bool is_pristine(const struct rg_libssl *lib, const struct ssl_st *ssl)
-{
-	unsigned char nothing;
-
-	return lib->SSL_get_finished(ssl, &nothing, 0) == 0 ||
-	       lib->SSL_get_peer_finished(ssl, &nothing, 0) == 0;
-}
 
 static bool is_guarded_side(const struct rg_connection *connection)
 {
@@ -138,7 +121,7 @@ static __attribute__((noinline)) enum rg_hs_event client_hello(struct rg_connect
 {
 	/* A program that began anew with SSL_set_accept_state left libssl's own memory of the last
 	 * handshake in place. */
-	bool pristine = connection->restarted || is_pristine(connection->lib, ssl);
+	bool pristine = connection->restarted || rg_libssl_is_pristine(connection->lib, ssl);
 
 	return rg_handshake_message(&connection->handshake, false, version, content_type, message,
 				    bytes, pristine);
@@ -187,7 +170,7 @@ void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl)
 	 * Without a descriptor on the SSL the client is not known before its bytes are: then it is
 	 * refused at its ClientHello.
 	 */
-	if (policy_blocks() && !connection->block_checked && !connection->refused &&
+	if (rg_process_policy()->blocks && !connection->block_checked && !connection->refused &&
 	    awaits_client(connection, ssl) && connection->lib->SSL_get_rfd(ssl) >= 0) {
 		connection->begun = true;
 		rg_identify(connection, ssl);

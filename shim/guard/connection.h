@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libssl/libssl.h"
+#include "libssl/functions.h"
+#include "libssl/refuse.h"
+#include "libssl/versions.h"
 #include "rg_handshake.h"
 #include "rg_ledger.h"
 

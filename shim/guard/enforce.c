@@ -1,6 +1,7 @@
 #include "guard/enforce.h"
 
-#include "guard/guard.h"
+#include "guard/gate.h"
+#include "libssl/errors.h"
 #include "os/process.h"
 #include "rg_policy.h"
 #include "rg_verdict.h"
@@ -37,7 +38,7 @@ static void refuse_connection(struct rg_connection *connection, struct ssl_st *s
 	const struct rg_libssl *lib = connection->lib;
 
 	if (!connection->refused)
-		rg_guard_note_refused(true);
+		rg_gate_count_refused(true);
 	connection->refused = true;
 	connection->refused_event = (uint8_t)event;
 	lib->SSL_set_shutdown(ssl, SHUTDOWN_RECEIVED);
@@ -83,7 +84,7 @@ void rg_enforce_undo(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	if (!connection->refused)
 		return;
-	rg_guard_note_refused(false);
+	rg_gate_count_refused(false);
 	connection->refused = false;
 	if (ssl != NULL)
 		rg_libssl_restore(connection->lib, ssl, &connection->refusal);

@@ -1,20 +1,20 @@
 #include "guard/guard.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "guard/connection.h"
 #include "guard/enforce.h"
+#include "guard/libraries.h"
+#include "guard/prepare.h"
 #include "guard/report.h"
+#include "libssl/versions.h"
 #include "os/lock.h"
 #include "os/process.h"
 #include "os/ssl_map.h"
-#include "rg_policy.h"
 
-#define CTRL_SET_MSG_CALLBACK 15 /* SSL_CTRL_SET_MSG_CALLBACK */
-
-_Atomic int rg_guard_slow = RG_GUARD_SLOW_LIBRARY;
-struct rg_libssl *rg_guard_library;
+enum { UNDECIDED, GUARDED, LEFT_ALONE };
 
 /* Is there any message callback of the program's, anywhere? While there is none, records are not
  * worth a look. */
@@ -28,7 +28,7 @@ static inline bool is_relevant(bool written, int content_type, const uint8_t *me
 {
 	return content_type <= RG_CONTENT_HANDSHAKE && bytes > 1 &&
 	       (rg_handshake_cares(written, content_type, message) ||
-		(content_type == RG_CONTENT_ALERT && written && rg_guard_is_slow()));
+		(content_type == RG_CONTENT_ALERT && written && rg_gate_is_slow()));
 }
 
 /* What the program set itself is called by ours. */
@@ -88,6 +88,35 @@ static void on_context_free(void *parent, void *data, struct crypto_ex_data_st *
 		rg_ssl_map_release(entry);
 }
 
+/* --- which libraries are guarded --- */
+
+/* Decide it: once for each library, before its first context or connection is made. */
+static bool decide(struct rg_libssl *lib, _Atomic int *decision)
+{
+	static struct rg_lock lock;
+
+	if (!rg_lock(&lock))
+		return false;
+	if (atomic_load(decision) == UNDECIDED)
+		atomic_store(decision,
+			     rg_process_policy()->on && lib->guardable &&
+				     rg_libssl_take_indices(lib, on_free, on_context_free) == 0
+				 ? GUARDED
+				 : LEFT_ALONE);
+	rg_unlock(&lock);
+	return atomic_load(decision) == GUARDED;
+}
+
+static bool is_guarded(struct rg_libssl *lib)
+{
+	static _Atomic int decisions[RG_LIBSSL_MAX];
+	int decision = atomic_load_explicit(&decisions[lib->slot], memory_order_acquire);
+
+	return decision != UNDECIDED ? decision == GUARDED : decide(lib, &decisions[lib->slot]);
+}
+
+/* --- contexts and connections --- */
+
 static void watch(const struct rg_libssl *lib, struct ssl_st *ssl,
 		  rg_msg_callback *program_callback)
 {
@@ -101,18 +130,21 @@ static void watch(const struct rg_libssl *lib, struct ssl_st *ssl,
 	connection->program_callback = program_callback;
 	/* What SSL_set_msg_callback does, without the way through our own hook that some builds
 	 * take. */
-	(void)lib->SSL_callback_ctrl(ssl, CTRL_SET_MSG_CALLBACK, (void (*)(void))on_message);
+	(void)lib->SSL_callback_ctrl(ssl, RG_CTRL_SET_MSG_CALLBACK, (void (*)(void))on_message);
 }
 
-void rg_guard_connection(const struct rg_libssl *lib, struct ssl_st *ssl)
+void rg_guard_connection(struct rg_libssl *lib, struct ssl_st *ssl)
 {
 	rg_msg_callback *inherited = NULL;
 
-	if (!lib->guardable || (lib->SSL_is_quic != NULL && lib->SSL_is_quic(ssl)))
+	if (!is_guarded(lib) || (lib->SSL_is_quic != NULL && lib->SSL_is_quic(ssl)))
 		return;
 	/* A program that found SSL_CTX_new by dlvsym(3) got past that hook. */
-	if (__builtin_expect(rg_process_ledger() == NULL, 0))
-		rg_process_prepare();
+	if (__builtin_expect(rg_process_ledger() == NULL, 0)) {
+		rg_prepare();
+		if (rg_process_ledger() == NULL)
+			return;
+	}
 	if (atomic_load_explicit(&program_has_callbacks, memory_order_relaxed)) {
 		void *stored =
 		    lib->SSL_CTX_get_ex_data(lib->SSL_get_SSL_CTX(ssl), lib->callback_index);
@@ -146,67 +178,7 @@ void rg_guard_restart(struct ssl_st *ssl)
 	connection->begun = false;
 }
 
-/* --- the libraries --- */
-
-static atomic_flag preparing = ATOMIC_FLAG_INIT;
-static unsigned
-    looked_up; /* libraries of which a hook was handed out, by slot; under `preparing` */
-
-/* Once for each library, at its first context or connection. */
-static void prepare(struct rg_libssl *lib)
-{
-	const struct rg_policy *policy = rg_process_policy();
-
-	if (!policy->on ||
-	    (lib->guardable && rg_libssl_take_indices(lib, on_free, on_context_free) != 0))
-		lib->guardable = false;
-	for (size_t event = 0; policy->on && event < RG_EVENT_COUNT; event++)
-		if (policy->rules[event].action == RG_BLOCK)
-			atomic_fetch_or(&rg_guard_slow, RG_GUARD_SLOW_BLOCKING);
-	if (rg_guard_library == NULL) {
-		rg_guard_library = lib;
-		if ((looked_up & ~(1U << lib->slot)) == 0)
-			atomic_fetch_and(&rg_guard_slow, ~RG_GUARD_SLOW_LIBRARY);
-	} else {
-		atomic_fetch_or(&rg_guard_slow, RG_GUARD_SLOW_LIBRARY);
-	}
-}
-
-struct rg_libssl *rg_guard_library_of(const void *caller)
-{
-	static _Atomic bool prepared[RG_LIBSSL_MAX];
-	struct rg_libssl *lib = rg_libssl_of(caller);
-
-	if (lib == NULL || atomic_load_explicit(&prepared[lib->slot], memory_order_acquire))
-		return lib;
-	rg_lock(&preparing);
-	if (!atomic_load(&prepared[lib->slot])) {
-		prepare(lib);
-		atomic_store_explicit(&prepared[lib->slot], true, memory_order_release);
-	}
-	rg_unlock(&preparing);
-	return lib;
-}
-
-/* Nothing is asked of LIB yet: the program may be about to say how it is to be initialised. */
-void rg_guard_looked_up(const struct rg_libssl *lib)
-{
-	rg_lock(&preparing);
-	looked_up |= 1U << lib->slot;
-	if (rg_guard_library != NULL && rg_guard_library != lib)
-		atomic_fetch_or(&rg_guard_slow, RG_GUARD_SLOW_LIBRARY);
-	rg_unlock(&preparing);
-}
-
-struct rg_libssl *rg_guard_library_for(const void *object, const void *caller)
-{
-	const struct rg_connection *connection = rg_ssl_map_get(object);
-
-	return connection != NULL ? (struct rg_libssl *)connection->lib
-				  : rg_guard_library_of(caller);
-}
-
-void rg_guard_context(struct rg_libssl *lib, const struct ssl_method_st *method)
+void rg_guard_before_context(struct rg_libssl *lib, const struct ssl_method_st *method)
 {
 	const struct rg_policy *policy = rg_process_policy();
 	bool client_only =
@@ -214,8 +186,8 @@ void rg_guard_context(struct rg_libssl *lib, const struct ssl_method_st *method)
 
 	if (!policy->on)
 		return;
-	rg_process_prepare();
-	if (!lib->guardable)
+	rg_prepare();
+	if (!is_guarded(lib))
 		rg_report_unguarded(lib);
 	else if (!client_only || (policy->role & RG_ROLE_CLIENT))
 		rg_report_active(lib);
@@ -225,11 +197,11 @@ void rg_guard_context(struct rg_libssl *lib, const struct ssl_method_st *method)
  * Contexts are in the registry for their library alone: where there are several, a caller does not
  * always tell (a tail call in a plug-in leaves its host's address).
  */
-void rg_guard_note_context(const struct rg_libssl *lib, const struct ssl_ctx_st *ctx)
+void rg_guard_note_context(struct rg_libssl *lib, const struct ssl_ctx_st *ctx)
 {
 	struct rg_connection *entry = NULL;
 
-	if (ctx != NULL && lib->guardable && rg_ssl_map_get(ctx) == NULL)
+	if (ctx != NULL && is_guarded(lib) && rg_ssl_map_get(ctx) == NULL)
 		entry = rg_ssl_map_take(ctx, sizeof *entry);
 	if (entry != NULL)
 		entry->lib = lib;
@@ -249,12 +221,12 @@ bool rg_guard_keeps_callback(struct ssl_st *ssl, rg_msg_callback *callback)
 	return true;
 }
 
-void rg_guard_note_callback(const struct rg_libssl *lib, struct ssl_ctx_st *ctx,
+void rg_guard_note_callback(struct rg_libssl *lib, struct ssl_ctx_st *ctx,
 			    rg_msg_callback *callback)
 {
 	void *stored;
 
-	if (!lib->guardable)
+	if (!is_guarded(lib))
 		return;
 	if (callback != NULL)
 		atomic_store(&program_has_callbacks, true);
@@ -270,7 +242,7 @@ struct rg_libssl *rg_guard_before_call_slowly(struct ssl_st *ssl, const void *ca
 	struct rg_connection *connection = rg_ssl_map_get(ssl);
 
 	if (connection == NULL)
-		return rg_guard_library_of(caller);
+		return rg_libraries_of(caller);
 	if (may_accept)
 		rg_connection_begin(connection, ssl);
 	if (!connection->refused)
@@ -291,15 +263,4 @@ bool rg_guard_after_call_slowly(struct ssl_st *ssl, int result)
 		return true;
 	rg_enforce_fail_call(connection, ssl);
 	return false;
-}
-
-void rg_guard_note_refused(bool more)
-{
-	int now = atomic_load_explicit(&rg_guard_slow, memory_order_relaxed), next;
-
-	do {
-		next = (now & ~RG_GUARD_SLOW_REFUSED) + (more ? 1 : -1);
-		if ((next & (RG_GUARD_SLOW_REFUSED - 1)) != 0)
-			next |= RG_GUARD_SLOW_REFUSED;
-	} while (!atomic_compare_exchange_weak(&rg_guard_slow, &now, next));
 }

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "libssl/libssl.h"
+#include "libssl/functions.h"
 #include "rg_client.h"
 
 /* The peer's address and *PORT (0 where unknown). Family RG_UNKNOWN where it can not be told. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "os/process.h"
 #include "rg_line.h"
@@ -18,8 +19,7 @@ static void deliver(int severity, struct rg_report *report)
 	char line[RG_LINE_BYTES];
 
 	if (policy->log_targets == 0 ||
-	    !rg_ledger_log_allowed(ledger, &policy->log_rate, rg_process_now_ns(),
-				   &report->suppressed))
+	    !rg_ledger_log_allowed(ledger, &policy->log_rate, rg_clock_ns(), &report->suppressed))
 		return;
 	report->service = policy->name;
 	rg_line(line, sizeof line, policy->log_format, report);
@@ -106,4 +106,18 @@ void rg_report_deepbind(const char *module)
 		 "%s was opened with RTLD_DEEPBIND: what it calls in libssl is not guarded",
 		 module);
 	deliver(RG_SEVERITY_ERR, &report);
+}
+
+void rg_report_bad_variable(const struct rg_bad_variable *bad)
+{
+	const struct rg_policy *policy = rg_process_policy();
+	struct rg_report report = {.code = "ERR_RENEGUARD_POLICY",
+				   .variable = bad->variable,
+				   .value = bad->value,
+				   .accepted = bad->accepted,
+				   .service = policy->name};
+	char line[RG_LINE_BYTES];
+
+	rg_line(line, sizeof line, policy->log_format, &report);
+	(void)rg_log_deliver(policy, RG_SEVERITY_ERR, line);
 }

@@ -6,7 +6,8 @@
 
 #include <stdint.h>
 
-#include "libssl/libssl.h"
+#include "libssl/functions.h"
+#include "os/process.h"
 #include "rg_client.h"
 #include "rg_event.h"
 #include "rg_ledger.h"
@@ -24,5 +25,8 @@ void rg_report_unguarded(const struct rg_libssl *lib);
 
 /* MODULE, a path, calls a libssl past all hooks. */
 void rg_report_deepbind(const char *module);
+
+/* BAD is wrong with the policy; the rate does not hold it back. */
+void rg_report_bad_variable(const struct rg_bad_variable *bad);
 
 #endif

@@ -1,22 +1,21 @@
 /*
- * A program that shuts itself in and opens its libssl only then: where it is going, neither the
- * log's socket nor the state file can be found.
+ * chroot(2): a program may shut itself in and open its libssl only then. Inside, neither the log's
+ * socket nor the state file can be found, so both are opened before.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "hooks/dlsym.h"
-#include "os/process.h"
+#include "guard/prepare.h"
+#include "os/next.h"
 
 __attribute__((visibility("default"))) int chroot(const char *path)
 {
-	void *found = rg_dl_sym(RTLD_NEXT, "chroot");
+	void *found = rg_next(RG_NEXT_chroot);
 	int (*function)(const char *);
 
 	memcpy(&function, &found, sizeof function);
-	rg_process_before_chroot();
+	rg_prepare_before_chroot();
 	if (function != NULL)
 		return function(path);
 	errno = ENOSYS;

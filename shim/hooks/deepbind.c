@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guard/prepare.h"
 #include "guard/report.h"
 #include "os/dynamic.h"
-#include "os/process.h"
 #include "rg_policy.h"
 
 /* How many objects were loaded before; 0: nothing is expected. Objects stay in the order in which
@@ -65,7 +65,7 @@ bool rg_deepbind_check(void)
 	if (look.before == 0)
 		return true;
 	if (dl_iterate_phdr(look_at, &look) != 0) {
-		rg_process_prepare();
+		rg_prepare();
 		rg_report_deepbind(look.name);
 	} else if (look.seen <= look.before) {
 		return false;

@@ -1,12 +1,12 @@
 /*
  * The exported dlsym(3) and dlopen(3), and what they jump to before the next function of that name
  * is known. All that matters is that they JUMP there, with the caller's return address where it
- * was: see rg_dl_sym.h. A compiler's tail call would do the same, but is not promised.
+ * was: see dlsym.h. A compiler's tail call would do the same, but is not promised.
  */
-#define RG_LOOKUP_ASSEMBLER
+#define RG_ASSEMBLER
 #include "hooks/dlsym.h"
 
-#ifdef RG_LOOKUP_STUBS
+#ifdef RG_DL_STUBS
 
 	.text
 
@@ -20,11 +20,9 @@ name:                                                                           
 	.cfi_endproc;                                                                              \
 	.size name, . - name
 
-	.hidden rg_lookup_dlsym, rg_lookup_dlopen, rg_lookup_answer, rg_lookup_deepbind
-	.hidden rg_lookup_wake_dlsym, rg_lookup_wake_dlopen
-	.hidden rg_lookup_first_dlsym, rg_lookup_first_dlopen, rg_lookup_own_dlsym
-	.globl rg_lookup_own_dlsym
-	.set rg_lookup_own_dlsym, dlsym
+	.hidden rg_dlsym_target, rg_dlopen_target, rg_dlsym_answer, rg_dlopen_deepbind
+	.hidden rg_dlsym_wake, rg_dlopen_wake
+	.hidden rg_dlsym_first, rg_dlopen_first
 
 #if defined __x86_64__
 
@@ -40,34 +38,34 @@ BEGIN(dlsym) /* a name that begins with S may be one of ours */
 	endbr64
 	cmpb $'S', (%rsi)
 	je 1f
-0:	jmp *rg_lookup_dlsym(%rip)
+0:	jmp *rg_dlsym_target(%rip)
 1:	mov (%rsp), %rdx
-	CALL(rg_lookup_answer)
-	cmp $RG_LOOKUP_PASS, %rax
+	CALL(rg_dlsym_answer)
+	cmp $RG_DLSYM_PASS, %rax
 	je 0b
 	ret
 END(dlsym)
 
 BEGIN(dlopen)
 	endbr64
-	test $RG_LOOKUP_DEEPBIND, %esi
+	test $RG_DLSYM_DEEPBIND, %esi
 	jne 1f
-	jmp *rg_lookup_dlopen(%rip)
-1:	CALL(rg_lookup_deepbind)
+	jmp *rg_dlopen_target(%rip)
+1:	CALL(rg_dlopen_deepbind)
 	jmp *%rax
 END(dlopen)
 
-BEGIN(rg_lookup_first_dlsym)
+BEGIN(rg_dlsym_first)
 	endbr64
-	CALL(rg_lookup_wake_dlsym)
+	CALL(rg_dlsym_wake)
 	jmp *%rax
-END(rg_lookup_first_dlsym)
+END(rg_dlsym_first)
 
-BEGIN(rg_lookup_first_dlopen)
+BEGIN(rg_dlopen_first)
 	endbr64
-	CALL(rg_lookup_wake_dlopen)
+	CALL(rg_dlopen_wake)
 	jmp *%rax
-END(rg_lookup_first_dlopen)
+END(rg_dlopen_first)
 
 #elif defined __i386__
 
@@ -87,39 +85,39 @@ BEGIN(dlsym)
 	mov 8(%esp), %ecx
 	cmpb $'S', (%ecx)
 	je 1f
-0:	JUMP(rg_lookup_dlsym)
+0:	JUMP(rg_dlsym_target)
 1:	mov (%esp), %eax
 	mov 4(%esp), %edx
 	push %eax; .cfi_adjust_cfa_offset 4
 	push %ecx; .cfi_adjust_cfa_offset 4
 	push %edx; .cfi_adjust_cfa_offset 4
-	call rg_lookup_answer
+	call rg_dlsym_answer
 	add $12, %esp; .cfi_adjust_cfa_offset -12
-	cmp $RG_LOOKUP_PASS, %eax
+	cmp $RG_DLSYM_PASS, %eax
 	je 0b
 	ret
 END(dlsym)
 
 BEGIN(dlopen)
 	endbr32
-	testl $RG_LOOKUP_DEEPBIND, 8(%esp)
+	testl $RG_DLSYM_DEEPBIND, 8(%esp)
 	jne 1f
-	JUMP(rg_lookup_dlopen)
-1:	CALL(rg_lookup_deepbind)
+	JUMP(rg_dlopen_target)
+1:	CALL(rg_dlopen_deepbind)
 	jmp *%eax
 END(dlopen)
 
-BEGIN(rg_lookup_first_dlsym)
+BEGIN(rg_dlsym_first)
 	endbr32
-	CALL(rg_lookup_wake_dlsym)
+	CALL(rg_dlsym_wake)
 	jmp *%eax
-END(rg_lookup_first_dlsym)
+END(rg_dlsym_first)
 
-BEGIN(rg_lookup_first_dlopen)
+BEGIN(rg_dlopen_first)
 	endbr32
-	CALL(rg_lookup_wake_dlopen)
+	CALL(rg_dlopen_wake)
 	jmp *%eax
-END(rg_lookup_first_dlopen)
+END(rg_dlopen_first)
 
 #elif defined __aarch64__
 
@@ -148,10 +146,10 @@ BEGIN(dlsym)
 	ldrb w16, [x1]
 	cmp w16, #'S'
 	b.eq 1f
-0:	JUMP(rg_lookup_dlsym)
+0:	JUMP(rg_dlsym_target)
 1:	mov x2, x30
-	CALL(rg_lookup_answer)
-	cmn x16, #-RG_LOOKUP_PASS
+	CALL(rg_dlsym_answer)
+	cmn x16, #-RG_DLSYM_PASS
 	b.eq 0b
 	mov x0, x16
 	ret
@@ -159,24 +157,24 @@ END(dlsym)
 
 BEGIN(dlopen)
 	hint #34
-	tst w1, #RG_LOOKUP_DEEPBIND
+	tst w1, #RG_DLSYM_DEEPBIND
 	b.ne 1f
-	JUMP(rg_lookup_dlopen)
-1:	CALL(rg_lookup_deepbind)
+	JUMP(rg_dlopen_target)
+1:	CALL(rg_dlopen_deepbind)
 	br x16
 END(dlopen)
 
-BEGIN(rg_lookup_first_dlsym)
+BEGIN(rg_dlsym_first)
 	hint #34
-	CALL(rg_lookup_wake_dlsym)
+	CALL(rg_dlsym_wake)
 	br x16
-END(rg_lookup_first_dlsym)
+END(rg_dlsym_first)
 
-BEGIN(rg_lookup_first_dlopen)
+BEGIN(rg_dlopen_first)
 	hint #34
-	CALL(rg_lookup_wake_dlopen)
+	CALL(rg_dlopen_wake)
 	br x16
-END(rg_lookup_first_dlopen)
+END(rg_dlopen_first)
 
 #endif
 #endif

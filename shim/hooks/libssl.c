@@ -1,281 +1,142 @@
 /*
- * One stub for each function of libssl that stands between the program and us. A stub finds the
+ * One hook for each function of libssl that stands between the program and us. A hook finds the
  * real function, forwards, and asks the guard; it decides nothing. This is what is exported
- * (exports.map lists the same names); looked_up.c makes the same stubs once more for each library.
+ * (exports.map lists the same names), and what dlsym(3) answers with.
  *
- * Inside some builds libssl's functions call each other through the PLT, and land here again: a
- * stub within a stub must be harmless, and is: the guard's questions have the same answer twice.
+ * Inside some builds libssl's functions call each other through the PLT and land here again. A hook
+ * within a hook must be harmless, and is: the guard's questions have the same answer twice.
  */
+#include "hooks/libssl.h"
+
 #include <stddef.h>
 
 #include "guard/guard.h"
+#include "guard/libraries.h"
 
-#ifndef HOOK
-#define HOOK(name)   name
-#define HOOK_LINKAGE __attribute__((visibility("default")))
-#endif
-#define COLD		      __attribute__((noinline, cold))
-#define CTRL_SET_MSG_CALLBACK 15 /* SSL_CTRL_SET_MSG_CALLBACK */
+#define EXPORT __attribute__((visibility("default")))
+#define SLOWLY static __attribute__((noinline, cold))
 
-#define X(returns, name, arguments) HOOK_LINKAGE returns HOOK(name) arguments;
+/* Where the caller is tells which libssl is meant, if more than one is in use. */
+#define CALLER __builtin_return_address(0)
+
+/* Exported. */
+#define X(returns, name, parameters) EXPORT returns name parameters;
 RG_LIBSSL_HOOKS(X)
 #undef X
 
-/* --- calls that may read from the peer: -1 or 0, as each documents its errors, once the connection
- * is refused --- */
+/* --- calls that may read from the peer --- */
 
-/*
- * The six that programs call all the time have their slow way in a function of its own, so that the
- * fast one saves no registers for it: eleven instructions beside libssl's.
- */
-static COLD int HOOK(look)(struct ssl_st *ssl, int result, int failure)
+/* How the rows below are put together: ADD(, a, b) stands behind a first element. */
+#define ADD(...) __VA_ARGS__
+
+/* Which functions every version has, and which may be missing (RG_LIBSSL_HOOKS_OPTIONAL). */
+#define ALWAYS	     false
+#define IF_THERE(it) ((it) == NULL)
+
+/* May the call begin a handshake as a server? */
+#define SERVER true
+#define CLIENT false
+
+SLOWLY int inspect(struct ssl_st *ssl, int result, int failure)
 {
 	return rg_guard_after_call(ssl, result) ? result : failure;
 }
 
-static COLD int HOOK(SSL_read_slowly)(struct ssl_st *ssl, void *buffer, int bytes,
-				      const void *caller)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, caller, true);
-	int result;
+/*
+ * A call whose connection may be refused, before it or meanwhile: it fails then, with FAILURE, as
+ * its function documents its errors. The long way.
+ */
+#define LONG_WAY(returns, name, failure, side, parameters, arguments)                              \
+	SLOWLY returns name##_slowly(const void *caller, struct ssl_st *ssl ADD parameters)        \
+	{                                                                                          \
+		struct rg_libssl *lib = rg_guard_before_call(ssl, caller, side);                   \
+		returns result;                                                                    \
+                                                                                                   \
+		if (lib == NULL || lib->name == NULL)                                              \
+			return failure;                                                            \
+		result = lib->name(ssl ADD arguments);                                             \
+		return rg_guard_after_call(ssl, (int)result) ? result : failure;                   \
+	}
 
-	if (lib == NULL)
-		return -1;
-	result = lib->SSL_read(ssl, buffer, bytes);
-	return rg_guard_after_call(ssl, result) ? result : -1;
-}
+/* The calls that programs make all the time go the short way if they can. The long one is a
+ * function of its own, so that the short one saves no registers for it. */
+#define OFTEN(returns, name, failure, missing, parameters, arguments)                              \
+	LONG_WAY(returns, name, failure, SERVER, parameters, arguments)                            \
+	returns name(struct ssl_st *ssl ADD parameters)                                            \
+	{                                                                                          \
+		returns result;                                                                    \
+                                                                                                   \
+		if (rg_gate_is_slow() || missing)                                                  \
+			return name##_slowly(CALLER, ssl ADD arguments);                           \
+		result = rg_gate_library->name(ssl ADD arguments);                                 \
+		return rg_gate_must_inspect(result) ? inspect(ssl, result, failure) : result;      \
+	}
 
-int HOOK(SSL_read)(struct ssl_st *ssl, void *buffer, int bytes)
-{
-	int result;
+/* The others: a few times in a connection. */
+#define SELDOM(returns, name, failure, side, parameters, arguments)                                \
+	LONG_WAY(returns, name, failure, side, parameters, arguments)                              \
+	returns name(struct ssl_st *ssl ADD parameters)                                            \
+	{                                                                                          \
+		return name##_slowly(CALLER, ssl ADD arguments);                                   \
+	}
 
-	if (rg_guard_is_slow())
-		return HOOK(SSL_read_slowly)(ssl, buffer, bytes, RG_CALLER);
-	result = rg_guard_library->SSL_read(ssl, buffer, bytes);
-	return rg_guard_must_look(result) ? HOOK(look)(ssl, result, -1) : result;
-}
+/* clang-format off */
+OFTEN(int, SSL_read, -1, ALWAYS, (, void *buffer, int bytes), (, buffer, bytes))
+OFTEN(int, SSL_peek, -1, ALWAYS, (, void *buffer, int bytes), (, buffer, bytes))
+OFTEN(int, SSL_write, -1, ALWAYS, (, const void *data, int bytes), (, data, bytes))
+OFTEN(int, SSL_read_ex, 0, IF_THERE(rg_gate_library->SSL_read_ex),
+      (, void *buffer, size_t bytes, size_t *got), (, buffer, bytes, got))
+OFTEN(int, SSL_peek_ex, 0, IF_THERE(rg_gate_library->SSL_peek_ex),
+      (, void *buffer, size_t bytes, size_t *got), (, buffer, bytes, got))
+OFTEN(int, SSL_write_ex, 0, IF_THERE(rg_gate_library->SSL_write_ex),
+      (, const void *data, size_t bytes, size_t *written), (, data, bytes, written))
 
-static COLD int HOOK(SSL_peek_slowly)(struct ssl_st *ssl, void *buffer, int bytes,
-				      const void *caller)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, caller, true);
-	int result;
-
-	if (lib == NULL)
-		return -1;
-	result = lib->SSL_peek(ssl, buffer, bytes);
-	return rg_guard_after_call(ssl, result) ? result : -1;
-}
-
-int HOOK(SSL_peek)(struct ssl_st *ssl, void *buffer, int bytes)
-{
-	int result;
-
-	if (rg_guard_is_slow())
-		return HOOK(SSL_peek_slowly)(ssl, buffer, bytes, RG_CALLER);
-	result = rg_guard_library->SSL_peek(ssl, buffer, bytes);
-	return rg_guard_must_look(result) ? HOOK(look)(ssl, result, -1) : result;
-}
-
-static COLD int HOOK(SSL_write_slowly)(struct ssl_st *ssl, const void *data, int bytes,
-				       const void *caller)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, caller, true);
-	int result;
-
-	if (lib == NULL)
-		return -1;
-	result = lib->SSL_write(ssl, data, bytes);
-	return rg_guard_after_call(ssl, result) ? result : -1;
-}
-
-int HOOK(SSL_write)(struct ssl_st *ssl, const void *data, int bytes)
-{
-	int result;
-
-	if (rg_guard_is_slow())
-		return HOOK(SSL_write_slowly)(ssl, data, bytes, RG_CALLER);
-	result = rg_guard_library->SSL_write(ssl, data, bytes);
-	return rg_guard_must_look(result) ? HOOK(look)(ssl, result, -1) : result;
-}
-
-static COLD int HOOK(SSL_read_ex_slowly)(struct ssl_st *ssl, void *buffer, size_t bytes,
-					 size_t *read_bytes, const void *caller)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, caller, true);
-	int result;
-
-	if (lib == NULL || lib->SSL_read_ex == NULL)
-		return 0;
-	result = lib->SSL_read_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_after_call(ssl, result) ? result : 0;
-}
-
-int HOOK(SSL_read_ex)(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
-{
-	int result;
-
-	if (rg_guard_is_slow() || rg_guard_library->SSL_read_ex == NULL)
-		return HOOK(SSL_read_ex_slowly)(ssl, buffer, bytes, read_bytes, RG_CALLER);
-	result = rg_guard_library->SSL_read_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_must_look(result) ? HOOK(look)(ssl, result, 0) : result;
-}
-
-static COLD int HOOK(SSL_peek_ex_slowly)(struct ssl_st *ssl, void *buffer, size_t bytes,
-					 size_t *read_bytes, const void *caller)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, caller, true);
-	int result;
-
-	if (lib == NULL || lib->SSL_peek_ex == NULL)
-		return 0;
-	result = lib->SSL_peek_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_after_call(ssl, result) ? result : 0;
-}
-
-int HOOK(SSL_peek_ex)(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
-{
-	int result;
-
-	if (rg_guard_is_slow() || rg_guard_library->SSL_peek_ex == NULL)
-		return HOOK(SSL_peek_ex_slowly)(ssl, buffer, bytes, read_bytes, RG_CALLER);
-	result = rg_guard_library->SSL_peek_ex(ssl, buffer, bytes, read_bytes);
-	return rg_guard_must_look(result) ? HOOK(look)(ssl, result, 0) : result;
-}
-
-static COLD int HOOK(SSL_write_ex_slowly)(struct ssl_st *ssl, const void *data, size_t bytes,
-					  size_t *written, const void *caller)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, caller, true);
-	int result;
-
-	if (lib == NULL || lib->SSL_write_ex == NULL)
-		return 0;
-	result = lib->SSL_write_ex(ssl, data, bytes, written);
-	return rg_guard_after_call(ssl, result) ? result : 0;
-}
-
-int HOOK(SSL_write_ex)(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
-{
-	int result;
-
-	if (rg_guard_is_slow() || rg_guard_library->SSL_write_ex == NULL)
-		return HOOK(SSL_write_ex_slowly)(ssl, data, bytes, written, RG_CALLER);
-	result = rg_guard_library->SSL_write_ex(ssl, data, bytes, written);
-	return rg_guard_must_look(result) ? HOOK(look)(ssl, result, 0) : result;
-}
-
-int HOOK(SSL_do_handshake)(struct ssl_st *ssl)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, true);
-	int result;
-
-	if (lib == NULL)
-		return -1;
-	result = lib->SSL_do_handshake(ssl);
-	return rg_guard_after_call(ssl, result) ? result : -1;
-}
-
-int HOOK(SSL_accept)(struct ssl_st *ssl)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, true);
-	int result;
-
-	if (lib == NULL)
-		return -1;
-	result = lib->SSL_accept(ssl);
-	return rg_guard_after_call(ssl, result) ? result : -1;
-}
-
-int HOOK(SSL_connect)(struct ssl_st *ssl)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, false);
-	int result;
-
-	if (lib == NULL)
-		return -1;
-	result = lib->SSL_connect(ssl);
-	return rg_guard_after_call(ssl, result) ? result : -1;
-}
-
-int HOOK(SSL_write_ex2)(struct ssl_st *ssl, const void *data, size_t bytes, uint64_t flags,
-			size_t *written)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, true);
-	int result;
-
-	if (lib == NULL || lib->SSL_write_ex2 == NULL)
-		return 0;
-	result = lib->SSL_write_ex2(ssl, data, bytes, flags, written);
-	return rg_guard_after_call(ssl, result) ? result : 0;
-}
-
-/* 0 is SSL_READ_EARLY_DATA_ERROR. */
-int HOOK(SSL_read_early_data)(struct ssl_st *ssl, void *buffer, size_t bytes, size_t *read_bytes)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, true);
-	int result;
-
-	if (lib == NULL || lib->SSL_read_early_data == NULL)
-		return 0;
-	result = lib->SSL_read_early_data(ssl, buffer, bytes, read_bytes);
-	return rg_guard_after_call(ssl, result) ? result : 0;
-}
-
-int HOOK(SSL_write_early_data)(struct ssl_st *ssl, const void *data, size_t bytes, size_t *written)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, true);
-	int result;
-
-	if (lib == NULL || lib->SSL_write_early_data == NULL)
-		return 0;
-	result = lib->SSL_write_early_data(ssl, data, bytes, written);
-	return rg_guard_after_call(ssl, result) ? result : 0;
-}
-
-ssize_t HOOK(SSL_sendfile)(struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int flags)
-{
-	struct rg_libssl *lib = rg_guard_before_call(ssl, RG_CALLER, true);
-	ssize_t result;
-
-	if (lib == NULL || lib->SSL_sendfile == NULL)
-		return -1;
-	result = lib->SSL_sendfile(ssl, fd, offset, bytes, flags);
-	return rg_guard_after_call(ssl, (int)result) ? result : -1;
-}
+SELDOM(int, SSL_do_handshake, -1, SERVER, (), ())
+SELDOM(int, SSL_accept, -1, SERVER, (), ())
+SELDOM(int, SSL_connect, -1, CLIENT, (), ())
+SELDOM(int, SSL_write_ex2, 0, SERVER,
+       (, const void *data, size_t bytes, uint64_t flags, size_t *written),
+       (, data, bytes, flags, written))
+SELDOM(int, SSL_read_early_data, 0 /* SSL_READ_EARLY_DATA_ERROR */, SERVER,
+       (, void *buffer, size_t bytes, size_t *got), (, buffer, bytes, got))
+SELDOM(int, SSL_write_early_data, 0, SERVER,
+       (, const void *data, size_t bytes, size_t *written), (, data, bytes, written))
+SELDOM(ssize_t, SSL_sendfile, -1, SERVER,
+       (, int fd, off_t offset, size_t bytes, int flags), (, fd, offset, bytes, flags))
+/* clang-format on */
 
 /* --- where contexts and connections come from, and begin anew --- */
 
-struct ssl_ctx_st *HOOK(SSL_CTX_new)(const struct ssl_method_st *method)
+struct ssl_ctx_st *SSL_CTX_new(const struct ssl_method_st *method)
 {
-	struct rg_libssl *lib = rg_guard_library_of(method != NULL ? method : RG_CALLER);
+	struct rg_libssl *lib = rg_libraries_of(method != NULL ? method : CALLER);
 	struct ssl_ctx_st *ctx;
 
 	if (lib == NULL)
 		return NULL;
-	rg_guard_context(lib, method);
+	rg_guard_before_context(lib, method);
 	ctx = lib->SSL_CTX_new(method);
 	rg_guard_note_context(lib, ctx);
 	return ctx;
 }
 
-struct ssl_ctx_st *HOOK(SSL_CTX_new_ex)(void *library_context, const char *properties,
-					const struct ssl_method_st *method)
+struct ssl_ctx_st *SSL_CTX_new_ex(void *library_context, const char *properties,
+				  const struct ssl_method_st *method)
 {
-	struct rg_libssl *lib = rg_guard_library_of(method != NULL ? method : RG_CALLER);
+	struct rg_libssl *lib = rg_libraries_of(method != NULL ? method : CALLER);
 	struct ssl_ctx_st *ctx;
 
 	if (lib == NULL || lib->SSL_CTX_new_ex == NULL)
 		return NULL;
-	rg_guard_context(lib, method);
+	rg_guard_before_context(lib, method);
 	ctx = lib->SSL_CTX_new_ex(library_context, properties, method);
 	rg_guard_note_context(lib, ctx);
 	return ctx;
 }
 
-struct ssl_st *HOOK(SSL_new)(struct ssl_ctx_st *ctx)
+struct ssl_st *SSL_new(struct ssl_ctx_st *ctx)
 {
-	struct rg_libssl *lib = rg_guard_library_quickly(ctx, RG_CALLER);
+	struct rg_libssl *lib = rg_libraries_for(ctx, CALLER);
 	struct ssl_st *ssl = lib != NULL ? lib->SSL_new(ctx) : NULL;
 
 	if (ssl != NULL)
@@ -283,9 +144,9 @@ struct ssl_st *HOOK(SSL_new)(struct ssl_ctx_st *ctx)
 	return ssl;
 }
 
-struct ssl_st *HOOK(SSL_dup)(struct ssl_st *ssl)
+struct ssl_st *SSL_dup(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_libraries_for(ssl, CALLER);
 	struct ssl_st *copy = lib != NULL ? lib->SSL_dup(ssl) : NULL;
 
 	if (copy != NULL)
@@ -293,9 +154,9 @@ struct ssl_st *HOOK(SSL_dup)(struct ssl_st *ssl)
 	return copy;
 }
 
-int HOOK(SSL_clear)(struct ssl_st *ssl)
+int SSL_clear(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_libraries_for(ssl, CALLER);
 
 	if (lib == NULL)
 		return 0;
@@ -303,9 +164,9 @@ int HOOK(SSL_clear)(struct ssl_st *ssl)
 	return lib->SSL_clear(ssl);
 }
 
-void HOOK(SSL_set_accept_state)(struct ssl_st *ssl)
+void SSL_set_accept_state(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_libraries_for(ssl, CALLER);
 
 	if (lib == NULL)
 		return;
@@ -313,9 +174,9 @@ void HOOK(SSL_set_accept_state)(struct ssl_st *ssl)
 	lib->SSL_set_accept_state(ssl);
 }
 
-void HOOK(SSL_set_connect_state)(struct ssl_st *ssl)
+void SSL_set_connect_state(struct ssl_st *ssl)
 {
-	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_libraries_for(ssl, CALLER);
 
 	if (lib == NULL)
 		return;
@@ -323,31 +184,31 @@ void HOOK(SSL_set_connect_state)(struct ssl_st *ssl)
 	lib->SSL_set_connect_state(ssl);
 }
 
-/* --- the program's own message callback: ours stays, and calls theirs --- */
+/* --- the program's own message callback: ours stays, and calls it --- */
 
-void HOOK(SSL_set_msg_callback)(struct ssl_st *ssl, rg_msg_callback *callback)
+void SSL_set_msg_callback(struct ssl_st *ssl, rg_msg_callback *callback)
 {
-	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_libraries_for(ssl, CALLER);
 
 	if (lib != NULL && !rg_guard_keeps_callback(ssl, callback))
 		lib->SSL_set_msg_callback(ssl, callback);
 }
 
-long HOOK(SSL_callback_ctrl)(struct ssl_st *ssl, int command, void (*callback)(void))
+long SSL_callback_ctrl(struct ssl_st *ssl, int command, void (*callback)(void))
 {
-	struct rg_libssl *lib = rg_guard_library_quickly(ssl, RG_CALLER);
+	struct rg_libssl *lib = rg_libraries_for(ssl, CALLER);
 
 	if (lib == NULL)
 		return 0;
-	if (command == CTRL_SET_MSG_CALLBACK &&
+	if (command == RG_CTRL_SET_MSG_CALLBACK &&
 	    rg_guard_keeps_callback(ssl, (rg_msg_callback *)callback))
 		return 1;
 	return lib->SSL_callback_ctrl(ssl, command, callback);
 }
 
-void HOOK(SSL_CTX_set_msg_callback)(struct ssl_ctx_st *ctx, rg_msg_callback *callback)
+void SSL_CTX_set_msg_callback(struct ssl_ctx_st *ctx, rg_msg_callback *callback)
 {
-	struct rg_libssl *lib = rg_guard_library_quickly(ctx, RG_CALLER);
+	struct rg_libssl *lib = rg_libraries_for(ctx, CALLER);
 
 	if (lib == NULL)
 		return;
@@ -355,13 +216,28 @@ void HOOK(SSL_CTX_set_msg_callback)(struct ssl_ctx_st *ctx, rg_msg_callback *cal
 	lib->SSL_CTX_set_msg_callback(ctx, callback);
 }
 
-long HOOK(SSL_CTX_callback_ctrl)(struct ssl_ctx_st *ctx, int command, void (*callback)(void))
+long SSL_CTX_callback_ctrl(struct ssl_ctx_st *ctx, int command, void (*callback)(void))
 {
-	struct rg_libssl *lib = rg_guard_library_quickly(ctx, RG_CALLER);
+	struct rg_libssl *lib = rg_libraries_for(ctx, CALLER);
 
 	if (lib == NULL)
 		return 0;
-	if (command == CTRL_SET_MSG_CALLBACK)
+	if (command == RG_CTRL_SET_MSG_CALLBACK)
 		rg_guard_note_callback(lib, ctx, (rg_msg_callback *)callback);
 	return lib->SSL_CTX_callback_ctrl(ctx, command, callback);
 }
+
+/* --- by name --- */
+
+/* The address that no other object can stand in front of. */
+#define X(returns, name, parameters)                                                               \
+	extern returns rg_hook_##name parameters                                                   \
+	    __attribute__((visibility("hidden"), alias(#name)));
+RG_LIBSSL_HOOKS(X)
+#undef X
+
+const struct rg_hook rg_hooks[] = {
+#define X(returns, name, parameters) {#name, (void *)rg_hook_##name},
+    RG_LIBSSL_HOOKS(X)
+#undef X
+	{NULL, NULL}};

@@ -14,14 +14,13 @@
 #include <unistd.h>
 
 #include "core/siphash.h"
-#include "os/process.h"
+#include "os/clock.h"
 
 #define CLOEXEC	    1U /* MFD_CLOEXEC, which an older libc does not name */
 #define NOREPLACE   1U /* RENAME_NOREPLACE, likewise */
 #define LEDGER_NAME "reneguard"
 #define BOOT_ID	    "/proc/sys/kernel/random/boot_id"
 #define FILE_MODE   0600
-#define NS_PER_S    1000000000
 
 /* How long another process may hold the lock, or have the file under two names while it makes it:
  * far longer than either takes. */
@@ -36,7 +35,7 @@ static void draw_seed(uint8_t seed[16])
 {
 	const uint8_t *random = (const uint8_t *)(uintptr_t)getauxval(AT_RANDOM);
 	static const uint8_t none[16];
-	uint64_t material[3] = {rg_process_now_ns(), (uint64_t)getpid(), 0};
+	uint64_t material[3] = {rg_clock_ns(), (uint64_t)getpid(), 0};
 
 	for (material[2] = 0; material[2] < 2; material[2]++) {
 		uint64_t half = rg_siphash(random != NULL ? random : none,
@@ -122,7 +121,7 @@ static uint64_t epoch_ns(void)
 	struct timespec wall;
 
 	(void)clock_gettime(CLOCK_REALTIME, &wall);
-	return (uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec - rg_process_now_ns();
+	return (uint64_t)wall.tv_sec * RG_NS_PER_S + (uint64_t)wall.tv_nsec - rg_clock_ns();
 }
 
 /* Lengthen FD, with all its blocks, so that a full disk is met here and never by a store to memory;

@@ -7,10 +7,9 @@
 #include "core/ledger/slots.h"
 #include "core/siphash.h"
 
-#define NS_PER_S    UINT64_C(1000000000)
 #define LOG_AGAIN_S 60
 
-#define WAITING_MAX_NS (3600 * NS_PER_S)
+#define WAITING_MAX_NS (3600 * RG_NS_PER_S)
 
 struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_client *client)
 {
@@ -26,7 +25,7 @@ struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_clie
 /* Claim the line that is due at most once in LOG_AGAIN_S. */
 static bool claim_line(struct rg_slot *slot, enum rg_event event, uint64_t now_ns)
 {
-	uint32_t now_s = (uint32_t)(now_ns / NS_PER_S) + 1;
+	uint32_t now_s = (uint32_t)(now_ns / RG_NS_PER_S) + 1;
 	uint32_t logged_s = LOAD(slot->logged_s[event]);
 
 	return (logged_s == 0 || (int32_t)(now_s - logged_s) > LOG_AGAIN_S) &&

@@ -3,7 +3,7 @@
 #ifndef STANDIN_OBJECTS_H
 #define STANDIN_OBJECTS_H
 
-#include "libssl/libssl.h"
+#include "libssl/functions.h"
 
 #define X(returns, name, arguments) returns name arguments;
 RG_LIBSSL_REQUIRED(X)

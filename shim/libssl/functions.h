@@ -1,11 +1,10 @@
 /*
- * The real libssl: the only file pair that knows how to find its functions and how its versions
- * differ. The functions are looked up once per library and kept in a table; the library is pinned,
- * so that a table never goes stale. Any thread may call anything here. No OpenSSL header is used:
- * one binary serves every libssl.
+ * The functions of libssl and libcrypto that this library knows, by their names, in four tables;
+ * and a libssl as one struct with a pointer for each. No OpenSSL header is used: one binary serves
+ * every libssl.
  */
-#ifndef RG_LIBSSL_H
-#define RG_LIBSSL_H
+#ifndef RG_FUNCTIONS_H
+#define RG_FUNCTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -107,6 +106,9 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 #define RG_LIBSSL_REQUIRED(X) RG_LIBSSL_HOOKS_REQUIRED(X) RG_LIBSSL_CALLED_REQUIRED(X)
 #define RG_LIBSSL_OPTIONAL(X) RG_LIBSSL_HOOKS_OPTIONAL(X) RG_LIBSSL_CALLED_OPTIONAL(X)
 
+/* Commands and numbers of OpenSSL's that more than one file needs. */
+#define RG_CTRL_SET_MSG_CALLBACK 15 /* SSL_CTRL_SET_MSG_CALLBACK */
+
 #define RG_LIBSSL_VERSION_BYTES 24
 #define RG_LIBSSL_MAX		4 /* libraries in one process */
 
@@ -122,98 +124,5 @@ struct rg_libssl {
 	bool guardable;	    /* everything required is there, and our two indices */
 	int callback_index; /* our ex_data of each SSL_CTX: the program's own message callback */
 };
-
-#pragma GCC visibility push(hidden)
-extern struct rg_libssl rg_libssl_libraries[RG_LIBSSL_MAX]; /* by slot */
-#pragma GCC visibility pop
-
-/*
- * The library that the code at CALLER is bound to; NULL where there is none. CALLER may also be a
- * place in rg_libssl_libraries, for a caller that means that one. Cheap after the first call from a
- * module.
- */
-struct rg_libssl *rg_libssl_of(const void *caller);
-
-/* The library that FUNCTION itself lies in; NULL where that is no libssl. */
-struct rg_libssl *rg_libssl_holding(const void *function);
-
-/* Is a libssl among what the program has loaded by now? Makes no system call. */
-bool rg_libssl_is_loaded(void);
-
-/* A function of ours that libssl calls when an SSL or a context is freed:
- * CRYPTO_get_ex_new_index(3).
- */
-typedef void rg_ex_free(void *parent, void *data, struct crypto_ex_data_st *ad, int index,
-			long argl, void *argp);
-
-/* Take our index of contexts, for RELEASE_CONTEXT too, and one of connections for RELEASE. 0, or
- * -1: the library is not guardable. */
-int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_free *release, rg_ex_free *release_context);
-
-/* --- what differs between versions --- */
-
-/* Can the server side of SSL negotiate TLS 1.3? */
-bool rg_libssl_speaks_tls13(const struct rg_libssl *lib, struct ssl_st *ssl);
-
-/* From the message callback at a ClientHello: a full handshake, whatever the client offers to
- * resume. */
-void rg_libssl_decline(const struct rg_libssl *lib, struct ssl_st *ssl);
-
-/* What a refusal changed on an SSL, for a program that uses the object again. All zero: nothing. */
-struct rg_refusal {
-	uint32_t options; /* bits that were not set before */
-	char *ciphers;	  /* what the cipher list was, on the heap; NULL: it was not touched */
-};
-
-/*
- * From the message callback at a ClientHello or HelloRequest: make libssl refuse what it is about
- * to begin, before any key operation. A renegotiation: by SSL_OP_NO_RENEGOTIATION from 1.1.1 on,
- * where it is looked at after the callback (tls_process_client_hello); before, by leaving no cipher
- * to share. A first handshake: by leaving no version to share from 1.1.1 on, else no cipher. What
- * was changed is noted in REFUSAL.
- */
-void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *ssl,
-				    struct rg_refusal *refusal);
-void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
-				struct rg_refusal *refusal);
-
-/* Take back what the two above and rg_libssl_block_reads did. */
-void rg_libssl_restore(const struct rg_libssl *lib, struct ssl_st *ssl, struct rg_refusal *refusal);
-
-/* The SSL is freed: there is nothing to take back. */
-void rg_libssl_drop_refusal(struct rg_refusal *refusal);
-
-/* Make every later read from the peer fail at once, on a blocking socket too, without touching the
- * socket. */
-void rg_libssl_block_reads(const struct rg_libssl *lib, struct ssl_st *ssl);
-
-/* How many bytes libssl had read from which BIO. All zero: none yet. */
-struct rg_bytes_read {
-	const struct bio_st *bio;
-	unsigned long bytes;
-};
-
-/* Note what has been read on SSL by now; has there anything been read since BEFORE, on a stream? (A
- * datagram may be anybody's, until a ClientHello has its cookie.) */
-void rg_libssl_note_bytes_read(const struct rg_libssl *lib, struct ssl_st *ssl,
-			       struct rg_bytes_read *intake);
-bool rg_libssl_has_read(const struct rg_libssl *lib, struct ssl_st *ssl,
-			const struct rg_bytes_read *before);
-
-/* The call before did not succeed: for good? False where SSL waits for its peer or the program. */
-bool rg_libssl_has_failed(const struct rg_libssl *lib, struct ssl_st *ssl);
-
-/* May an SSL be asked in the function of rg_libssl_take_indices? 3.2 and later free its parts
- * first.
- */
-bool rg_libssl_is_whole_when_freed(const struct rg_libssl *lib);
-
-/* Put ERR_LIB_SSL, REASON with TEXT as its data on the error queue. */
-#define RG_REASON_NO_RENEGOTIATION 339	/* SSL_R_NO_RENEGOTIATION */
-#define RG_REASON_SESSION_ATTACK   3999 /* ours; its string is ERR_TLS_SESSION_ATTACK */
-void rg_libssl_raise(const struct rg_libssl *lib, int reason, const char *text);
-
-/* Is the oldest or the newest entry of the error queue ERR_LIB_SSL, REASON? */
-bool rg_libssl_raised(const struct rg_libssl *lib, int reason);
 
 #endif

@@ -1,0 +1,56 @@
+#include "guard/libraries.h"
+
+#include <stddef.h>
+
+#include "guard/connection.h"
+#include "libssl/find.h"
+#include "os/lock.h"
+#include "os/ssl_map.h"
+
+static struct rg_lock lock;
+
+/* Libraries of which dlsym(3) gave a hook, a bit for each by its slot; under `lock`. */
+static unsigned handed_out;
+
+/* LIB is called for the first time. */
+static void note_in_use(struct rg_libssl *lib)
+{
+	if (rg_gate_library != NULL) {
+		rg_gate_set(RG_GATE_LIBRARY);
+		return;
+	}
+	rg_gate_library = lib;
+	if ((handed_out & ~(1U << lib->slot)) == 0)
+		rg_gate_clear(RG_GATE_LIBRARY);
+}
+
+struct rg_libssl *rg_libraries_of(const void *caller)
+{
+	static _Atomic bool in_use[RG_LIBSSL_MAX];
+	struct rg_libssl *lib = rg_libssl_of(caller);
+
+	if (lib == NULL || atomic_load_explicit(&in_use[lib->slot], memory_order_relaxed) ||
+	    !rg_lock(&lock))
+		return lib;
+	if (!atomic_exchange(&in_use[lib->slot], true))
+		note_in_use(lib);
+	rg_unlock(&lock);
+	return lib;
+}
+
+void rg_libraries_note_dlsym(const struct rg_libssl *lib)
+{
+	if (!rg_lock(&lock))
+		return;
+	handed_out |= 1U << lib->slot;
+	if (rg_gate_library != NULL && rg_gate_library != lib)
+		rg_gate_set(RG_GATE_LIBRARY);
+	rg_unlock(&lock);
+}
+
+struct rg_libssl *rg_libraries_for_slowly(const void *object, const void *caller)
+{
+	const struct rg_connection *connection = rg_ssl_map_get(object);
+
+	return connection != NULL ? (struct rg_libssl *)connection->lib : rg_libraries_of(caller);
+}

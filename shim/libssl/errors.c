@@ -1,0 +1,60 @@
+#include "libssl/errors.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "libssl/versions.h"
+
+#define LIB_SSL 20 /* ERR_LIB_SSL, in every version */
+
+/* ERR_STRING_DATA */
+struct error_string {
+	unsigned long error;
+	const char *string;
+};
+
+static void raise_entry(const struct rg_libssl *lib, int reason, const char *text)
+{
+	if (lib->ERR_new != NULL && lib->ERR_set_debug != NULL && lib->ERR_set_error != NULL) {
+		lib->ERR_new();
+		lib->ERR_set_debug("reneguard", 0, "reneguard");
+		lib->ERR_set_error(LIB_SSL, reason, "%s", text);
+		return;
+	}
+	if (lib->ERR_put_error == NULL)
+		return;
+	lib->ERR_put_error(LIB_SSL, 0, reason, "reneguard", 0);
+	if (lib->ERR_add_error_data != NULL)
+		lib->ERR_add_error_data(1, text);
+}
+
+void rg_libssl_raise(const struct rg_libssl *lib, int reason, const char *text)
+{
+	static struct error_string strings[] = {
+	    {RG_REASON_SESSION_ATTACK, "ERR_TLS_SESSION_ATTACK"}, {0, NULL}};
+	static _Atomic bool loaded[RG_LIBSSL_MAX];
+
+	if (lib->ERR_load_strings != NULL && !atomic_exchange(&loaded[lib->slot], true)) {
+		/* It writes the library number into what it is given: one copy for each libssl. */
+		static struct error_string copies[RG_LIBSSL_MAX][2];
+
+		memcpy(copies[lib->slot], strings, sizeof strings);
+		(void)lib->ERR_load_strings(LIB_SSL, copies[lib->slot]);
+	}
+	raise_entry(lib, reason, text);
+}
+
+static bool is_error(const struct rg_libssl *lib, unsigned long error, int reason)
+{
+	/* ERR_GET_LIB and ERR_GET_REASON: the library moved when functions left the code in 3.0. */
+	unsigned long library =
+	    lib->number >= RG_OPENSSL_3_0 ? error >> 23 & 0xff : error >> 24 & 0xff;
+
+	return library == LIB_SSL && (error & 0xfff) == (unsigned long)reason;
+}
+
+bool rg_libssl_raised(const struct rg_libssl *lib, int reason)
+{
+	return is_error(lib, lib->ERR_peek_error(), reason) ||
+	       is_error(lib, lib->ERR_peek_last_error(), reason);
+}

@@ -1,0 +1,142 @@
+#include "libssl/refuse.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libssl/versions.h"
+#include "os/clock.h"
+
+#define OP_NO_VERSION	    0x3e000000U /* SSL_OP_NO_SSLv3 to SSL_OP_NO_TLSv1_3 */
+#define OP_NO_RENEGOTIATION 0x40000000U /* SSL_OP_NO_RENEGOTIATION */
+#define BIO_READ	    2		/* BIO_CB_READ */
+
+static void set_options(const struct rg_libssl *lib, struct ssl_st *ssl, uint32_t bits,
+			struct rg_refusal *refusal)
+{
+	uint32_t fresh = bits & ~(uint32_t)rg_libssl_options(lib, ssl);
+
+	rg_libssl_set_options(lib, ssl, fresh);
+	refusal->options |= fresh;
+}
+
+/* The cipher list, in the words SSL_set_cipher_list takes, on the heap; NULL where it can not be
+ * told. */
+static char *cipher_names(const struct rg_libssl *lib, const struct ssl_st *ssl)
+{
+	const char *name;
+	size_t bytes = 1;
+	char *names, *end;
+
+	if (lib->SSL_get_cipher_list == NULL)
+		return NULL;
+	for (int i = 0; (name = lib->SSL_get_cipher_list(ssl, i)) != NULL; i++)
+		bytes += strlen(name) + 1;
+	names = end = malloc(bytes);
+	if (names == NULL)
+		return NULL;
+	*end = '\0';
+	for (int i = 0; (name = lib->SSL_get_cipher_list(ssl, i)) != NULL; i++) {
+		if (i != 0)
+			*end++ = ':';
+		end = stpcpy(end, name);
+	}
+	return names;
+}
+
+/*
+ * In a context that no session was ever made in every offer is a miss: unique on this machine, for
+ * forked workers share the keys of their tickets, and so their sessions.
+ */
+void rg_libssl_decline(const struct rg_libssl *lib, struct ssl_st *ssl)
+{
+	static _Atomic uint64_t serial;
+	uint64_t context[] = {(uint64_t)getpid(), rg_clock_ns(), atomic_fetch_add(&serial, 1)};
+
+	lib->ERR_set_mark();
+	(void)lib->SSL_set_session_id_context(ssl, (const unsigned char *)context, sizeof context);
+	lib->ERR_pop_to_mark();
+}
+
+/*
+ * No cipher to share: no build of any version shares these with a peer that is worth talking to.
+ * Nor a session, which would bring its own cipher (1.0.x does not look at the list then).
+ */
+static void leave_nothing(const struct rg_libssl *lib, struct ssl_st *ssl,
+			  struct rg_refusal *refusal)
+{
+	if (refusal->ciphers == NULL)
+		refusal->ciphers = cipher_names(lib, ssl);
+	lib->ERR_set_mark();
+	(void)lib->SSL_set_cipher_list(ssl, "NULL-SHA256:NULL-SHA");
+	lib->ERR_pop_to_mark();
+	rg_libssl_decline(lib, ssl);
+}
+
+void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *ssl,
+				    struct rg_refusal *refusal)
+{
+	if (lib->number >= RG_OPENSSL_1_1_1)
+		set_options(lib, ssl, OP_NO_RENEGOTIATION, refusal);
+	else
+		leave_nothing(lib, ssl, refusal);
+}
+
+void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
+				struct rg_refusal *refusal)
+{
+	if (lib->number >= RG_OPENSSL_1_1_1)
+		set_options(lib, ssl, OP_NO_VERSION, refusal);
+	else
+		leave_nothing(lib, ssl, refusal);
+}
+
+static long fail_reads(struct bio_st *bio, int operation, const char *data, int size, long argument,
+		       long result)
+{
+	(void)bio, (void)data, (void)size, (void)argument;
+	return operation == BIO_READ ? -1 : result;
+}
+
+static long fail_reads_ex(struct bio_st *bio, int operation, const char *data, size_t bytes,
+			  int size, long argument, int result, size_t *processed)
+{
+	(void)bio, (void)data, (void)bytes, (void)size, (void)argument, (void)processed;
+	return operation == BIO_READ ? -1 : result;
+}
+
+/* CALLBACK_EX from 1.1.1 on, CALLBACK before. */
+static void set_bio_callback(const struct rg_libssl *lib, struct ssl_st *ssl, void *callback_ex,
+			     void *callback)
+{
+	struct bio_st *bio = lib->SSL_get_rbio(ssl);
+
+	if (bio != NULL && lib->BIO_set_callback_ex != NULL)
+		lib->BIO_set_callback_ex(bio, callback_ex);
+	else if (bio != NULL && lib->BIO_set_callback != NULL)
+		lib->BIO_set_callback(bio, callback);
+}
+
+void rg_libssl_block_reads(const struct rg_libssl *lib, struct ssl_st *ssl)
+{
+	set_bio_callback(lib, ssl, (void *)fail_reads_ex, (void *)fail_reads);
+}
+
+void rg_libssl_restore(const struct rg_libssl *lib, struct ssl_st *ssl, struct rg_refusal *refusal)
+{
+	set_bio_callback(lib, ssl, NULL, NULL);
+	rg_libssl_clear_options(lib, ssl, refusal->options);
+	if (refusal->ciphers != NULL) {
+		lib->ERR_set_mark();
+		(void)lib->SSL_set_cipher_list(ssl, refusal->ciphers);
+		lib->ERR_pop_to_mark();
+	}
+	rg_libssl_drop_refusal(refusal);
+}
+
+void rg_libssl_drop_refusal(struct rg_refusal *refusal)
+{
+	free(refusal->ciphers);
+	*refusal = (struct rg_refusal){0};
+}

@@ -1,0 +1,53 @@
+/*
+ * The next functions: what stands behind each of our hooks in libc, another preload's function or
+ * libc's own. One table; a row is found on first use and kept. Any thread may call anything here.
+ */
+#ifndef RG_NEXT_H
+#define RG_NEXT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* The functions of libc that hooks/ stands in front of, but for dlsym and dlopen (os/dl.h). */
+#define RG_NEXT_FUNCTIONS(X)                                                                       \
+	X(read)                                                                                    \
+	X(readv)                                                                                   \
+	X(recv)                                                                                    \
+	X(recvfrom)                                                                                \
+	X(recvmsg)                                                                                 \
+	X(__read_chk)                                                                              \
+	X(__recv_chk)                                                                              \
+	X(__recvfrom_chk)                                                                          \
+	X(accept)                                                                                  \
+	X(accept4)                                                                                 \
+	X(chroot)
+
+enum rg_next_function {
+#define X(name) RG_NEXT_##name,
+	RG_NEXT_FUNCTIONS(X)
+#undef X
+	    RG_NEXT_COUNT
+};
+
+#pragma GCC visibility push(hidden)
+extern void *_Atomic rg_next_found[RG_NEXT_COUNT];
+#pragma GCC visibility pop
+
+/*
+ * Find FUNCTION, and keep it. NULL where there is none, and inside such a search: dlsym(3) may
+ * allocate, and an allocator may read a file while it starts. Leaves errno alone.
+ */
+void *rg_next_find(enum rg_next_function function);
+
+/* FUNCTION, or NULL: then the caller makes the system call itself. */
+static inline void *rg_next(enum rg_next_function function)
+{
+	void *found = atomic_load_explicit(&rg_next_found[function], memory_order_relaxed);
+
+	return __builtin_expect(found != NULL, 1) ? found : rg_next_find(function);
+}
+
+/* Find all of them now, so that none is searched for in a signal handler. */
+void rg_next_prepare(void);
+
+#endif
