@@ -104,10 +104,10 @@ const char *rg_rule_accepted(enum rg_event event);
 const char *rg_policy_setting(const struct rg_policy *policy, size_t index, char *text, size_t size,
 			      const char **variable, const char **what);
 
-/* Is this client never to be acted upon? */
-bool rg_policy_exempts(const struct rg_policy *policy, const struct rg_client *client);
+/* Is what comes from ADDRESS never acted upon? */
+bool rg_policy_exempts(const struct rg_policy *policy, const struct rg_address *address);
 
-/* The ledger's client for a peer: cut to the prefix of its family. */
-struct rg_client rg_policy_client(const struct rg_policy *policy, const struct rg_client *peer);
+/* The client that a peer at ADDRESS is: the address, cut to the prefix of its family. */
+struct rg_client rg_policy_client(const struct rg_policy *policy, const struct rg_address *address);
 
 #endif

@@ -247,16 +247,16 @@ size_t rg_policy_read(struct rg_policy *policy, char *const environment[], const
 	return bad;
 }
 
-bool rg_policy_exempts(const struct rg_policy *policy, const struct rg_client *client)
+bool rg_policy_exempts(const struct rg_policy *policy, const struct rg_address *address)
 {
 	for (size_t i = 0; i < policy->exempt_count; i++)
-		if (rg_network_contains(&policy->exempt[i], client))
+		if (rg_network_contains(&policy->exempt[i], address))
 			return true;
 	return false;
 }
 
-struct rg_client rg_policy_client(const struct rg_policy *policy, const struct rg_client *peer)
+struct rg_client rg_policy_client(const struct rg_policy *policy, const struct rg_address *address)
 {
-	return rg_client_masked(*peer, peer->family == RG_IPV4 ? policy->ipv4_prefix
-							       : policy->ipv6_prefix);
+	return (struct rg_client){rg_address_cut(
+	    *address, address->family == RG_IPV4 ? policy->ipv4_prefix : policy->ipv6_prefix)};
 }

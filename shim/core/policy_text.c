@@ -34,9 +34,9 @@ static void networks_text(const struct rg_policy *policy, char *text, size_t siz
 
 	text[0] = '\0';
 	for (size_t i = 0; i < policy->exempt_count && used < size; i++) {
-		char address[RG_CLIENT_TEXT_BYTES];
+		char address[RG_ADDRESS_TEXT_BYTES];
 
-		rg_client_text(&policy->exempt[i].base, address);
+		rg_address_text(&policy->exempt[i].base, address);
 		used += (size_t)snprintf(text + used, size - used, "%s%s/%u", i == 0 ? "" : ",",
 					 address, policy->exempt[i].prefix_bits);
 	}

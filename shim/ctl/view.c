@@ -94,10 +94,10 @@ static int compare(const void *left, const void *right)
 
 	if (x != y)
 		return x < y ? 1 : -1;
-	if (a->account.client.family != b->account.client.family)
-		return a->account.client.family - b->account.client.family;
-	return memcmp(a->account.client.address, b->account.client.address,
-		      sizeof a->account.client.address);
+	if (a->account.client.base.family != b->account.client.base.family)
+		return a->account.client.base.family - b->account.client.base.family;
+	return memcmp(a->account.client.base.bytes, b->account.client.base.bytes,
+		      sizeof a->account.client.base.bytes);
 }
 
 /* --- rows --- */
@@ -107,7 +107,7 @@ static void fill_row(struct rg_row *row, const struct rg_about *about, uint64_t 
 {
 	const struct rg_account *account = &row->account;
 
-	rg_client_text(&account->client, row->client);
+	rg_address_text(&account->client.base, row->client);
 	row->since_s = (int64_t)(account->first_ns + epoch_ns) / NS_PER_S;
 	row->last_s = (int64_t)(account->last_ns + epoch_ns) / NS_PER_S;
 	row->least_left = RG_NO_LIMIT;

@@ -16,7 +16,7 @@
 /* One client. */
 struct rg_row {
 	struct rg_account account;
-	char client[RG_CLIENT_TEXT_BYTES];
+	char client[RG_ADDRESS_TEXT_BYTES];
 	int64_t left[RG_EVENT_COUNT]; /* events until the next is over the limit; RG_NO_LIMIT */
 	int64_t least_left;	      /* of them */
 	uint64_t acted;		      /* all events together */

@@ -22,7 +22,7 @@ struct rg_connection {
 					      ours calls it */
 	struct rg_handshake handshake;
 	struct rg_key key; /* valid where `identified` */
-	struct rg_client peer;
+	struct rg_address peer;
 	uint16_t port;
 	bool begun; /* what is below, and the handshake, may have changed since it was made or reset
 		     */

@@ -11,6 +11,6 @@
 #include "rg_client.h"
 
 /* The peer's address and *PORT (0 where unknown). Family RG_UNKNOWN where it can not be told. */
-struct rg_client rg_peer(const struct rg_libssl *lib, struct ssl_st *ssl, uint16_t *port);
+struct rg_address rg_peer(const struct rg_libssl *lib, struct ssl_st *ssl, uint16_t *port);
 
 #endif

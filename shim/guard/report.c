@@ -28,11 +28,11 @@ static void deliver(int severity, struct rg_report *report)
 }
 
 void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_action action,
-		     const struct rg_client *client, uint16_t port, const struct rg_result *result,
+		     const struct rg_address *peer, uint16_t port, const struct rg_result *result,
 		     const char *tls)
 {
 	const struct rg_rule *rule = &rg_process_policy()->rules[event];
-	char address[RG_CLIENT_TEXT_BYTES], limit[LIMIT_TEXT_BYTES] = "";
+	char address[RG_ADDRESS_TEXT_BYTES], limit[LIMIT_TEXT_BYTES] = "";
 	struct rg_report report = {.code = rg_verdict_code(event, rule),
 				   .event = rg_event_name(event),
 				   .action = rg_action_name(action),
@@ -44,7 +44,7 @@ void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_a
 				   .libssl = lib->version,
 				   .tell_suppressed = rule->limit.period_s != 0};
 
-	rg_client_text(client, address);
+	rg_address_text(peer, address);
 	if (rule->limit.period_s != 0)
 		snprintf(limit, sizeof limit, "%u/%us", rule->limit.count, rule->limit.period_s);
 	deliver(RG_SEVERITY_WARNING, &report);

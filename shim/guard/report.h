@@ -12,9 +12,9 @@
 #include "rg_event.h"
 #include "rg_ledger.h"
 
-/* ACTION was taken about EVENT of CLIENT. TLS: the version's name, or "". */
+/* ACTION was taken about EVENT of the client at PEER. TLS: the version's name, or "". */
 void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_action action,
-		     const struct rg_client *client, uint16_t port, const struct rg_result *result,
+		     const struct rg_address *peer, uint16_t port, const struct rg_result *result,
 		     const char *tls);
 
 /* Once for each process tree: what is guarded. */

@@ -16,7 +16,7 @@ static void use(struct rg_ledger *ledger)
 	uint32_t suppressed;
 
 	for (uint8_t i = 0; i < 40; i++) {
-		struct rg_client client = {.address = {10, 0, 0, i}, .family = RG_IPV4};
+		struct rg_client client = {{.bytes = {10, 0, 0, i}, .family = RG_IPV4}};
 		struct rg_key key = rg_ledger_key(ledger, &client);
 		enum rg_event event = (enum rg_event)(i % RG_EVENT_COUNT);
 		const struct rg_limit *limit = &limits[i % 3];
@@ -31,9 +31,9 @@ static void use(struct rg_ledger *ledger)
 	(void)rg_ledger_log_allowed(ledger, &limits[0], NOW_NS, &suppressed);
 	for (uint32_t slot = 0; slot < rg_ledger_slots(ledger); slot++)
 		if (rg_ledger_account(ledger, slot, &account)) {
-			char text[RG_CLIENT_TEXT_BYTES];
+			char text[RG_ADDRESS_TEXT_BYTES];
 
-			rg_client_text(&account.client, text);
+			rg_address_text(&account.client.base, text);
 			FUZZ_MUST(strlen(text) < sizeof text);
 		}
 }

@@ -31,7 +31,7 @@ static inline struct rg_client client_number(uint32_t number)
 {
 	uint8_t address[4] = {10, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
 
-	return rg_client_ipv4(address);
+	return (struct rg_client){rg_address_ipv4(address)};
 }
 
 static inline struct rg_key key_number(const struct rg_ledger *ledger, uint32_t number)

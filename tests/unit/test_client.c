@@ -86,12 +86,12 @@ START_TEST(test_network_good)
 {
 	const char *text = good_networks[_i].text;
 	char *copy = unit_copy(text, strlen(text));
-	char base[RG_CLIENT_TEXT_BYTES];
+	char base[RG_ADDRESS_TEXT_BYTES];
 	struct rg_network network;
 
 	memset(&network, 0x5a, sizeof network);
 	ck_assert_int_eq(rg_network_parse(&network, copy, strlen(text)), 0);
-	rg_client_text(&network.base, base);
+	rg_address_text(&network.base, base);
 	ck_assert_str_eq(base, good_networks[_i].base);
 	ck_assert_int_eq(network.prefix_bits, good_networks[_i].prefix);
 	ck_assert(rg_network_contains(&network, &network.base));
@@ -139,15 +139,15 @@ END_TEST
 
 START_TEST(test_unknown_client)
 {
-	static const struct rg_client zero = {.family = RG_UNKNOWN};
+	static const struct rg_address zero = {.family = RG_UNKNOWN};
 	struct rg_network all4 = network_of("0.0.0.0/0"), all6 = network_of("::/0");
-	struct rg_client masked = rg_client_masked(zero, 0);
-	char text[RG_CLIENT_TEXT_BYTES];
+	struct rg_address masked = rg_address_cut(zero, 0);
+	char text[RG_ADDRESS_TEXT_BYTES];
 
 	ck_assert_mem_eq(&masked, &zero, sizeof zero);
 	ck_assert(!rg_network_contains(&all4, &zero));
 	ck_assert(!rg_network_contains(&all6, &zero));
-	rg_client_text(&zero, text);
+	rg_address_text(&zero, text);
 	ck_assert_str_eq(text, "unknown");
 }
 END_TEST
@@ -158,16 +158,16 @@ START_TEST(test_masked_every_prefix)
 	unsigned bits = _i == 0 ? 32 : 128;
 
 	for (unsigned prefix = 0; prefix <= bits; prefix++) {
-		struct rg_client client = {.family = _i == 0 ? RG_IPV4 : RG_IPV6}, want = client,
-				 got;
+		struct rg_address address = {.family = _i == 0 ? RG_IPV4 : RG_IPV6}, want = address,
+				  got;
 
-		memset(client.address, 0xff, bits / 8);
+		memset(address.bytes, 0xff, bits / 8);
 		for (unsigned bit = 0; bit < prefix; bit++)
-			want.address[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-		got = rg_client_masked(client, prefix);
+			want.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+		got = rg_address_cut(address, prefix);
 		ck_assert_msg(memcmp(&got, &want, sizeof want) == 0, "/%u of %u bits", prefix,
 			      bits);
-		got = rg_client_masked(got, bits);
+		got = rg_address_cut(got, bits);
 		ck_assert_mem_eq(&got, &want, sizeof want);
 	}
 }
@@ -175,11 +175,11 @@ END_TEST
 
 START_TEST(test_longest_text)
 {
-	struct rg_client client = {.family = RG_IPV6};
-	char text[RG_CLIENT_TEXT_BYTES];
+	struct rg_address address = {.family = RG_IPV6};
+	char text[RG_ADDRESS_TEXT_BYTES];
 
-	memset(client.address, 0xff, sizeof client.address);
-	rg_client_text(&client, text);
+	memset(address.bytes, 0xff, sizeof address.bytes);
+	rg_address_text(&address, text);
 	ck_assert_str_eq(text, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
 }
 END_TEST

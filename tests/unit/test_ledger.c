@@ -34,7 +34,7 @@ START_TEST(test_families_apart)
 
 	for (unsigned i = 0; i < 3; i++) {
 		static const uint8_t families[] = {RG_UNKNOWN, RG_IPV4, RG_IPV6};
-		struct rg_client client = {.family = families[i]};
+		struct rg_client client = {{.family = families[i]}};
 		struct rg_key key = rg_ledger_key(ledger, &client);
 
 		ck_assert_uint_eq(enter(ledger, &key, &three, START_NS).count, 1);

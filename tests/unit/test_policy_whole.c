@@ -127,7 +127,7 @@ END_TEST
 
 /* --- clients --- */
 
-static struct rg_client client_of(const char *text)
+static struct rg_address address_of(const char *text)
 {
 	struct rg_network network;
 
@@ -149,8 +149,8 @@ START_TEST(test_exempt)
 	char *const environment[] = {
 	    "RENEGUARD_EXEMPT=192.0.2.7,10.0.0.0/8,2001:db8::/32,::ffff:172.16.0.0/108", NULL};
 	struct rg_policy policy = policy_of(environment, 0);
-	struct rg_client client = client_of(exempt[_i].client),
-			 unknown_client = {.family = RG_UNKNOWN};
+	struct rg_address client = address_of(exempt[_i].client),
+			  unknown_client = {.family = RG_UNKNOWN};
 
 	ck_assert_int_eq(rg_policy_exempts(&policy, &client), exempt[_i].exempt);
 	ck_assert(!rg_policy_exempts(&policy, &unknown_client));
@@ -169,10 +169,10 @@ START_TEST(test_client_is_cut)
 {
 	char *const environment[] = {"RENEGUARD_IPV4_PREFIX=24", "RENEGUARD_IPV6_PREFIX=48", NULL};
 	struct rg_policy policy = policy_of(environment, 0);
-	struct rg_client peer = client_of(cuts[_i].peer);
-	struct rg_client got = rg_policy_client(&policy, &peer), want = client_of(cuts[_i].client);
+	struct rg_address peer = address_of(cuts[_i].peer), want = address_of(cuts[_i].client);
+	struct rg_client got = rg_policy_client(&policy, &peer);
 
-	ck_assert_mem_eq(&got, &want, sizeof got);
+	ck_assert_mem_eq(&got.base, &want, sizeof want);
 }
 END_TEST
 
@@ -180,10 +180,10 @@ START_TEST(test_unknown_is_not_cut)
 {
 	char *const environment[] = {"RENEGUARD_IPV4_PREFIX=0", "RENEGUARD_IPV6_PREFIX=0", NULL};
 	struct rg_policy policy = policy_of(environment, 0);
-	struct rg_client unknown_client = {.family = RG_UNKNOWN};
+	struct rg_address unknown_client = {.family = RG_UNKNOWN};
 	struct rg_client got = rg_policy_client(&policy, &unknown_client);
 
-	ck_assert_mem_eq(&got, &unknown_client, sizeof got);
+	ck_assert_mem_eq(&got.base, &unknown_client, sizeof unknown_client);
 }
 END_TEST
 

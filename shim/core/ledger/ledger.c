@@ -13,11 +13,11 @@
 
 struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_client *client)
 {
-	uint8_t input[sizeof client->address + 1];
+	uint8_t input[sizeof client->base.bytes + 1];
 	struct rg_key key = {.client = *client};
 
-	memcpy(input, client->address, sizeof client->address);
-	input[sizeof client->address] = client->family;
+	memcpy(input, client->base.bytes, sizeof client->base.bytes);
+	input[sizeof client->base.bytes] = client->base.family;
 	key.id = rg_siphash(ledger->seed, input, sizeof input) | 1;
 	return key;
 }

@@ -126,10 +126,10 @@ static void write_slot(struct rg_ledger *ledger, struct rg_slot *slot, const str
 {
 	uint64_t address[2];
 
-	memcpy(address, key->client.address, sizeof address);
+	memcpy(address, key->client.base.bytes, sizeof address);
 	STORE(slot->address[0], address[0]);
 	STORE(slot->address[1], address[1]);
-	STORE(slot->family, key->client.family);
+	STORE(slot->family, key->client.base.family);
 	STORE(slot->first_ns, now_ns);
 	STORE(slot->last_ns, now_ns);
 	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)

@@ -39,8 +39,8 @@ bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg
 
 	if ((id & 1) == 0)
 		return false;
-	memcpy(account->client.address, address, sizeof address);
-	account->client.family = (uint8_t)LOAD(slot->family);
+	memcpy(account->client.base.bytes, address, sizeof address);
+	account->client.base.family = (uint8_t)LOAD(slot->family);
 	account->tag = rg_tag(id);
 	account->first_ns = LOAD(slot->first_ns);
 	account->last_ns = LOAD(slot->last_ns);
