@@ -1,5 +1,6 @@
 #!/bin/bash
-# scripts/lint.sh: layout (clang-format), warnings as errors with gcc and clang, static analysis (cppcheck), shellcheck.
+# scripts/lint.sh: layout (clang-format), the floors of the source tree (floors.sh), warnings as errors with gcc and clang,
+# static analysis (cppcheck), shellcheck.
 # A tool that is missing is named and counted as skipped. Ends with the plain summary line.
 set -u
 
@@ -25,6 +26,11 @@ mapfile -t scripts < <(git ls-files '*.sh' scripts/reneguard tests/run .ci/run)
 
 step layout clang-format clang-format --dry-run --Werror "${sources[@]}"
 step "gcc warnings" gcc make -s CC=gcc CI=1 BUILD=build-lint-gcc all
+# Of the objects just made: the library is one program, the inspector another.
+no_circle() { find "$@" | xargs scripts/floors.sh circles; }
+step "floors: includes" awk scripts/floors.sh includes
+step "floors: no circle in the library" tsort no_circle build-lint-gcc/shim -name '*.o' ! -path '*/ctl/*'
+step "floors: no circle in the inspector" tsort no_circle build-lint-gcc/shim/ctl build-lint-gcc/shim/core -name '*.o'
 step "clang warnings" clang make -s CC=clang CI=1 BUILD=build-lint-clang all
 step "static analysis" cppcheck cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	--suppress=missingIncludeSystem -Iinclude -Ishim -D_GNU_SOURCE shim
