@@ -27,7 +27,7 @@ mapfile -t scripts < <(git ls-files '*.sh' scripts/reneguard tests/run .ci/run)
 step layout clang-format clang-format --dry-run --Werror "${sources[@]}"
 step "gcc warnings" gcc make -s CC=gcc CI=1 BUILD=build-lint-gcc all
 # Of the objects just made: the library is one program, the inspector another.
-no_circle() { find "$@" | xargs scripts/floors.sh circles; }
+no_circle() { find "$@" -exec scripts/floors.sh circles {} +; }
 step "floors: includes" awk scripts/floors.sh includes
 step "floors: no circle in the library" tsort no_circle build-lint-gcc/shim -name '*.o' ! -path '*/ctl/*'
 step "floors: no circle in the inspector" tsort no_circle build-lint-gcc/shim/ctl build-lint-gcc/shim/core -name '*.o'

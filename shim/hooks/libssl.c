@@ -26,12 +26,12 @@ RG_LIBSSL_HOOKS(X)
 
 /* --- calls that may read from the peer --- */
 
-/* How the rows below are put together: ADD(, a, b) stands behind a first element. */
-#define ADD(...) __VA_ARGS__
+/* A list without its brackets: UNWRAP (a, b) is a, b. */
+#define UNWRAP(...) __VA_ARGS__
 
 /* Which functions every version has, and which may be missing (RG_LIBSSL_HOOKS_OPTIONAL). */
-#define ALWAYS	     false
-#define IF_THERE(it) ((it) == NULL)
+#define ALWAYS		   false
+#define IF_THERE(function) ((function) == NULL)
 
 /* May the call begin a handshake as a server? */
 #define SERVER true
@@ -47,14 +47,14 @@ SLOWLY int inspect(struct ssl_st *ssl, int result, int failure)
  * its function documents its errors. The long way.
  */
 #define LONG_WAY(returns, name, failure, side, parameters, arguments)                              \
-	SLOWLY returns name##_slowly(const void *caller, struct ssl_st *ssl ADD parameters)        \
+	SLOWLY returns name##_slowly(const void *caller, UNWRAP parameters)                        \
 	{                                                                                          \
 		struct rg_libssl *lib = rg_guard_before_call(ssl, caller, side);                   \
 		returns result;                                                                    \
                                                                                                    \
 		if (lib == NULL || lib->name == NULL)                                              \
 			return failure;                                                            \
-		result = lib->name(ssl ADD arguments);                                             \
+		result = lib->name arguments;                                                      \
 		return rg_guard_after_call(ssl, (int)result) ? result : failure;                   \
 	}
 
@@ -62,47 +62,51 @@ SLOWLY int inspect(struct ssl_st *ssl, int result, int failure)
  * function of its own, so that the short one saves no registers for it. */
 #define OFTEN(returns, name, failure, missing, parameters, arguments)                              \
 	LONG_WAY(returns, name, failure, SERVER, parameters, arguments)                            \
-	returns name(struct ssl_st *ssl ADD parameters)                                            \
+	returns name parameters                                                                    \
 	{                                                                                          \
 		returns result;                                                                    \
                                                                                                    \
 		if (rg_gate_is_slow() || missing)                                                  \
-			return name##_slowly(CALLER, ssl ADD arguments);                           \
-		result = rg_gate_library->name(ssl ADD arguments);                                 \
+			return name##_slowly(CALLER, UNWRAP arguments);                            \
+		result = rg_gate_library->name arguments;                                          \
 		return rg_gate_must_inspect(result) ? inspect(ssl, result, failure) : result;      \
 	}
 
 /* The others: a few times in a connection. */
 #define SELDOM(returns, name, failure, side, parameters, arguments)                                \
 	LONG_WAY(returns, name, failure, side, parameters, arguments)                              \
-	returns name(struct ssl_st *ssl ADD parameters)                                            \
+	returns name parameters                                                                    \
 	{                                                                                          \
-		return name##_slowly(CALLER, ssl ADD arguments);                                   \
+		return name##_slowly(CALLER, UNWRAP arguments);                                    \
 	}
 
 /* clang-format off */
-OFTEN(int, SSL_read, -1, ALWAYS, (, void *buffer, int bytes), (, buffer, bytes))
-OFTEN(int, SSL_peek, -1, ALWAYS, (, void *buffer, int bytes), (, buffer, bytes))
-OFTEN(int, SSL_write, -1, ALWAYS, (, const void *data, int bytes), (, data, bytes))
+OFTEN(int, SSL_read, -1, ALWAYS,
+      (struct ssl_st *ssl, void *buffer, int bytes), (ssl, buffer, bytes))
+OFTEN(int, SSL_peek, -1, ALWAYS,
+      (struct ssl_st *ssl, void *buffer, int bytes), (ssl, buffer, bytes))
+OFTEN(int, SSL_write, -1, ALWAYS,
+      (struct ssl_st *ssl, const void *data, int bytes), (ssl, data, bytes))
 OFTEN(int, SSL_read_ex, 0, IF_THERE(rg_gate_library->SSL_read_ex),
-      (, void *buffer, size_t bytes, size_t *got), (, buffer, bytes, got))
+      (struct ssl_st *ssl, void *buffer, size_t bytes, size_t *got), (ssl, buffer, bytes, got))
 OFTEN(int, SSL_peek_ex, 0, IF_THERE(rg_gate_library->SSL_peek_ex),
-      (, void *buffer, size_t bytes, size_t *got), (, buffer, bytes, got))
+      (struct ssl_st *ssl, void *buffer, size_t bytes, size_t *got), (ssl, buffer, bytes, got))
 OFTEN(int, SSL_write_ex, 0, IF_THERE(rg_gate_library->SSL_write_ex),
-      (, const void *data, size_t bytes, size_t *written), (, data, bytes, written))
+      (struct ssl_st *ssl, const void *data, size_t bytes, size_t *sent), (ssl, data, bytes, sent))
 
-SELDOM(int, SSL_do_handshake, -1, SERVER, (), ())
-SELDOM(int, SSL_accept, -1, SERVER, (), ())
-SELDOM(int, SSL_connect, -1, CLIENT, (), ())
+SELDOM(int, SSL_do_handshake, -1, SERVER, (struct ssl_st *ssl), (ssl))
+SELDOM(int, SSL_accept, -1, SERVER, (struct ssl_st *ssl), (ssl))
+SELDOM(int, SSL_connect, -1, CLIENT, (struct ssl_st *ssl), (ssl))
 SELDOM(int, SSL_write_ex2, 0, SERVER,
-       (, const void *data, size_t bytes, uint64_t flags, size_t *written),
-       (, data, bytes, flags, written))
+       (struct ssl_st *ssl, const void *data, size_t bytes, uint64_t flags, size_t *sent),
+       (ssl, data, bytes, flags, sent))
 SELDOM(int, SSL_read_early_data, 0 /* SSL_READ_EARLY_DATA_ERROR */, SERVER,
-       (, void *buffer, size_t bytes, size_t *got), (, buffer, bytes, got))
+       (struct ssl_st *ssl, void *buffer, size_t bytes, size_t *got), (ssl, buffer, bytes, got))
 SELDOM(int, SSL_write_early_data, 0, SERVER,
-       (, const void *data, size_t bytes, size_t *written), (, data, bytes, written))
+       (struct ssl_st *ssl, const void *data, size_t bytes, size_t *sent), (ssl, data, bytes, sent))
 SELDOM(ssize_t, SSL_sendfile, -1, SERVER,
-       (, int fd, off_t offset, size_t bytes, int flags), (, fd, offset, bytes, flags))
+       (struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int flags),
+       (ssl, fd, offset, bytes, flags))
 /* clang-format on */
 
 /* --- where contexts and connections come from, and begin anew --- */

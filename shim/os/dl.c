@@ -12,13 +12,13 @@
 
 struct search {
 	uintptr_t address;
-	struct rg_dl_object *object;
+	struct rg_dl_object object;
 };
 
 static int holds_address(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	const struct search *search = arg;
-	struct rg_dl_object *object = search->object;
+	struct search *search = arg;
+	struct rg_dl_object *object = &search->object;
 
 	(void)size;
 	object->start = UINTPTR_MAX;
@@ -42,9 +42,12 @@ static int holds_address(struct dl_phdr_info *info, size_t size, void *arg)
  */
 bool rg_dl_object_at(const void *address, struct rg_dl_object *object)
 {
-	struct search search = {(uintptr_t)address, object};
+	struct search search = {.address = (uintptr_t)address};
 
-	return address != NULL && dl_iterate_phdr(holds_address, &search) != 0;
+	if (address == NULL || dl_iterate_phdr(holds_address, &search) == 0)
+		return false;
+	*object = search.object;
+	return true;
 }
 
 bool rg_dl_same_object(const void *one, const void *other)

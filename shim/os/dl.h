@@ -38,7 +38,7 @@ struct rg_dl_object {
 	const char *path;
 };
 
-/* The object in which ADDRESS lies. False where there is none; *OBJECT is undefined then. */
+/* The object in which ADDRESS lies. False where there is none. */
 bool rg_dl_object_at(const void *address, struct rg_dl_object *object);
 
 /* Do both addresses lie in the same object? NULL lies nowhere. */
