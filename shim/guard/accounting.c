@@ -21,7 +21,10 @@ void rg_identify_client(struct rg_connection *connection, struct ssl_st *ssl)
 	connection->identified = true;
 }
 
-/* The version's name for the log: what was agreed upon, or what kind of session is offered. */
+/*
+ * The TLS version for the log line: the negotiated one, or else the version of the session that the
+ * client offers. "" if neither is known.
+ */
 static const char *tls_name(const struct rg_connection *connection, struct ssl_st *ssl)
 {
 	const struct rg_handshake *handshake = &connection->handshake;
@@ -85,7 +88,7 @@ bool rg_resumption_is_full(struct rg_connection *connection)
 				 &rg_process_policy()->rules[RG_RESUMPTION].limit, rg_clock_ns());
 }
 
-/* The rule under which this client is blocked, as an event; RG_EVENT_COUNT where it is not. */
+/* The event whose rule blocks this client; RG_EVENT_COUNT if it is not blocked. */
 static enum rg_event blocked_by(struct rg_connection *connection)
 {
 	const struct rg_policy *policy = rg_process_policy();

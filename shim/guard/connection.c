@@ -12,16 +12,16 @@
 #define CLIENT_HELLO_TYPE 1
 
 /*
- * An offer that only the answer will tell apart from 32 random bytes. It is not entered yet; but
- * where one more would be over the limit it must not be accepted either, and declining what was no
- * offer changes nothing.
+ * The session id is an offer to resume or 32 random bytes; only the server's answer tells. So no
+ * resumption is recorded yet. But if one more would be over the limit, it must not be accepted.
+ * Declining is harmless if the id was no offer.
  */
 static void consider_ambiguous_id(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	bool declines = rg_process_policy()->rules[RG_RESUMPTION].action == RG_DECLINE;
 
 	if (rg_libssl_speaks_tls13(connection->lib, ssl))
-		rg_record_handshake(connection, ssl); /* TLS 1.3 it will be: the id means nothing */
+		rg_record_handshake(connection, ssl); /* the id means nothing in TLS 1.3 */
 	else if (declines && rg_resumption_is_full(connection))
 		rg_libssl_decline(connection->lib, ssl);
 }
@@ -70,8 +70,8 @@ static bool is_guarded_side(const struct rg_connection *connection)
 								     : RG_ROLE_SERVER)) != 0;
 }
 
-static void carry_out(struct rg_connection *connection, struct ssl_st *ssl,
-		      enum rg_hs_event hs_event)
+static void handle_event(struct rg_connection *connection, struct ssl_st *ssl,
+			 enum rg_hs_event hs_event)
 {
 	switch (hs_event) {
 	case RG_HS_CLIENT_HELLO:
@@ -100,7 +100,7 @@ static bool is_client_hello(bool written, int content_type, const uint8_t *messa
 	       (content_type == RG_CONTENT_HANDSHAKE || content_type == RG_CONTENT_SSLV2);
 }
 
-/* Two or three times in a handshake. */
+/* Runs two or three times in a handshake, so it is kept out of the caller's code. */
 static __attribute__((noinline)) void
 on_handshake_event(struct rg_connection *connection, struct ssl_st *ssl, enum rg_hs_event hs_event)
 {
@@ -108,19 +108,18 @@ on_handshake_event(struct rg_connection *connection, struct ssl_st *ssl, enum rg
 
 	if (is_guarded_side(connection)) {
 		rg_identify(connection, ssl);
-		carry_out(connection, ssl, hs_event);
+		handle_event(connection, ssl, hs_event);
 	}
 	errno = saved;
 }
 
-/* A ClientHello that was read: only then is it worth asking libssl whether it is the first. */
-static __attribute__((noinline)) enum rg_hs_event client_hello(struct rg_connection *connection,
-							       struct ssl_st *ssl, int version,
-							       int content_type,
-							       const uint8_t *message, size_t bytes)
+/* Ask libssl whether a handshake is the first only when the peer sends a ClientHello. */
+static __attribute__((noinline)) enum rg_hs_event read_hello(struct rg_connection *connection,
+							     struct ssl_st *ssl, int version,
+							     int content_type,
+							     const uint8_t *message, size_t bytes)
 {
-	/* A program that began anew with SSL_set_accept_state left libssl's own memory of the last
-	 * handshake in place. */
+	/* SSL_set_accept_state begins anew, but leaves libssl's record of the last handshake. */
 	bool pristine = connection->restarted || rg_libssl_is_pristine(connection->lib, ssl);
 
 	return rg_handshake_message(&connection->handshake, false, version, content_type, message,
@@ -135,9 +134,9 @@ void rg_connection_message(bool written, int version, int content_type, const ui
 
 	if (connection == NULL)
 		return;
-	connection->begun = true;
+	connection->needs_reset = true;
 	if (is_client_hello(written, content_type, message, bytes))
-		hs_event = client_hello(connection, ssl, version, content_type, message, bytes);
+		hs_event = read_hello(connection, ssl, version, content_type, message, bytes);
 	else
 		hs_event = rg_handshake_message(&connection->handshake, written, version,
 						content_type, message, bytes, false);
@@ -145,14 +144,14 @@ void rg_connection_message(bool written, int version, int content_type, const ui
 		connection->restarted = false;
 	if (hs_event != RG_HS_NONE)
 		on_handshake_event(connection, ssl, hs_event);
-	/* The alert is out: nothing more is to be written. */
+	/* Once its alert is out, a refused connection writes nothing more. */
 	if (connection->refused && written && content_type == RG_CONTENT_ALERT)
 		rg_enforce_mute(connection, ssl);
 }
 
 /* --- what the hooks ask for --- */
 
-/* Is SSL the server's end of a connection on which no handshake has begun, as far as is known? */
+/* Is SSL the server's end of a connection on which no handshake has been seen to begin? */
 static bool awaits_client(const struct rg_connection *connection, struct ssl_st *ssl)
 {
 	const struct rg_libssl *lib = connection->lib;
@@ -166,35 +165,33 @@ void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	int saved = errno;
 
-	/*
-	 * Without a descriptor on the SSL the client is not known before its bytes are: then it is
-	 * refused at its ClientHello.
-	 */
+	/* Without a descriptor on the SSL the client is unknown until its bytes have been read.
+	 * Then it is refused at its ClientHello. */
 	if (rg_process_policy()->blocks && !connection->block_checked && !connection->refused &&
 	    awaits_client(connection, ssl) && connection->lib->SSL_get_rfd(ssl) >= 0) {
-		connection->begun = true;
+		connection->needs_reset = true;
 		rg_identify(connection, ssl);
 		(void)rg_refuse_blocked(connection, ssl);
 	}
 	errno = saved;
 }
 
-/* Has the peer of SSL, from which no whole ClientHello has come, sent anything? */
+/* Identify a peer that has sent something, but no whole ClientHello yet. */
 static void note_bytes_read(struct rg_connection *connection, struct ssl_st *ssl)
 {
-	if (connection->spoken || !awaits_client(connection, ssl) ||
-	    !rg_libssl_has_read(connection->lib, ssl, &connection->before))
+	if (connection->peer_has_sent || !awaits_client(connection, ssl) ||
+	    !rg_libssl_has_read(connection->lib, ssl, &connection->bytes_before))
 		return;
-	connection->begun = connection->spoken = true;
+	connection->needs_reset = connection->peer_has_sent = true;
 	rg_identify(connection, ssl);
 }
 
-/* The SSL stays as it is: what there was of a handshake is over. */
+/* Record a handshake that began but will not be finished. Nothing is done to the SSL. */
 static void record_incomplete(struct rg_connection *connection)
 {
 	if (!connection->identified || connection->handshake.established || connection->refused ||
 	    connection->incomplete_recorded ||
-	    (!connection->handshake.running && !connection->spoken))
+	    (!connection->handshake.running && !connection->peer_has_sent))
 		return;
 	connection->incomplete_recorded = true;
 	rg_record(connection, NULL, RG_INCOMPLETE);
@@ -214,8 +211,11 @@ void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl, boo
 {
 	const struct rg_libssl *lib = connection->lib;
 
-	/* For a program whose calls are all inside libssl (BIO_f_ssl). What its thread read last
-	 * may by now be another client's. */
+	/*
+	 * A program whose calls all come from inside libssl (BIO_f_ssl) passes no hook, so look for
+	 * bytes read here. By now the thread's fd history may show another client: ask only if the
+	 * client is identified or the SSL has a descriptor.
+	 */
 	if (freed && !connection->handshake.running && !connection->handshake.established &&
 	    rg_libssl_is_whole_when_freed(lib) &&
 	    (connection->identified || lib->SSL_get_rfd(ssl) >= 0))
@@ -223,5 +223,5 @@ void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl, boo
 	record_incomplete(connection);
 	rg_enforce_undo(connection, freed ? NULL : ssl);
 	if (!freed)
-		rg_libssl_note_bytes_read(lib, ssl, &connection->before);
+		rg_libssl_note_bytes_read(lib, ssl, &connection->bytes_before);
 }

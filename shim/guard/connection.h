@@ -1,6 +1,7 @@
 /*
- * One guarded connection: what its messages mean is entered in the ledger, and the verdict carried
- * out. Driven by one thread at a time, as libssl demands of the SSL it belongs to.
+ * One guarded connection. This module finds the events in its messages, has them recorded in the
+ * ledger and has the verdict enforced. One thread at a time drives a connection, as libssl itself
+ * demands for its SSL. Nothing here fails.
  */
 #ifndef RG_CONNECTION_H
 #define RG_CONNECTION_H
@@ -15,48 +16,52 @@
 #include "rg_handshake.h"
 #include "rg_ledger.h"
 
-/* One connection: in the registry under its SSL, from SSL_new to SSL_free. */
+/* Kept in the map of SSLs (os/ssl_map.h) from SSL_new to SSL_free. All zero at first. */
 struct rg_connection {
 	const struct rg_libssl *lib;
-	rg_msg_callback *program_callback; /* what the program set, on the SSL or on its context;
-					      ours calls it */
+	/* What the program set on the SSL or its context, or NULL. Our callback calls it. */
+	rg_msg_callback *program_callback;
 	struct rg_handshake handshake;
-	struct rg_key key; /* valid where `identified` */
+	struct rg_key key; /* valid if `identified`, like the next two */
 	struct rg_address peer;
-	uint16_t port;
-	bool begun; /* what is below, and the handshake, may have changed since it was made or reset
-		     */
-	bool spoken; /* the peer has sent something, were it less than a ClientHello */
-	struct rg_bytes_read before; /* what libssl had read before, for another handshake */
-	bool identified;
-	bool exempt;
-	bool restarted;	    /* begun anew after a handshake: the next ClientHello is a first one */
-	bool block_checked; /* the new handshake has been looked at, and is not blocked */
-	bool handshake_recorded; /* as RG_HANDSHAKE */
+	uint16_t port;	    /* in host byte order; 0: unknown */
+	bool needs_reset;   /* `handshake` or a field below may have changed since the last reset */
+	bool peer_has_sent; /* anything at all, perhaps less than a ClientHello */
+	struct rg_bytes_read bytes_before; /* read before this handshake */
+	bool identified;		   /* key, peer, port and exempt are valid */
+	bool exempt;			   /* counted, but never acted upon */
+	bool restarted;		 /* reused after a handshake: the next ClientHello is a first one */
+	bool block_checked;	 /* this handshake has been checked against the block rules */
+	bool handshake_recorded; /* RG_HANDSHAKE, in this handshake; likewise below */
 	bool resumption_recorded;
 	bool incomplete_recorded;
-	bool refused;		   /* dead */
-	struct rg_refusal refusal; /* what it did to the SSL */
-	uint8_t refused_event;	   /* enum rg_event */
+	bool refused;		   /* every further call on the SSL fails */
+	struct rg_refusal refusal; /* what the refusal changed on the SSL */
+	uint8_t refused_event;	   /* enum rg_event: the reason */
 };
 
-/* A message on SSL, as libssl's callback was given it, before libssl acts on it. The arguments are
- * the callback's, so that it can jump here; nothing happens where SSL is not in the registry. */
+/*
+ * Handle a message on SSL before libssl acts on it. The arguments are those of libssl's message
+ * callback, in the same order, so that the callback can jump here. Does nothing if SSL is not in
+ * the map.
+ */
 void rg_connection_message(bool written, int version, int content_type, const uint8_t *message,
 			   size_t bytes, struct ssl_st *ssl);
 
-/* The program is about to drive a new handshake: refuse it here and now if its client is blocked.
+/*
+ * The program is about to call a function that may begin a handshake. Refuse the handshake now if
+ * its client is blocked.
  */
 void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl);
 
 /*
- * A call on it did not succeed, and no handshake has been finished yet. Whatever the peer has sent,
- * libssl tells nobody of less than a whole ClientHello: now it is known who he is, and if the call
- * failed for good his handshake is entered as not finished.
+ * Call this after a call on SSL that did not succeed, while no handshake has been finished. libssl
+ * does not report anything shorter than a whole ClientHello. So if the peer has sent anything, it
+ * is identified here. If the call failed for good, its handshake is recorded as RG_INCOMPLETE.
  */
 void rg_connection_check(struct rg_connection *connection, struct ssl_st *ssl);
 
-/* The object is used anew, or FREED: an unfinished handshake is entered, a refusal taken back. */
+/* SSL is reused or being FREED: record an unfinished handshake and undo a refusal. */
 void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl, bool freed);
 
 #endif

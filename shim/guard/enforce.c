@@ -15,8 +15,8 @@ static int reason_of(const struct rg_connection *connection)
 							     : RG_REASON_SESSION_ATTACK;
 }
 
-/* See to it that there is an entry of ours on the error queue, among libssl's own about the same
- * failure. */
+/* Put our entry on the error queue, unless it is there already. libssl may have added its own about
+ * the same failure. */
 static void raise_once(const struct rg_connection *connection)
 {
 	const struct rg_rule *rule = &rg_process_policy()->rules[connection->refused_event];
@@ -27,10 +27,10 @@ static void raise_once(const struct rg_connection *connection)
 }
 
 /*
- * From here on the object is dead. Inside libssl, received data is thrown away and every read fails
- * (so that a call ends that no hook stands around, BIO_f_ssl's, or that would wait on a blocking
- * socket); outside, the hooks fail every call. An alert may still be written: "sent" is set only
- * afterwards.
+ * From here on the hooks fail every call on SSL. Inside libssl, received data is thrown away and
+ * every read fails. That ends calls that pass no hook (BIO_f_ssl) or that would wait on a blocking
+ * socket. An alert may still be written: SSL_SENT_SHUTDOWN is set only afterwards, by
+ * rg_enforce_mute.
  */
 static void refuse_connection(struct rg_connection *connection, struct ssl_st *ssl,
 			      enum rg_event event)

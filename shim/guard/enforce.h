@@ -1,23 +1,29 @@
 /*
- * Carries out a verdict on a connection: declines an offer, refuses a handshake, ends what was
- * refused. Called by the thread that drives the connection.
+ * Enforces a verdict on a connection: declines an offer to resume, refuses a handshake, fails the
+ * calls on a refused connection. Called by the thread that drives the connection. Nothing here
+ * reports failure: a refused connection fails all its calls even if libssl ignores the refusal.
  */
 #ifndef RG_ENFORCE_H
 #define RG_ENFORCE_H
 
 #include "guard/connection.h"
 
-/* ACTION is to be taken about EVENT on SSL, from the message callback or before a call. */
+/*
+ * Take ACTION on SSL because of EVENT. DECLINE: make libssl do a full handshake, if it has not
+ * answered the client yet. CLOSE and BLOCK: refuse the connection. Other actions do nothing here.
+ * Called from the message callback, or before a call.
+ */
 void rg_enforce(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event,
 		enum rg_action action);
 
-/* Nothing more is to be written on a refused connection. */
+/* Make libssl write nothing more on a refused connection, not even an alert. */
 void rg_enforce_mute(const struct rg_connection *connection, struct ssl_st *ssl);
 
-/* A call on a refused connection fails: the same, and the error queue says why. */
+/* Mute the connection, and put the reason on the error queue for the call that fails. */
 void rg_enforce_fail_call(const struct rg_connection *connection, struct ssl_st *ssl);
 
-/* The connection is over: take back what a refusal did to SSL; NULL where it is being freed. */
+/* The refused connection is over: undo what its refusal changed on SSL. SSL is NULL if it is being
+ * freed. */
 void rg_enforce_undo(struct rg_connection *connection, struct ssl_st *ssl);
 
 #endif

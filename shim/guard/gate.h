@@ -1,7 +1,8 @@
 /*
- * The gate: one word that tells a hook whether a call may take the short way. It may while exactly
- * one libssl is in use, nothing is refused, and the policy never blocks; a call then costs two
- * comparisons. What the flags mean is decided elsewhere; this file only keeps them.
+ * The gate: one word that tells a hook whether a call may take the fast path. It may while exactly
+ * one libssl is in use, no connection is refused, and the policy never blocks. The call then costs
+ * two comparisons. Other files decide when a flag is set; this one only keeps them. Any thread may
+ * call anything here. Nothing fails.
  */
 #ifndef RG_GATE_H
 #define RG_GATE_H
@@ -10,10 +11,10 @@
 #include <stdbool.h>
 
 /*
- * The flags. Each is more than any number of bytes that a call returns (see rg_gate_must_inspect).
- * LIBRARY: rg_gate_library is not, or not yet, the one libssl in use.
- * BLOCKING, for good: the policy can block, so every new handshake has to be checked.
- * REFUSED: there are refused connections; the bits below count them.
+ * The flags. rg_gate_must_inspect takes each for more than any number of bytes a call returns.
+ * LIBRARY: rg_gate_library is not, or not yet, the only libssl in use.
+ * BLOCKING: the policy can block, so every new handshake must be checked. Never cleared.
+ * REFUSED: some connections are refused; the bits below count them.
  */
 #define RG_GATE_LIBRARY	 0x40000000
 #define RG_GATE_BLOCKING 0x20000000
@@ -21,13 +22,15 @@
 
 struct rg_libssl;
 
-#pragma GCC visibility push(hidden) /* so that the hooks reach both without a detour */
+#pragma GCC visibility push(hidden) /* so that the hooks reach both without the GOT */
 
 /*
- * 0: the short way. Read without ordering: a thread's own refusal is its own store, and another
- * thread's is none of its business.
+ * 0: take the fast path. Read without ordering. A thread sees its own stores, so it sees the
+ * refusal of a connection that it drives; it need not see the others.
  */
 extern _Atomic int rg_gate;
+
+/* The libssl in use, while the flag LIBRARY is clear; NULL until a libssl is first called. */
 extern struct rg_libssl *rg_gate_library;
 
 #pragma GCC visibility pop
@@ -37,26 +40,27 @@ static inline int rg_gate_flags(void)
 	return atomic_load_explicit(&rg_gate, memory_order_relaxed);
 }
 
-/* Must a call take the long way? */
+/* Must a call take the slow path? */
 static inline bool rg_gate_is_slow(void)
 {
 	return __builtin_expect(rg_gate_flags() != 0, 0);
 }
 
 /*
- * Must the call that returned RESULT be inspected? Yes if it failed, which may have been the end of
- * a handshake, or if any flag is set. Every flag exceeds any byte count, so one comparison covers
- * both.
+ * Must the call that returned RESULT be inspected? Yes if it failed, because the failure may have
+ * ended a handshake, or if any flag is set. Every flag exceeds any byte count, so one comparison
+ * covers both.
  */
 static inline bool rg_gate_must_inspect(int result)
 {
 	return __builtin_expect(rg_gate_flags() >= result, 0);
 }
 
+/* Set or clear one RG_GATE_ flag, but not REFUSED. */
 void rg_gate_set(int flag);
 void rg_gate_clear(int flag);
 
-/* One connection more is refused, or one less. */
+/* One connection MORE is refused, or one fewer. */
 void rg_gate_count_refused(bool more);
 
 #endif

@@ -16,13 +16,12 @@
 
 enum { UNDECIDED, GUARDED, LEFT_ALONE };
 
-/* Is there any message callback of the program's, anywhere? While there is none, records are not
- * worth a look. */
+/* Has the program ever set a message callback? Until then, record headers need no look. */
 static _Atomic bool program_has_callbacks;
 
 /*
- * Can this message mean anything? The alerts of a connection that was refused count as well; where
- * nothing is refused (most often: `slow` is 0), only those that rg_handshake_message knows.
+ * Can this message mean anything? Yes if rg_handshake_message knows it. While some connection is
+ * refused, which is rare, every written alert counts too: it may be the refused connection's last.
  */
 static inline bool is_relevant(bool written, int content_type, const uint8_t *message, size_t bytes)
 {
@@ -31,10 +30,11 @@ static inline bool is_relevant(bool written, int content_type, const uint8_t *me
 		(content_type == RG_CONTENT_ALERT && written && rg_gate_is_slow()));
 }
 
-/* What the program set itself is called by ours. */
-static __attribute__((noinline)) void call_program(int written, int version, int content_type,
-						   const void *message, size_t bytes,
-						   struct ssl_st *ssl, void *arg)
+/* Our callback hides the one that the program set itself: call it. */
+static __attribute__((noinline)) void call_program_callback(int written, int version,
+							    int content_type, const void *message,
+							    size_t bytes, struct ssl_st *ssl,
+							    void *arg)
 {
 	const struct rg_connection *connection = rg_ssl_map_get(ssl);
 
@@ -46,14 +46,14 @@ static __attribute__((noinline)) void call_program(int written, int version, int
 }
 
 /*
- * ARG is the program's own: we never set one. Of the 13 to 30 calls in a handshake four or five are
- * of interest, and leave by a jump; the others return after a dozen instructions.
+ * ARG is the program's own: we never set one. libssl calls this 13 to 30 times in a handshake. Four
+ * or five calls matter, and leave by a jump; the others return after a dozen instructions.
  */
 static void on_message(int written, int version, int content_type, const void *message,
 		       size_t bytes, struct ssl_st *ssl, void *arg)
 {
 	if (atomic_load_explicit(&program_has_callbacks, memory_order_relaxed))
-		call_program(written, version, content_type, message, bytes, ssl, arg);
+		call_program_callback(written, version, content_type, message, bytes, ssl, arg);
 	else if (is_relevant(written != 0, content_type, message, bytes))
 		rg_connection_message(written != 0, version, content_type, message, bytes, ssl);
 }
@@ -61,8 +61,8 @@ static void on_message(int written, int version, int content_type, const void *m
 /* --- the life of a connection --- */
 
 /*
- * An SSL is being freed: libssl tells every registered index, whether or not anything was ever
- * stored under it (nothing is: the registry is cheaper).
+ * An SSL is being freed. libssl calls the free function of every ex_data index, even if nothing was
+ * ever stored under it. We store nothing there: the map of SSLs is cheaper.
  */
 static void on_free(void *parent, void *data, struct crypto_ex_data_st *ad, int index, long argl,
 		    void *argp)
@@ -90,7 +90,8 @@ static void on_context_free(void *parent, void *data, struct crypto_ex_data_st *
 
 /* --- which libraries are guarded --- */
 
-/* Decide it: once for each library, before its first context or connection is made. */
+/* Decide whether LIB is guarded: once, before its first context or connection is made. False also
+ * if the lock was not taken; then *DECISION stays open. */
 static bool decide(struct rg_libssl *lib, _Atomic int *decision)
 {
 	static struct rg_lock lock;
@@ -128,8 +129,7 @@ static void watch(const struct rg_libssl *lib, struct ssl_st *ssl,
 		return;
 	connection->lib = lib;
 	connection->program_callback = program_callback;
-	/* What SSL_set_msg_callback does, without the way through our own hook that some builds
-	 * take. */
+	/* What SSL_set_msg_callback does. In some builds that function calls our own hook. */
 	(void)lib->SSL_callback_ctrl(ssl, RG_CTRL_SET_MSG_CALLBACK, (void (*)(void))on_message);
 }
 
@@ -139,7 +139,7 @@ void rg_guard_connection(struct rg_libssl *lib, struct ssl_st *ssl)
 
 	if (!is_guarded(lib) || (lib->SSL_is_quic != NULL && lib->SSL_is_quic(ssl)))
 		return;
-	/* A program that found SSL_CTX_new by dlvsym(3) got past that hook. */
+	/* No ledger yet: the program found SSL_CTX_new by dlvsym(3), past our hook. */
 	if (__builtin_expect(rg_process_ledger() == NULL, 0)) {
 		rg_prepare();
 		if (rg_process_ledger() == NULL)
@@ -158,7 +158,7 @@ void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struc
 {
 	const struct rg_connection *connection = rg_ssl_map_get(original);
 
-	/* A connection that is in use is not copied but shared. */
+	/* SSL_dup does not copy a connection in use: it returns ORIGINAL itself. */
 	if (copy != original && connection != NULL)
 		watch(lib, copy, connection->program_callback);
 }
@@ -167,15 +167,16 @@ void rg_guard_restart(struct ssl_st *ssl)
 {
 	struct rg_connection *connection = rg_ssl_map_get(ssl);
 
-	/* libssl itself clears what it makes, and most programs then name the side. */
-	if (connection == NULL || !connection->begun)
+	/* On a new SSL nothing has happened yet. libssl clears it, and most programs set its side.
+	 */
+	if (connection == NULL || !connection->needs_reset)
 		return;
 	rg_connection_end(connection, ssl, false);
 	connection->restarted |= connection->handshake.established;
 	rg_handshake_reset(&connection->handshake);
 	connection->identified = connection->block_checked = false;
-	connection->spoken = connection->incomplete_recorded = false;
-	connection->begun = false;
+	connection->peer_has_sent = connection->incomplete_recorded = false;
+	connection->needs_reset = false;
 }
 
 void rg_guard_before_context(struct rg_libssl *lib, const struct ssl_method_st *method)
@@ -194,8 +195,8 @@ void rg_guard_before_context(struct rg_libssl *lib, const struct ssl_method_st *
 }
 
 /*
- * Contexts are in the registry for their library alone: where there are several, a caller does not
- * always tell (a tail call in a plug-in leaves its host's address).
+ * Contexts are in the map only to name their library. If there are several libraries, the caller
+ * does not always tell which is meant: a tail call in a plug-in leaves its host's return address.
  */
 void rg_guard_note_context(struct rg_libssl *lib, const struct ssl_ctx_st *ctx)
 {

@@ -1,7 +1,8 @@
 /*
- * Stands around every call into libssl: watches each connection through libssl's message callback,
- * and fails the calls on a connection that was refused. A connection is driven by one thread at a
- * time, as libssl itself demands; nothing here is locked.
+ * What the hooks ask before and after every call into libssl. Watches each connection through
+ * libssl's message callback, and fails the calls on a refused connection. Any thread may call
+ * anything here. One thread at a time drives a connection, as libssl itself demands, so connections
+ * need no lock. Without memory, or without a ledger, a connection stays unwatched.
  */
 #ifndef RG_GUARD_H
 #define RG_GUARD_H
@@ -12,9 +13,9 @@
 #include "libssl/functions.h"
 
 /*
- * Before a call that CALLER makes on SSL: the library it is meant for, or NULL if the call must
- * fail; the reason is on the error queue then. MAY_ACCEPT: the call may begin a handshake as a
- * server.
+ * Call before a call on SSL; CALLER is an address in the calling code. Returns the library to call.
+ * NULL if the call must fail: SSL is refused, and the reason is on the error queue, or CALLER is
+ * bound to no libssl. MAY_ACCEPT: the call may begin a handshake as a server.
  */
 struct rg_libssl *rg_guard_before_call_slowly(struct ssl_st *ssl, const void *caller,
 					      bool may_accept);
@@ -26,8 +27,8 @@ static inline struct rg_libssl *rg_guard_before_call(struct ssl_st *ssl, const v
 				 : rg_gate_library;
 }
 
-/* After a call that returned RESULT: does it stand? False if the connection was refused meanwhile;
- * the reason is on the error queue then. */
+/* Call after a call on SSL that returned RESULT. False if SSL is refused by now: the call must
+ * fail, and the reason is on the error queue. */
 bool rg_guard_after_call_slowly(struct ssl_st *ssl, int result);
 
 static inline bool rg_guard_after_call(struct ssl_st *ssl, int result)
@@ -35,26 +36,29 @@ static inline bool rg_guard_after_call(struct ssl_st *ssl, int result)
 	return !rg_gate_must_inspect(result) || rg_guard_after_call_slowly(ssl, result);
 }
 
-/* A context is about to be made with METHOD (NULL: not known): the time to get ready. */
+/* LIB is about to make a context with METHOD (NULL: unknown). Get ready, and report once what is
+ * guarded. */
 void rg_guard_before_context(struct rg_libssl *lib, const struct ssl_method_st *method);
 
-/* CTX was just made by LIB; NULL if it could not be. */
+/* LIB has just made CTX; NULL if it failed to. */
 void rg_guard_note_context(struct rg_libssl *lib, const struct ssl_ctx_st *ctx);
 
-/* SSL was just made: watch it. */
+/* LIB has just made SSL: watch it, unless LIB is not guarded or SSL is a QUIC object. */
 void rg_guard_connection(struct rg_libssl *lib, struct ssl_st *ssl);
 
-/* COPY was made of ORIGINAL by SSL_dup, and has its callbacks. */
+/* SSL_dup has just made COPY from ORIGINAL, with its callbacks: watch it as well. */
 void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struct ssl_st *original);
 
-/* The program begins anew on SSL (SSL_clear, SSL_set_accept_state, SSL_set_connect_state). */
+/* The program begins anew on SSL: SSL_clear, SSL_set_accept_state or SSL_set_connect_state. */
 void rg_guard_restart(struct ssl_st *ssl);
 
 /*
- * The program sets its own message callback on SSL or CTX: true if we keep it, and call it from
- * ours; false if libssl is to get it.
+ * The program sets its own message CALLBACK on SSL (NULL: none). True if we keep it and call it
+ * from ours. False if SSL is not watched: pass CALLBACK on to libssl.
  */
 bool rg_guard_keeps_callback(struct ssl_st *ssl, rg_msg_callback *callback);
+
+/* The same for CTX, from which later SSLs inherit. libssl gets CALLBACK as well. */
 void rg_guard_note_callback(struct rg_libssl *lib, struct ssl_ctx_st *ctx,
 			    rg_msg_callback *callback);
 

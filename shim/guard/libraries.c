@@ -9,10 +9,10 @@
 
 static struct rg_lock lock;
 
-/* Libraries of which dlsym(3) gave a hook, a bit for each by its slot; under `lock`. */
+/* A bit for each library, by its slot, for which our dlsym(3) handed out a hook; under `lock`. */
 static unsigned handed_out;
 
-/* LIB is called for the first time. */
+/* LIB is called for the first time: allow the fast path if it is the only library in use. */
 static void note_in_use(struct rg_libssl *lib)
 {
 	if (rg_gate_library != NULL) {

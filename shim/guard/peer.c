@@ -26,8 +26,8 @@ static struct rg_address address_of(const struct sockaddr_storage *name, uint16_
 	}
 }
 
-/* One whose peer has reset the connection, or that has many, is what it was, but getpeername(2)
- * says ENOTCONN. */
+/* After a reset, or on an unconnected socket, getpeername(2) fails with ENOTCONN. getsockname(2)
+ * still tells the family. */
 static bool is_internet_socket(int fd)
 {
 	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
@@ -37,26 +37,26 @@ static bool is_internet_socket(int fd)
 	       (name.ss_family == AF_INET || name.ss_family == AF_INET6);
 }
 
-/* *IS_PEERS: the descriptor is an Internet socket's, known or not whose. */
-static struct rg_address address_at(int fd, uint16_t *port, bool *is_peers)
+/* *IS_INTERNET: FD is an Internet socket, even if its peer is unknown. */
+static struct rg_address peer_of_fd(int fd, uint16_t *port, bool *is_internet)
 {
 	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
 	socklen_t bytes = sizeof name;
 	struct rg_address peer = {.family = RG_UNKNOWN};
 
-	*is_peers = false;
+	*is_internet = false;
 	if (fd < 0)
 		return peer;
 	if (getpeername(fd, (struct sockaddr *)&name, &bytes) == 0)
 		peer = address_of(&name, port);
-	else if (errno == ENOTCONN && (*is_peers = is_internet_socket(fd)) &&
+	else if (errno == ENOTCONN && (*is_internet = is_internet_socket(fd)) &&
 		 rg_fd_history_accepted(fd, &name))
 		peer = address_of(&name, port);
-	*is_peers |= peer.family != RG_UNKNOWN;
+	*is_internet |= peer.family != RG_UNKNOWN;
 	return peer;
 }
 
-/* The sender of the last datagram, for a DTLS socket that is not connected. */
+/* For DTLS on an unconnected socket: the sender of the last datagram. */
 static struct rg_address datagram_peer(const struct rg_libssl *lib, struct ssl_st *ssl, int fd,
 				       uint16_t *port)
 {
@@ -71,17 +71,18 @@ static struct rg_address datagram_peer(const struct rg_libssl *lib, struct ssl_s
 	return address_of(&name, port);
 }
 
-/* The last Internet socket this thread read: from inside the call that runs, else before it. Where
- * that one's peer is gone, or it is one for datagrams of many peers (nginx 1.26 hands QUIC's
- * handshakes to libssl from one), the one before is another client's. */
-static struct rg_address reader_peer(uint16_t *port)
+/*
+ * The peer of the Internet socket that this thread read last, during the current call or before it.
+ * Earlier sockets are another client's. So the answer is unknown if that peer is gone, or if the
+ * socket serves many peers (nginx 1.26 feeds QUIC handshakes to libssl from one datagram socket).
+ */
+static struct rg_address peer_from_fd_history(uint16_t *port)
 {
 	struct rg_address peer = {.family = RG_UNKNOWN};
+	bool is_internet = false;
 
-	bool is_peers = false;
-
-	for (unsigned back = 0; back < RG_FD_HISTORY_KEPT && !is_peers; back++)
-		peer = address_at(rg_fd_history_recent(back), port, &is_peers);
+	for (unsigned back = 0; back < RG_FD_HISTORY_KEPT && !is_internet; back++)
+		peer = peer_of_fd(rg_fd_history_recent(back), port, &is_internet);
 	return peer;
 }
 
@@ -90,16 +91,16 @@ struct rg_address rg_peer(const struct rg_libssl *lib, struct ssl_st *ssl, uint1
 	int saved = errno;
 	int fd = lib->SSL_get_rfd(ssl);
 	struct rg_address peer;
-	bool is_peers;
+	bool is_internet;
 
 	*port = 0;
-	peer = address_at(fd, port, &is_peers);
+	peer = peer_of_fd(fd, port, &is_internet);
 	if (peer.family == RG_UNKNOWN)
 		peer = datagram_peer(lib, ssl, fd, port);
-	/* A descriptor of the SSL's own that is no Internet socket (a Unix socket, a pipe) is the
-	 * answer: unknown. */
+	/* If the SSL has a descriptor that is no Internet socket (a Unix socket, a pipe), its peer
+	 * stays unknown. */
 	if (peer.family == RG_UNKNOWN && fd < 0)
-		peer = reader_peer(port);
+		peer = peer_from_fd_history(port);
 	errno = saved;
 	return peer;
 }

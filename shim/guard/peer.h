@@ -1,6 +1,6 @@
 /*
- * Who is at the other end of a connection. The one place that asks sockets. Changes nothing, errno
- * neither.
+ * Who is at the other end of a connection. No other file asks sockets for their peer. Called by the
+ * thread that drives the connection. Leaves errno and the sockets as they were.
  */
 #ifndef RG_PEER_H
 #define RG_PEER_H
@@ -10,7 +10,8 @@
 #include "libssl/functions.h"
 #include "rg_client.h"
 
-/* The peer's address and *PORT (0 where unknown). Family RG_UNKNOWN where it can not be told. */
+/* The address of SSL's peer, or the family RG_UNKNOWN. Sets *PORT, in host byte order; 0 if it is
+ * unknown. */
 struct rg_address rg_peer(const struct rg_libssl *lib, struct ssl_st *ssl, uint16_t *port);
 
 #endif

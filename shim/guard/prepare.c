@@ -14,7 +14,7 @@
 
 #define EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h */
 
-static void tell_bad_variables(void)
+static void report_bad_variables(void)
 {
 	struct rg_bad_variable bad;
 
@@ -46,7 +46,7 @@ static void prepare_once(void)
 		if (rg_process_policy()->blocks)
 			rg_gate_set(RG_GATE_BLOCKING);
 		make_ledger();
-		tell_bad_variables();
+		report_bad_variables();
 		atomic_store_explicit(&done, true, memory_order_release);
 	}
 	rg_unlock(&lock);
@@ -76,8 +76,8 @@ void rg_prepare_before_chroot(void)
 	errno = saved;
 }
 
-/* A program that is linked to libssl may close descriptors, chroot or fork before it first uses it:
- * be ready now. */
+/* Runs when this library is loaded. A program linked to libssl may close descriptors, chroot or
+ * fork before it first uses libssl, so get ready now. */
 __attribute__((constructor)) static void load(void)
 {
 	const struct rg_policy *policy = rg_process_policy();
@@ -86,7 +86,7 @@ __attribute__((constructor)) static void load(void)
 	if (policy->on && policy->strict && rg_process_bad_variable(0, &bad)) {
 		rg_process_log_to_stderr();
 		rg_log_open(policy);
-		tell_bad_variables();
+		report_bad_variables();
 		_exit(EXIT_CONFIG);
 	}
 	if (policy->on && rg_libssl_is_loaded())

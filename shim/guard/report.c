@@ -50,7 +50,8 @@ void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_a
 	deliver(RG_SEVERITY_WARNING, &report);
 }
 
-/* Leave word in the ledger for `reneguardctl status`; is it news? */
+/* Post the policy in the ledger for `reneguardctl status`. True if this tree has not posted it
+ * before. */
 static bool announce(const struct rg_libssl *lib)
 {
 	const struct rg_policy *policy = rg_process_policy();

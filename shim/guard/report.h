@@ -1,5 +1,7 @@
 /*
- * Turns what happened into a line of the contract, under the log's rate. Any thread may call it.
+ * Writes the log lines of the contract (INTERFACE "Log lines"). The log's rate may hold a line
+ * back; it is then counted as suppressed, and so is a line that cannot be delivered. Any thread may
+ * call anything here, once the ledger exists. Nothing is returned.
  */
 #ifndef RG_REPORT_H
 #define RG_REPORT_H
@@ -12,21 +14,22 @@
 #include "rg_event.h"
 #include "rg_ledger.h"
 
-/* ACTION was taken about EVENT of the client at PEER. TLS: the version's name, or "". */
+/* ACTION was taken because of EVENT, which RESULT counts, of the peer at PEER and PORT (0:
+ * unknown). TLS: the version's name, or "". */
 void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_action action,
 		     const struct rg_address *peer, uint16_t port, const struct rg_result *result,
 		     const char *tls);
 
-/* Once for each process tree: what is guarded. */
+/* Say what is guarded. Written once for each process tree (rg_process_tree). */
 void rg_report_active(const struct rg_libssl *lib);
 
-/* Once for each process: LIB can not be guarded. */
+/* Say that LIB cannot be guarded. */
 void rg_report_unguarded(const struct rg_libssl *lib);
 
-/* MODULE, a path, calls a libssl past all hooks. */
+/* Say that the module at the path MODULE calls a libssl past all hooks. */
 void rg_report_deepbind(const char *module);
 
-/* BAD is wrong with the policy; the rate does not hold it back. */
+/* Say what is BAD in the policy. Needs no ledger: the rate does not hold this line back. */
 void rg_report_bad_variable(const struct rg_bad_variable *bad);
 
 #endif
