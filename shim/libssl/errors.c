@@ -35,7 +35,7 @@ void rg_libssl_raise(const struct rg_libssl *lib, int reason, const char *text)
 	static _Atomic bool loaded[RG_LIBSSL_MAX];
 
 	if (lib->ERR_load_strings != NULL && !atomic_exchange(&loaded[lib->slot], true)) {
-		/* It writes the library number into what it is given: one copy for each libssl. */
+		/* ERR_load_strings writes into its argument: each libssl gets a copy of its own. */
 		static struct error_string copies[RG_LIBSSL_MAX][2];
 
 		memcpy(copies[lib->slot], strings, sizeof strings);
@@ -46,7 +46,8 @@ void rg_libssl_raise(const struct rg_libssl *lib, int reason, const char *text)
 
 static bool is_error(const struct rg_libssl *lib, unsigned long error, int reason)
 {
-	/* ERR_GET_LIB and ERR_GET_REASON: the library moved when functions left the code in 3.0. */
+	/* As ERR_GET_LIB and ERR_GET_REASON. 3.0 dropped the function code, and the library moved
+	 * to other bits. */
 	unsigned long library =
 	    lib->number >= RG_OPENSSL_3_0 ? error >> 23 & 0xff : error >> 24 & 0xff;
 

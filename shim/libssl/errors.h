@@ -1,6 +1,6 @@
 /*
- * The program's OpenSSL error queue (ERR_get_error(3)): entries of ours, in whatever way a version
- * adds them. Called by the thread whose queue it is.
+ * Our entries on OpenSSL's error queue (ERR_get_error(3)), added in the way each version offers.
+ * Each thread has a queue of its own; called by the thread that drives the connection.
  */
 #ifndef RG_ERRORS_H
 #define RG_ERRORS_H
@@ -10,12 +10,13 @@
 #include "libssl/functions.h"
 
 #define RG_REASON_NO_RENEGOTIATION 339	/* SSL_R_NO_RENEGOTIATION */
-#define RG_REASON_SESSION_ATTACK   3999 /* ours; its string is ERR_TLS_SESSION_ATTACK */
+#define RG_REASON_SESSION_ATTACK   3999 /* our own; its text is ERR_TLS_SESSION_ATTACK */
 
-/* Add ERR_LIB_SSL, REASON with TEXT as its data. */
+/* Add an entry of ERR_LIB_SSL with REASON and TEXT as its data. A libssl without any of the
+ * functions for this gets no entry. */
 void rg_libssl_raise(const struct rg_libssl *lib, int reason, const char *text);
 
-/* Is the oldest or the newest entry ERR_LIB_SSL, REASON? */
+/* Is the oldest or the newest entry one of ERR_LIB_SSL with REASON? Changes nothing. */
 bool rg_libssl_raised(const struct rg_libssl *lib, int reason);
 
 #endif

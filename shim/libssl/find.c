@@ -11,14 +11,14 @@
 
 /* --- the libraries --- */
 
-static struct rg_libssl libraries[RG_LIBSSL_MAX]; /* each immutable once it is counted */
+static struct rg_libssl libraries[RG_LIBSSL_MAX]; /* immutable up to library_count */
 static _Atomic unsigned library_count;
 
 /*
- * Held for a few loads and stores, never while the loader is asked anything: a thread inside
- * dlopen(3) has the loader's lock, and a constructor it runs may come here for this one.
+ * Held for a few loads and stores, never during a call to the loader. A thread inside dlopen(3)
+ * holds the loader's lock, and a constructor that it runs may wait here for this one.
  */
-static struct rg_lock busy;
+static struct rg_lock lock;
 
 static void read_version(struct rg_libssl *lib)
 {
@@ -32,12 +32,12 @@ static void read_version(struct rg_libssl *lib)
 						       : 0;
 	word = word != NULL ? word + 1 : "unknown";
 	snprintf(lib->version, sizeof lib->version, "%.*s", (int)strcspn(word, " "), word);
-	/* LibreSSL calls itself 2.0.0 for good; what it has is what 1.0.x has, for our purposes. */
+	/* LibreSSL always reports version 2.0.0. For our purposes it has what 1.0.x has. */
 	if (strncmp(text, "LibreSSL", 8) == 0)
 		lib->number = 0x10002000UL;
 }
 
-/* NAME as the object in which ADDRESS lies defines it itself; NULL if it does not. */
+/* The symbol NAME that the object containing ADDRESS defines itself; NULL if it does not. */
 static void *symbol_in_same_object(const void *address, const char *name)
 {
 	void *found = rg_dl_sym_from(address, name);
@@ -45,22 +45,22 @@ static void *symbol_in_same_object(const void *address, const char *name)
 	return rg_dl_same_object(found, address) ? found : NULL;
 }
 
-/* Does this SSL_new, or another hook, lie in a libssl? Another preload's hooks do not: they have no
- * SSL_get_finished beside them. */
+/* Is FUNCTION, one that we hook, in a libssl? Another preload's hook is not: its object defines no
+ * SSL_get_finished. */
 static bool is_in_libssl(const void *function)
 {
 	return function != NULL && !rg_dl_is_ours(function) &&
 	       symbol_in_same_object(function, "SSL_get_finished") != NULL;
 }
 
-/* dlsym answers `void *`; ISO C wants function pointers kept apart. */
+/* Store the result of dlsym, a `void *`, in a function pointer. ISO C does not let us cast it. */
 static void store_pointer(void *function, void *symbol)
 {
 	memcpy(function, &symbol, sizeof symbol);
 }
 
-/* Another preload behind us that hooks the same function comes between the library and us. */
-static void chain(const char *name, void *function)
+/* If another preload behind us hooks NAME as well, point *FUNCTION at its hook. */
+static void prefer_next_preload(const char *name, void *function)
 {
 	void *next = rg_dl_sym(RTLD_NEXT, name), *own;
 
@@ -80,14 +80,14 @@ static void fill(struct rg_libssl *lib, void *handle)
 #define X(returns, name, arguments) store_pointer(&lib->name, rg_dl_sym(handle, #name));
 	RG_LIBSSL_OPTIONAL(X)
 #undef X
-#define X(returns, name, arguments) chain(#name, &lib->name);
+#define X(returns, name, arguments) prefer_next_preload(#name, &lib->name);
 	RG_LIBSSL_HOOKS(X)
 #undef X
 	read_version(lib);
 	lib->callback_index = -1;
 }
 
-static struct rg_libssl *existing(const void *ssl_new)
+static struct rg_libssl *library_by_ssl_new(const void *ssl_new)
 {
 	unsigned count = atomic_load_explicit(&library_count, memory_order_acquire);
 
@@ -97,15 +97,15 @@ static struct rg_libssl *existing(const void *ssl_new)
 	return NULL;
 }
 
-/* Keep MADE, unless another thread was faster. NULL where there is no room for it. */
+/* Keep a copy of MADE, unless another thread was faster. NULL if there is no room for it. */
 static struct rg_libssl *publish(const struct rg_libssl *made)
 {
 	struct rg_libssl *lib;
 	unsigned slot;
 
-	if (!rg_lock(&busy))
-		return existing(made->ssl_new);
-	lib = existing(made->ssl_new);
+	if (!rg_lock(&lock))
+		return library_by_ssl_new(made->ssl_new);
+	lib = library_by_ssl_new(made->ssl_new);
 	slot = atomic_load(&library_count);
 	if (lib == NULL && slot < RG_LIBSSL_MAX) {
 		lib = &libraries[slot];
@@ -113,14 +113,15 @@ static struct rg_libssl *publish(const struct rg_libssl *made)
 		lib->slot = slot;
 		atomic_store_explicit(&library_count, slot + 1, memory_order_release);
 	}
-	rg_unlock(&busy);
+	rg_unlock(&lock);
 	return lib;
 }
 
-/* The library whose SSL_new is SSL_NEW. Its handle is never closed: a table must not go stale. */
+/* The library whose SSL_new is SSL_NEW. Its handle is never closed, so that its functions stay
+ * valid. */
 static struct rg_libssl *library_with(void *ssl_new)
 {
-	struct rg_libssl *lib = existing(ssl_new), made = {.ssl_new = ssl_new};
+	struct rg_libssl *lib = library_by_ssl_new(ssl_new), made = {.ssl_new = ssl_new};
 	void *handle = lib == NULL ? rg_dl_handle_at(ssl_new) : NULL;
 
 	if (handle == NULL)
@@ -129,9 +130,9 @@ static struct rg_libssl *library_with(void *ssl_new)
 	return publish(&made);
 }
 
-/* --- which one a caller means --- */
+/* --- which library a caller means --- */
 
-/* A loaded object that calls itself libssl, wherever it came from. */
+/* Is this a loaded object whose file name begins with libssl? For dl_iterate_phdr(3). */
 static int is_libssl(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	const char *name = strrchr(info->dlpi_name != NULL ? info->dlpi_name : "", '/');
@@ -140,34 +141,36 @@ static int is_libssl(struct dl_phdr_info *info, size_t size, void *arg)
 	return name != NULL && strncmp(name, "/libssl", 7) == 0;
 }
 
-struct nth {
-	unsigned n;
-	const char *name;
+struct nth_libssl {
+	unsigned n; /* how many still to pass over */
+	const char *path;
 };
 
 static int find_nth(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	struct nth *nth = arg;
+	struct nth_libssl *nth = arg;
 
 	if (!is_libssl(info, size, NULL) || nth->n-- != 0)
 		return 0;
-	nth->name = info->dlpi_name;
+	nth->path = info->dlpi_name;
 	return 1;
 }
 
-/* The SSL_new of the first libssl that is loaded. No handle is opened inside dl_iterate_phdr(3): it
- * holds a lock that a thread within dlopen(3) waits for. */
+/*
+ * The SSL_new of the first loaded libssl; NULL if there is none. No handle is opened inside
+ * dl_iterate_phdr(3): it holds a lock that a thread inside dlopen(3) waits for.
+ */
 static void *any_ssl_new(void)
 {
 	void *found = NULL;
 
 	for (unsigned n = 0; !is_in_libssl(found); n++) {
-		struct nth nth = {.n = n};
+		struct nth_libssl nth = {.n = n};
 		void *object;
 
 		if (dl_iterate_phdr(find_nth, &nth) == 0)
 			return NULL;
-		object = rg_dl_open_loaded(nth.name);
+		object = rg_dl_open_loaded(nth.path);
 		if (object == NULL)
 			continue;
 		found = rg_dl_sym(object, "SSL_new");
@@ -177,12 +180,13 @@ static void *any_ssl_new(void)
 }
 
 /*
- * The SSL_new that code at CALLER would get without us, searched for in this order:
- * 1. the libraries that its module was linked to;
- * 2. the program's global scope, which RTLD_NEXT knows;
- * 3. any libssl that is loaded. A module may get here by a jump (a tail call in a plug-in leaves
- *    its host's return address) or through another preload's hook.
- * A function that only looks like a libssl's comes last.
+ * The SSL_new that the code at CALLER would get without us. Searched for in this order:
+ * 1. in the libraries that its module was linked to;
+ * 2. in the program's global scope, by RTLD_NEXT;
+ * 3. in any loaded libssl;
+ * 4. by RTLD_NEXT, even if the object does not look like a libssl.
+ * CALLER may be in a module that is not bound to libssl, hence step 3. A tail call in a plug-in
+ * leaves its host's return address, or the call came through another preload's hook.
  */
 static void *real_ssl_new(const void *caller)
 {
@@ -195,7 +199,7 @@ static void *real_ssl_new(const void *caller)
 	return found != NULL ? found : next;
 }
 
-/* Which callers are bound to which library; under `busy`. */
+/* Which library each calling module is bound to; under `lock`. */
 #define MODULES_MAX 32
 
 static struct module {
@@ -203,9 +207,9 @@ static struct module {
 	struct rg_libssl *lib;
 } modules[MODULES_MAX];
 static unsigned module_count;
-static unsigned long long unloaded; /* objects so far, as of when `modules` was right */
+static unsigned long long unload_count; /* objects unloaded so far, when `modules` was last right */
 
-static int read_unloaded(struct dl_phdr_info *info, size_t size, void *arg)
+static int read_unload_count(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	unsigned long long *count = arg;
 
@@ -214,23 +218,23 @@ static int read_unloaded(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
-/* The library of the module that CALLER lies in; NULL if that is not known yet. */
-static struct rg_libssl *known(uintptr_t caller)
+/* The library of the module that contains CALLER; NULL if it is not known yet. */
+static struct rg_libssl *known_library(uintptr_t caller)
 {
 	struct rg_libssl *lib = NULL;
 	unsigned long long now = 0;
 
-	(void)dl_iterate_phdr(read_unloaded, &now);
-	if (!rg_lock(&busy))
+	(void)dl_iterate_phdr(read_unload_count, &now);
+	if (!rg_lock(&lock))
 		return NULL;
-	/* A module that was unloaded may have left its place to another, with another libssl. */
-	if (now != unloaded)
+	/* A module with another libssl may now be where an unloaded one was. */
+	if (now != unload_count)
 		module_count = 0;
-	unloaded = now;
+	unload_count = now;
 	for (unsigned i = 0; i < module_count && lib == NULL; i++)
 		if (caller - modules[i].start < modules[i].end - modules[i].start)
 			lib = modules[i].lib;
-	rg_unlock(&busy);
+	rg_unlock(&lock);
 	return lib;
 }
 
@@ -239,13 +243,13 @@ static void remember(const void *caller, struct rg_libssl *lib)
 	struct rg_dl_object object;
 	unsigned i = 0;
 
-	if (!rg_dl_object_at(caller, &object) || !rg_lock(&busy))
+	if (!rg_dl_object_at(caller, &object) || !rg_lock(&lock))
 		return;
 	while (i < module_count && modules[i].start != object.start)
 		i++;
 	if (i == module_count && i < MODULES_MAX)
 		modules[module_count++] = (struct module){object.start, object.end, lib};
-	rg_unlock(&busy);
+	rg_unlock(&lock);
 }
 
 static struct rg_libssl *find_library(const void *caller)
@@ -259,8 +263,9 @@ static struct rg_libssl *find_library(const void *caller)
 }
 
 /*
- * Inside some builds SSL_accept jumps to SSL_do_handshake through the PLT, and so on. The second
- * hook is then called from the first one, and means the library that this thread was just sent to.
+ * In some builds of libssl, SSL_accept jumps to SSL_do_handshake through the PLT, for instance. The
+ * return address of the second hook is then in the first. The library that this thread was given
+ * last is the right one.
  */
 struct rg_libssl *rg_libssl_of(const void *caller)
 {
@@ -269,7 +274,7 @@ struct rg_libssl *rg_libssl_of(const void *caller)
 
 	if (rg_dl_is_ours(caller))
 		return current != NULL ? current : &libraries[0];
-	lib = known((uintptr_t)caller);
+	lib = known_library((uintptr_t)caller);
 	if (lib == NULL)
 		lib = find_library(caller);
 	current = lib;
@@ -283,7 +288,7 @@ struct rg_libssl *rg_libssl_holding(const void *function)
 	return ssl_new != NULL && is_in_libssl(ssl_new) ? library_with(ssl_new) : NULL;
 }
 
-/* By name, not by symbol: a dlsym(3) that finds nothing allocates memory to say so. */
+/* Looks at file names, not symbols: a dlsym(3) that finds nothing allocates memory. */
 bool rg_libssl_is_loaded(void)
 {
 	return dl_iterate_phdr(is_libssl, NULL) != 0;

@@ -1,7 +1,8 @@
 /*
- * Finding the real libssl: which library a caller means, and its functions. The functions of a
- * library are found once and kept in its struct; the library stays loaded, so that none goes stale.
- * Any thread may call anything here.
+ * Finds the real libssl: which library a caller means, and where its functions are. Owns a struct
+ * rg_libssl for each library. Its functions are found once; the library then stays loaded, so that
+ * they stay valid. Any thread may call anything here. Up to RG_LIBSSL_MAX libraries are found;
+ * calls to any further one fail.
  */
 #ifndef RG_FIND_H
 #define RG_FIND_H
@@ -10,14 +11,17 @@
 
 #include "libssl/functions.h"
 
-/* The library that the code at CALLER is bound to; NULL for none. Cheap after the first call from a
- * module. */
+/*
+ * The library that the code at address CALLER is bound to; NULL if none is found. Cheap after the
+ * first call from a module. If CALLER is in our own library: the one that this
+ * thread was given last.
+ */
 struct rg_libssl *rg_libssl_of(const void *caller);
 
-/* The library that FUNCTION itself lies in; NULL if that is no libssl. */
+/* The library that contains FUNCTION; NULL if FUNCTION is not in a libssl. */
 struct rg_libssl *rg_libssl_holding(const void *function);
 
-/* Is a libssl among what the program has loaded by now? Makes no system call. */
+/* Has the program loaded a libssl yet? Makes no system call. */
 bool rg_libssl_is_loaded(void);
 
 #endif

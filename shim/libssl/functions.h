@@ -1,7 +1,7 @@
 /*
- * The functions of libssl and libcrypto that this library knows, by their names, in four tables;
- * and a libssl as one struct with a pointer for each. No OpenSSL header is used: one binary serves
- * every libssl.
+ * The functions of libssl and libcrypto that this library uses, in four tables, and a struct for
+ * one libssl with a pointer to each of them. No OpenSSL header is used: one binary serves every
+ * libssl. Only types and tables; libssl/find.h fills the struct.
  */
 #ifndef RG_FUNCTIONS_H
 #define RG_FUNCTIONS_H
@@ -20,8 +20,8 @@ struct crypto_ex_data_st;
 typedef void rg_msg_callback(int written, int version, int content_type, const void *message,
 			     size_t bytes, struct ssl_st *ssl, void *arg);
 
-/* X(returns, name, arguments). Interposed, and in every version: a library without one of these is
- * not guarded. */
+/* X(returns, name, arguments). Functions that we hook and that every version has. A library that
+ * lacks one is not guarded. */
 #define RG_LIBSSL_HOOKS_REQUIRED(X)                                                                \
 	X(int, SSL_read, (struct ssl_st *, void *, int))                                           \
 	X(int, SSL_write, (struct ssl_st *, const void *, int))                                    \
@@ -40,7 +40,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(long, SSL_callback_ctrl, (struct ssl_st *, int, void (*)(void)))                         \
 	X(long, SSL_CTX_callback_ctrl, (struct ssl_ctx_st *, int, void (*)(void)))
 
-/* Interposed, but not in every version: NULL where it is missing. */
+/* Functions that we hook, but that some versions lack. The pointer is NULL then. */
 #define RG_LIBSSL_HOOKS_OPTIONAL(X)                                                                \
 	X(int, SSL_read_ex, (struct ssl_st *, void *, size_t, size_t *))                           \
 	X(int, SSL_peek_ex, (struct ssl_st *, void *, size_t, size_t *))                           \
@@ -53,7 +53,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 
 #define RG_LIBSSL_HOOKS(X) RG_LIBSSL_HOOKS_REQUIRED(X) RG_LIBSSL_HOOKS_OPTIONAL(X)
 
-/* Only called by us, and in every version. */
+/* Functions that we only call, and that every version has. */
 #define RG_LIBSSL_CALLED_REQUIRED(X)                                                               \
 	X(long, SSL_ctrl, (struct ssl_st *, int, long, void *))                                    \
 	X(struct ssl_ctx_st *, SSL_get_SSL_CTX, (const struct ssl_st *))                           \
@@ -77,7 +77,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(int, ERR_set_mark, (void))                                                               \
 	X(int, ERR_pop_to_mark, (void))
 
-/* Only called by us, and not in every version. */
+/* Functions that we only call, and that some versions lack. */
 #define RG_LIBSSL_CALLED_OPTIONAL(X)                                                               \
 	X(const struct ssl_method_st *, TLS_client_method, (void))                                 \
 	X(int, SSL_is_server, (struct ssl_st *))                                                   \
@@ -106,7 +106,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 #define RG_LIBSSL_REQUIRED(X) RG_LIBSSL_HOOKS_REQUIRED(X) RG_LIBSSL_CALLED_REQUIRED(X)
 #define RG_LIBSSL_OPTIONAL(X) RG_LIBSSL_HOOKS_OPTIONAL(X) RG_LIBSSL_CALLED_OPTIONAL(X)
 
-/* Commands and numbers of OpenSSL's that more than one file needs. */
+/* A command of OpenSSL that more than one file needs. */
 #define RG_CTRL_SET_MSG_CALLBACK 15 /* SSL_CTRL_SET_MSG_CALLBACK */
 
 #define RG_LIBSSL_VERSION_BYTES 24
@@ -117,12 +117,12 @@ struct rg_libssl {
 	RG_LIBSSL_REQUIRED(X)
 	RG_LIBSSL_OPTIONAL(X)
 #undef X
-	void *ssl_new;	      /* its own SSL_new, whatever comes between it and us */
+	void *ssl_new;	      /* the SSL_new in the library itself, not another preload's hook */
 	unsigned slot;	      /* 0 to RG_LIBSSL_MAX - 1 */
 	unsigned long number; /* as in OPENSSL_VERSION_NUMBER: 0x30000130 is 3.0.19 */
 	char version[RG_LIBSSL_VERSION_BYTES];
-	bool guardable;	    /* everything required is there, and our two indices */
-	int callback_index; /* our ex_data of each SSL_CTX: the program's own message callback */
+	bool guardable;	    /* it has every required function */
+	int callback_index; /* ex_data index: the program's callback on an SSL_CTX */
 };
 
 #endif

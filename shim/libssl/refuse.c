@@ -15,14 +15,13 @@
 static void set_options(const struct rg_libssl *lib, struct ssl_st *ssl, uint32_t bits,
 			struct rg_refusal *refusal)
 {
-	uint32_t fresh = bits & ~(uint32_t)rg_libssl_options(lib, ssl);
+	uint32_t added = bits & ~(uint32_t)rg_libssl_options(lib, ssl);
 
-	rg_libssl_set_options(lib, ssl, fresh);
-	refusal->options |= fresh;
+	rg_libssl_set_options(lib, ssl, added);
+	refusal->options |= added;
 }
 
-/* The cipher list, in the words SSL_set_cipher_list takes, on the heap; NULL where it can not be
- * told. */
+/* The cipher list as SSL_set_cipher_list takes it, on the heap; NULL if it is unknown. */
 static char *cipher_names(const struct rg_libssl *lib, const struct ssl_st *ssl)
 {
 	const char *name;
@@ -46,8 +45,9 @@ static char *cipher_names(const struct rg_libssl *lib, const struct ssl_st *ssl)
 }
 
 /*
- * In a context that no session was ever made in every offer is a miss: unique on this machine, for
- * forked workers share the keys of their tickets, and so their sessions.
+ * In a session id context in which no session was ever made, libssl treats every offer as a miss.
+ * The context must be unique on this machine: forked workers share their ticket keys, and so their
+ * sessions.
  */
 void rg_libssl_decline(const struct rg_libssl *lib, struct ssl_st *ssl)
 {
@@ -60,11 +60,11 @@ void rg_libssl_decline(const struct rg_libssl *lib, struct ssl_st *ssl)
 }
 
 /*
- * No cipher to share: no build of any version shares these with a peer that is worth talking to.
- * Nor a session, which would bring its own cipher (1.0.x does not look at the list then).
+ * Leave SSL no cipher that a peer worth serving shares, in any build of any version. Leave it no
+ * session either: a session brings its own cipher, and 1.0.x then ignores the list.
  */
-static void leave_nothing(const struct rg_libssl *lib, struct ssl_st *ssl,
-			  struct rg_refusal *refusal)
+static void leave_no_cipher(const struct rg_libssl *lib, struct ssl_st *ssl,
+			    struct rg_refusal *refusal)
 {
 	if (refusal->ciphers == NULL)
 		refusal->ciphers = cipher_names(lib, ssl);
@@ -80,7 +80,7 @@ void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *
 	if (lib->number >= RG_OPENSSL_1_1_1)
 		set_options(lib, ssl, OP_NO_RENEGOTIATION, refusal);
 	else
-		leave_nothing(lib, ssl, refusal);
+		leave_no_cipher(lib, ssl, refusal);
 }
 
 void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
@@ -89,7 +89,7 @@ void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
 	if (lib->number >= RG_OPENSSL_1_1_1)
 		set_options(lib, ssl, OP_NO_VERSION, refusal);
 	else
-		leave_nothing(lib, ssl, refusal);
+		leave_no_cipher(lib, ssl, refusal);
 }
 
 static long fail_reads(struct bio_st *bio, int operation, const char *data, int size, long argument,
@@ -106,7 +106,7 @@ static long fail_reads_ex(struct bio_st *bio, int operation, const char *data, s
 	return operation == BIO_READ ? -1 : result;
 }
 
-/* CALLBACK_EX from 1.1.1 on, CALLBACK before. */
+/* Set CALLBACK_EX from 1.1.1 on, CALLBACK in older versions. */
 static void set_bio_callback(const struct rg_libssl *lib, struct ssl_st *ssl, void *callback_ex,
 			     void *callback)
 {

@@ -1,6 +1,8 @@
 /*
- * How libssl itself is made to refuse: by public calls, from the message callback at a ClientHello,
- * before any key operation. Which call it takes depends on the version.
+ * Makes libssl itself refuse a handshake, by public calls from the message callback, before any key
+ * operation. Which call that takes depends on the version. Called by the thread that drives the
+ * SSL. Nothing is returned: the hooks fail the calls on a refused SSL even if libssl does not
+ * refuse.
  */
 #ifndef RG_REFUSE_H
 #define RG_REFUSE_H
@@ -9,37 +11,37 @@
 
 #include "libssl/functions.h"
 
-/* From the message callback at a ClientHello: a full handshake, whatever the client offers to
- * resume. */
+/* Call from the message callback at a ClientHello. The handshake will be a full one, even if the
+ * client offers to resume a session. */
 void rg_libssl_decline(const struct rg_libssl *lib, struct ssl_st *ssl);
 
-/* What a refusal changed on an SSL, for a program that uses the object again. All zero: nothing. */
+/* What a refusal changed on an SSL, to be restored if the program reuses it. All zero: nothing. */
 struct rg_refusal {
-	uint32_t options; /* bits that were not set before */
-	char *ciphers;	  /* what the cipher list was, on the heap; NULL: it was not touched */
+	uint32_t options; /* bits that the refusal set */
+	char *ciphers;	  /* the former cipher list, on the heap; NULL: not changed */
 };
 
 /*
- * From the message callback at a ClientHello or HelloRequest: make libssl refuse what it is about
- * to begin. What was changed is noted in REFUSAL.
+ * Call from the message callback at a ClientHello or HelloRequest. Makes libssl refuse the
+ * handshake that it is about to begin, and notes in REFUSAL what was changed on SSL.
  *
- * A renegotiation: from 1.1.1 on by SSL_OP_NO_RENEGOTIATION, which tls_process_client_hello checks
- * after the callback; before, by leaving no cipher to share. A first handshake: from 1.1.1 on by
- * leaving no version to share, before by leaving no cipher.
+ * From 1.1.1 on, a renegotiation is refused by SSL_OP_NO_RENEGOTIATION, which
+ * tls_process_client_hello checks after the callback. A first handshake is refused by leaving no
+ * version to share. Before 1.1.1, both are refused by leaving no cipher to share.
  */
 void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *ssl,
 				    struct rg_refusal *refusal);
 void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
 				struct rg_refusal *refusal);
 
-/* Make every later read from the peer fail at once, on a blocking socket too, without touching the
- * socket. */
+/* Make every later read from the peer fail at once, even on a blocking socket. The socket itself is
+ * not touched. */
 void rg_libssl_block_reads(const struct rg_libssl *lib, struct ssl_st *ssl);
 
-/* Give back what the three above changed. */
+/* Undo what the three functions above changed on SSL, and free what REFUSAL holds. */
 void rg_libssl_restore(const struct rg_libssl *lib, struct ssl_st *ssl, struct rg_refusal *refusal);
 
-/* The SSL is being freed: there is nothing to give back. */
+/* The SSL is being freed: only free what REFUSAL holds. */
 void rg_libssl_drop_refusal(struct rg_refusal *refusal);
 
 #endif

@@ -9,7 +9,7 @@
 #define EX_INDEX_SSL_CTX       1
 #define CTRL_MAX_PROTO_VERSION 131 /* SSL_CTRL_GET_MAX_PROTO_VERSION */
 #define DTLS_MAJOR	       0xfe
-#define DTLS_ANY	       0x1ffff /* DTLS_ANY_VERSION, before one is agreed upon */
+#define DTLS_ANY	       0x1ffff /* DTLS_ANY_VERSION, before one is negotiated */
 #define WANT_NOTHING	       1       /* SSL_NOTHING */
 #define WANT_WRITING	       2
 #define WANT_READING	       3
@@ -33,21 +33,21 @@ int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_free *release, rg_ex_fre
 	memcpy(&pointer, &release, sizeof pointer);
 	memcpy(&context_pointer, &release_context, sizeof context_pointer);
 	index = new_index(lib, lib->SSL_CTX_get_ex_new_index, EX_INDEX_SSL_CTX, context_pointer);
-	/* In 1.0.x the first index is 0, the very one of SSL_CTX_set_app_data (OpenSSL RT 3710): it
-	 * stays the program's. */
+	/* In 1.0.x the first index is 0. SSL_CTX_set_app_data uses it (OpenSSL RT 3710), so leave
+	 * it to the program. */
 	if (index == 0)
 		index = new_index(lib, lib->SSL_CTX_get_ex_new_index, EX_INDEX_SSL_CTX, NULL);
 	lib->callback_index = index;
-	/* Nothing is stored under this one, so it may well be 0: what counts is to be told when an
-	 * SSL is freed. */
+	/* This index may be 0: nothing is stored under it. It only makes libssl call us when an SSL
+	 * is freed. */
 	return index <= 0 || new_index(lib, lib->SSL_get_ex_new_index, EX_INDEX_SSL, pointer) < 0
 		   ? -1
 		   : 0;
 }
 
 /*
- * The option words: functions of unsigned long in 1.1.x, of uint64_t from 3.0 on; before 1.1.0
- * there is no function and none of the options below. All bits in use here fit in 32.
+ * The option functions take unsigned long in 1.1.x and uint64_t from 3.0 on. Before 1.1.0 there are
+ * neither such functions nor the options that we set. All bits used here fit in 32.
  */
 typedef uint64_t change_options64(struct ssl_st *, uint64_t);
 typedef unsigned long change_options_long(struct ssl_st *, unsigned long);
@@ -93,12 +93,12 @@ bool rg_libssl_speaks_tls13(const struct rg_libssl *lib, struct ssl_st *ssl)
 }
 
 void rg_libssl_note_bytes_read(const struct rg_libssl *lib, struct ssl_st *ssl,
-			       struct rg_bytes_read *intake)
+			       struct rg_bytes_read *now)
 {
 	struct bio_st *bio = lib->SSL_get_rbio(ssl);
 
-	intake->bio = bio;
-	intake->bytes = bio != NULL ? lib->BIO_number_read(bio) : 0;
+	now->bio = bio;
+	now->bytes = bio != NULL ? lib->BIO_number_read(bio) : 0;
 }
 
 bool rg_libssl_has_read(const struct rg_libssl *lib, struct ssl_st *ssl,
@@ -113,7 +113,7 @@ bool rg_libssl_has_read(const struct rg_libssl *lib, struct ssl_st *ssl,
 	return now.bytes > (now.bio == before->bio ? before->bytes : 0);
 }
 
-/* What SSL_get_error(3) says, but for the error queue, on which entries of others may lie. */
+/* As SSL_get_error(3), but without the error queue, which may hold entries of others. */
 bool rg_libssl_has_failed(const struct rg_libssl *lib, struct ssl_st *ssl)
 {
 	struct bio_st *bio;
@@ -138,7 +138,7 @@ bool rg_libssl_is_whole_when_freed(const struct rg_libssl *lib)
 	return lib->number < RG_OPENSSL_3_2;
 }
 
-/* What SSL_IS_FIRST_HANDSHAKE checks inside libssl. */
+/* The same test as libssl's own SSL_IS_FIRST_HANDSHAKE. */
 bool rg_libssl_is_pristine(const struct rg_libssl *lib, const struct ssl_st *ssl)
 {
 	unsigned char nothing;
