@@ -167,8 +167,7 @@ void rg_guard_restart(struct ssl_st *ssl)
 {
 	struct rg_connection *connection = rg_ssl_map_get(ssl);
 
-	/* On a new SSL nothing has happened yet. libssl clears it, and most programs set its side.
-	 */
+	/* Often: libssl clears a new SSL, and most programs then set its side. */
 	if (connection == NULL || !connection->needs_reset)
 		return;
 	rg_connection_end(connection, ssl, false);

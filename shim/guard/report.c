@@ -104,8 +104,7 @@ void rg_report_deepbind(const char *module)
 	struct rg_report report = {.code = "ERR_RENEGUARD_LIBSSL", .text = text};
 
 	snprintf(text, sizeof text,
-		 "%s was opened with RTLD_DEEPBIND: what it calls in libssl is not guarded",
-		 module);
+		 "%s was opened with RTLD_DEEPBIND: its calls into libssl are not guarded", module);
 	deliver(RG_SEVERITY_ERR, &report);
 }
 

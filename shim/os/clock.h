@@ -1,6 +1,6 @@
 /*
- * The one clock of this library: monotonic, and counting while the machine is suspended, so that a
- * limit's period is real time. Any thread may ask. Cannot fail.
+ * The only clock that limits use. It is monotonic and counts while the machine is suspended, so
+ * that a limit's period is real time. Any thread may call it. It cannot fail.
  */
 #ifndef RG_CLOCK_H
 #define RG_CLOCK_H

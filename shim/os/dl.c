@@ -8,7 +8,7 @@
 #include "os/dynamic.h"
 #include "os/glibc_floor.h"
 
-/* --- which object --- */
+/* --- which object contains an address --- */
 
 struct search {
 	uintptr_t address;
@@ -38,8 +38,7 @@ static int holds_address(struct dl_phdr_info *info, size_t size, void *arg)
 	return search->address >= object->start && search->address < object->end;
 }
 
-/* dladdr(3) would answer, too, but looks through all symbols of the object: 100,000 instructions.
- */
+/* dladdr(3) would tell too, but it scans all symbols of the object: 100,000 instructions. */
 bool rg_dl_object_at(const void *address, struct rg_dl_object *object)
 {
 	struct search search = {.address = (uintptr_t)address};
@@ -80,30 +79,33 @@ void *rg_dl_sym_from(const void *address, const char *name)
 
 #ifdef RG_DL_STUBS
 
-/* --- the functions behind our own --- */
+/* --- the functions behind our own dlsym and dlopen --- */
 
 #ifndef RG_GLIBC_FIRST
 #define RG_GLIBC_FIRST	""
 #define RG_GLIBC_DLOPEN ""
 #endif
 
-/* musl has none, and loads a library that was built with glibc, too. */
+/* Weak: musl has no dlvsym, and musl loads a library that was built with glibc. */
 __attribute__((weak)) void *dlvsym(void *handle, const char *name, const char *version);
 
 static void *_Atomic real_dlsym, *_Atomic next_dlsym, *_Atomic next_dlopen;
 
-/* musl's library has a hash table of the System V kind, which tells the number of symbols. */
+/*
+ * Find a dlsym that is not ours, for dl_iterate_phdr(3). Used on musl only, whose library has a
+ * System V hash table; that tells the number of symbols.
+ */
 static int find_dlsym(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	const ElfW(Dyn) *dynamic = rg_dynamic(info);
 	const ElfW(Sym) *symbol = rg_dynamic_pointer(info, dynamic, DT_SYMTAB);
 	const char *strings = rg_dynamic_pointer(info, dynamic, DT_STRTAB);
 	const uint32_t *hash = rg_dynamic_pointer(info, dynamic, DT_HASH);
-	uint32_t left = hash != NULL && symbol != NULL && strings != NULL ? hash[1] : 0;
+	uint32_t symbols_left = hash != NULL && symbol != NULL && strings != NULL ? hash[1] : 0;
 	void **found = arg, *candidate;
 
 	(void)size;
-	for (; left != 0; left--, symbol++) {
+	for (; symbols_left != 0; symbols_left--, symbol++) {
 		candidate = (void *)(info->dlpi_addr + symbol->st_value);
 		if (symbol->st_shndx != SHN_UNDEF &&
 		    strcmp(strings + symbol->st_name, "dlsym") == 0 && !rg_dl_is_ours(candidate))
@@ -112,7 +114,7 @@ static int find_dlsym(struct dl_phdr_info *info, size_t size, void *arg)
 	return *found != NULL;
 }
 
-/* Not by dlsym, which leads back here. dlvsym(3) does not, since our own has no version. */
+/* dlsym would lead back here. dlvsym(3) does not, because our dlsym has no version. */
 static void *find_real_dlsym(void)
 {
 	void *found = NULL;
@@ -136,7 +138,10 @@ void *rg_dl_sym(void *handle, const char *name)
 	return function(handle, name);
 }
 
-/* Another preload's, or libc's: RTLD_NEXT found the oldest version of that before glibc 2.36. */
+/*
+ * The next NAME: another preload's or libc's. Before glibc 2.36, RTLD_NEXT finds the oldest version
+ * of a libc function, so ask for VERSION.
+ */
 static void *find_next(const char *name, const char *version)
 {
 	void *found = rg_dl_sym(RTLD_NEXT, name);

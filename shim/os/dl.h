@@ -1,15 +1,13 @@
 /*
- * The loader, as this library uses it: the real dlsym(3) and dlopen(3), the next function of a
- * name, and which object an address lies in. Any thread may call anything here. Never sanitized: a
- * sanitizer's runtime calls dlsym before it is ready.
+ * The loader, as this library uses it: the real dlsym(3), the next dlsym and dlopen(3), and which
+ * object contains an address. Any thread may call anything here. Compiled without sanitizers: their
+ * runtime calls dlsym before it is ready.
  */
 #ifndef RG_DL_H
 #define RG_DL_H
 
-/*
- * On these processors this library exports a dlsym and a dlopen of its own
- * (hooks/dlsym_stubs.S), so that it cannot simply call dlsym itself.
- */
+/* On these processors this library exports its own dlsym and dlopen (hooks/dlsym_stubs.S). A plain
+ * call to dlsym from inside it would then land there. */
 #if (defined __x86_64__ && !defined __ILP32__) || defined __i386__ || defined __aarch64__
 #define RG_DL_STUBS 1
 #endif
@@ -19,46 +17,51 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The real dlsym(3). RTLD_NEXT means what comes after this library. */
+/* The real dlsym(3). With RTLD_NEXT, it searches the objects after this library. NULL if NAME is
+ * not found. */
 void *rg_dl_sym(void *handle, const char *name);
 
-/* What stands behind our own dlsym and dlopen: another preload's, or libc's. */
+/* The functions behind our own dlsym and dlopen: another preload's, or libc's. Only with
+ * RG_DL_STUBS. */
 void *rg_dl_next_dlsym(void);
 void *rg_dl_next_dlopen(void);
 
 /*
- * The object at PATH as a handle, to be closed, if it is loaded; else NULL. Uses the dlopen(3)
- * behind us: a program may have one of its own that asks dlsym for our names (HAProxy 3.0).
+ * A handle on the object at PATH, for the caller to close; NULL if it is not loaded. Uses the
+ * dlopen(3) behind us, because a program's own may ask dlsym for our names (HAProxy 3.0).
  */
 void *rg_dl_open_loaded(const char *path);
 
-/* A loaded object: where its segments begin and end, and its path ("" for the program itself). */
+/* A loaded object: the first address of its segments, the one after the last, and its path ("" for
+ * the program itself). */
 struct rg_dl_object {
 	uintptr_t start, end;
 	const char *path;
 };
 
-/* The object in which ADDRESS lies. False where there is none. */
+/* Find the object that contains ADDRESS. False if none does; *OBJECT is untouched then. */
 bool rg_dl_object_at(const void *address, struct rg_dl_object *object);
 
-/* Do both addresses lie in the same object? NULL lies nowhere. */
+/* Are both addresses in the same object? False if one is NULL. */
 bool rg_dl_same_object(const void *one, const void *other);
 
-/* Where this library begins and ends, as the linker knows it. */
+/* The first address of this library and the one after its last, set by the linker. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char _end[] __attribute__((visibility("hidden")));
 
-/* Does ADDRESS lie in this library? */
+/* Is ADDRESS in this library? */
 static inline bool rg_dl_is_ours(const void *address)
 {
 	return (uintptr_t)address - (uintptr_t)__ehdr_start <
 	       (uintptr_t)_end - (uintptr_t)__ehdr_start;
 }
 
-/* NAME as the object at ADDRESS finds it: in itself, or in what it was linked to. NULL for none. */
+/* The symbol NAME in the object at ADDRESS, or in what that object was linked to. NULL if it is in
+ * neither. */
 void *rg_dl_sym_from(const void *address, const char *name);
 
-/* The same as a handle to be closed; NULL for none, and for the program itself. */
+/* A handle on the object at ADDRESS, for the caller to close. NULL if there is no object, or if it
+ * is the program itself. */
 void *rg_dl_handle_at(const void *address);
 
 #endif

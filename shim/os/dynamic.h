@@ -1,5 +1,6 @@
 /*
- * The dynamic section of a loaded object (ELF gABI, chapter 5), for dl_iterate_phdr(3).
+ * Reads the dynamic section of a loaded object (ELF gABI, chapter 5) inside a callback of
+ * dl_iterate_phdr(3). Any thread may call it.
  */
 #ifndef RG_DYNAMIC_H
 #define RG_DYNAMIC_H
@@ -8,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* NULL where there is none. */
+/* The dynamic section of INFO's object; NULL if it has none. */
 static inline const ElfW(Dyn) * rg_dynamic(const struct dl_phdr_info *info)
 {
 	for (size_t i = 0; i < info->dlpi_phnum; i++)
@@ -17,8 +18,10 @@ static inline const ElfW(Dyn) * rg_dynamic(const struct dl_phdr_info *info)
 	return NULL;
 }
 
-/* What the entry of TAG points to, or NULL. glibc makes addresses of these offsets while it loads
- * an object, not of every one; musl never. */
+/*
+ * What the entry with TAG points to; NULL if there is none. The entry is an offset from the load
+ * address. glibc turns it into an address in most objects it loads; musl never does.
+ */
 static inline const void *rg_dynamic_pointer(const struct dl_phdr_info *info,
 					     const ElfW(Dyn) * dynamic, long tag)
 {

@@ -25,21 +25,21 @@ int rg_fd_history_recent(unsigned back)
 	return rg_fd_history.fds[at] - 1;
 }
 
-/* --- who was accepted --- */
+/* --- accepted sockets --- */
 
 #define DESCRIPTORS_MAX 65536
 #define ADDRESS_WORDS	(sizeof(struct sockaddr_in6) / sizeof(uint32_t))
 
 /*
- * What accept(2) said, and which socket it was: sooner or later the number is given to another one,
- * which need not come from accept(2). All zero for anything but an Internet address. Written before
- * anyone can use the descriptor.
+ * By descriptor: the address that accept(2) gave, and the socket's inode. The inode is needed
+ * because the kernel reuses the number, and the next socket need not come from accept(2). All zero
+ * unless it was an Internet address. Written before anyone can use the descriptor.
  */
 static struct accepted {
 	_Atomic uint32_t address[ADDRESS_WORDS];
 	_Atomic uint32_t inode;
 } accepted[DESCRIPTORS_MAX];
-static _Atomic int accepted_last; /* the highest of these that was ever written */
+static _Atomic int accepted_last; /* the highest index ever written */
 
 static uint32_t inode_of(int fd)
 {
@@ -53,7 +53,7 @@ void rg_fd_history_note_accepted(int fd, const struct sockaddr *from, socklen_t 
 	uint32_t words[ADDRESS_WORDS] = {0}, inode = 0;
 	int last = atomic_load_explicit(&accepted_last, memory_order_relaxed);
 
-	/* Where nothing is guarded nobody is going to ask. */
+	/* Without a ledger nothing is guarded, and nobody will ask. */
 	if (fd < 0 || fd >= DESCRIPTORS_MAX || rg_process_ledger() == NULL)
 		return;
 	if (bytes >= sizeof(struct sockaddr_in) && bytes <= sizeof words &&
@@ -73,7 +73,7 @@ static bool is_accepted_as(int fd, uint32_t inode)
 	return atomic_load_explicit(&accepted[fd].inode, memory_order_relaxed) == inode;
 }
 
-/* Under its own number, or under the one it had before dup2(2): vsftpd makes it 0. */
+/* The socket may be noted under the number it had before dup2(2): vsftpd makes it 0. */
 bool rg_fd_history_accepted(int fd, struct sockaddr_storage *address)
 {
 	uint32_t words[ADDRESS_WORDS], inode = inode_of(fd);

@@ -1,20 +1,21 @@
 /*
- * The library is built where glibc is new and runs where it is old: a legacy daemon's system. A
- * reference that says nothing gets the newest version of a symbol, and a loader that has not got
- * that version does not start the PROGRAM. So what moved between glibc's libraries in 2.34, or
- * became a function in 2.33 or got another name in 2.38, is bound to the version it has always had.
+ * Keeps the library loadable with old glibc versions. It is built on systems with a new glibc, and
+ * runs on those of legacy daemons. An unmarked reference is bound to the newest version of a
+ * symbol. If the loader lacks that version, it does not start the PROGRAM. So some functions are
+ * bound here to the version they have always had: those that moved between glibc's libraries
+ * in 2.34, became functions in 2.33, or got another name in 2.38.
  *
- * The compiler includes this in front of every file of the shim and of the inspector (Makefile),
- * but not with a sanitizer, whose runtime interposes the default versions. Another libc has no
- * versions.
+ * The Makefile has the compiler include this before every file of the shim and the inspector. It
+ * does not with a sanitizer, whose runtime interposes the default versions. Other libcs have no
+ * symbol versions.
  */
 #ifndef RG_GLIBC_FLOOR_H
 #define RG_GLIBC_FLOOR_H
 
 /*
- * A 32-bit glibc has every file function twice. Debian's 32-bit libssl is built with 64-bit offsets
- * (SSL_sendfile takes one), a state file may have an inode beyond 32 bits, and the inspector reads
- * addresses above 2 GiB.
+ * A 32-bit glibc has every file function twice: with 32-bit and with 64-bit offsets. We need the
+ * second. Debian's 32-bit libssl is built with it (SSL_sendfile takes an offset), a state file's
+ * inode may exceed 32 bits, and the inspector reads addresses above 2 GiB.
  */
 #ifndef __LP64__
 #define _FILE_OFFSET_BITS 64
@@ -54,8 +55,8 @@ RG_BIND(dladdr, RG_GLIBC_FIRST);
 RG_BIND_AS(__isoc23_strtol, strtol, RG_GLIBC_FIRST);
 RG_BIND_AS(__isoc23_sscanf, __isoc99_sscanf, RG_GLIBC_SSCANF);
 
-/* What <sys/stat.h> made of stat, lstat and fstat up to 2.32; the functions are all in libc, then
- * and now. */
+/* Up to 2.32, <sys/stat.h> turned stat, lstat and fstat into calls of these. Every glibc still has
+ * them. */
 #ifdef __LP64__
 #define RG_FXSTAT __fxstat
 #define RG_XSTAT  __xstat
@@ -67,7 +68,7 @@ RG_BIND(__lxstat, RG_GLIBC_FIRST);
 #define RG_FXSTAT __fxstat64
 #define RG_XSTAT  __xstat64
 #define RG_LXSTAT __lxstat64
-RG_BIND_AS(fcntl64, fcntl, RG_GLIBC_FIRST); /* of 2.28 */
+RG_BIND_AS(fcntl64, fcntl, RG_GLIBC_FIRST); /* new in 2.28 */
 #endif
 
 int RG_FXSTAT(int version, int fd, struct stat *status);

@@ -1,10 +1,10 @@
 /*
- * A lock for work that is short and rare, which says whether it was taken. Whoever did not get it
- * must neither write what it protects nor unlock it.
+ * A lock for short and rare work. Taking it may fail: then the caller must neither write what the
+ * lock protects nor unlock it. Any thread or signal handler may call it, also after fork.
  *
- * It knows its owner's process: a child that was forked while another thread held the lock has a
- * copy of it, but not the thread that would release it. Such a child takes the lock over. In the
- * same process a caller waits, but never for ever: a signal handler may have interrupted the owner.
+ * The lock stores its owner's process. A child forked while another thread held the lock has a copy
+ * of the lock, but not the thread that would release it. Such a child takes the lock over. Within a
+ * process a caller waits, but not forever: a signal handler may have interrupted the owner.
  */
 #ifndef RG_LOCK_H
 #define RG_LOCK_H
@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-/* About a second: the work takes microseconds, opening a state file up to some milliseconds. */
+/* About a second. The work takes microseconds; opening a state file, some milliseconds at most. */
 #define RG_LOCK_YIELDS 1000000
 
 /* All zero: free. */
@@ -22,6 +22,7 @@ struct rg_lock {
 	_Atomic int owner; /* process id */
 };
 
+/* Take LOCK. False if another thread of this process held it all the time. */
 static inline bool rg_lock(struct rg_lock *lock)
 {
 	int self = (int)getpid();

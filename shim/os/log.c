@@ -16,18 +16,17 @@
 
 #include "rg_line.h"
 
-/* Our descriptors are put here or above, out of the way of programs that count on the low numbers.
- */
+/* The lowest number for our descriptors: programs rely on getting the low ones. */
 #define DESCRIPTOR_MIN 512
 #define FRAME_BYTES    (RG_LINE_BYTES + 64)
 
 static _Atomic int syslog_fd = -1;
-static _Atomic uint64_t socket_inode; /* of what we opened as syslog_fd */
-static dev_t socket_device;	      /* always the same */
+static _Atomic uint64_t socket_inode; /* of the socket we opened as syslog_fd */
+static dev_t socket_device;	      /* of that socket: the same for all sockets */
 static _Atomic int stderr_fd = -1;
 static struct stat stderr_identity; /* written once, before stderr_fd is */
 
-/* Move a new descriptor up; where the limit on descriptors is too low for that it stays. */
+/* Move a new descriptor to a high number. It stays where it is if RLIMIT_NOFILE is too low. */
 static int move_up(int fd)
 {
 	int moved = fcntl(fd, F_DUPFD_CLOEXEC, DESCRIPTOR_MIN);
@@ -45,7 +44,7 @@ static bool same_file(int fd, dev_t device, ino_t inode)
 	return fd >= 0 && fstat(fd, &now) == 0 && now.st_dev == device && now.st_ino == inode;
 }
 
-/* No two sockets have the same inode number while both exist, and all are on one device. */
+/* Two sockets that exist at the same time differ in inode. All sockets are on one device. */
 static bool is_our_socket(int fd)
 {
 	return same_file(fd, socket_device, (ino_t)atomic_load(&socket_inode));
@@ -59,7 +58,7 @@ static bool connect_to(int fd, const char *path)
 	return connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
 }
 
-/* Whatever has our old number now is not ours: it is left alone. */
+/* A descriptor that has our old number by now is the program's: it is not closed. */
 static void open_syslog(const char *path)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -86,7 +85,7 @@ static void open_stderr(void)
 	struct stat identity;
 	int fd;
 
-	/* Once: later on 2 may be anything. */
+	/* Only once: later, descriptor 2 may be anything. */
 	if (atomic_load(&stderr_fd) >= 0 || fstat(STDERR_FILENO, &identity) != 0)
 		return;
 	fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, DESCRIPTOR_MIN);
@@ -110,8 +109,8 @@ void rg_log_open(const struct rg_policy *policy)
 static bool send_syslog(const struct rg_policy *policy, int severity, const char *line)
 {
 	char frame[FRAME_BYTES];
-	/* No time: every receiver stamps what has none, and localtime(3) is not ours to call in any
-	 * thread. */
+	/* No time stamp: every receiver adds a missing one, and localtime(3) is not safe to call in
+	 * the program's threads. */
 	int bytes = snprintf(frame, sizeof frame, "<%u>reneguard[%ld]: %s",
 			     policy->facility << 3 | (unsigned)severity, (long)getpid(), line);
 
@@ -133,35 +132,35 @@ static bool send_syslog(const struct rg_policy *policy, int severity, const char
 }
 
 /*
- * write(2) that does not block, and raises neither SIGPIPE (a reader that is gone) nor SIGXFSZ (a
- * file that has reached the limit of its length) in the program: both are held back, and taken away
- * if the write raised them.
+ * A write(2) that does not block and raises no signal in the program. It could raise SIGPIPE (the
+ * reader is gone) or SIGXFSZ (RLIMIT_FSIZE is reached). Both are blocked meanwhile, and removed if
+ * the write raised them.
  */
 static bool write_quietly(int fd, const char *text, size_t bytes)
 {
 	struct pollfd ready = {.fd = fd, .events = POLLOUT};
 	const struct timespec at_once = {0, 0};
-	sigset_t ours, pending, before;
+	sigset_t held_back, pending, before;
 	bool written, pipe_pending, length_pending;
 
-	/* A pipe that is ready takes a page whole; our frames are shorter. */
+	/* A pipe that is ready takes a whole page without blocking. Our frames are shorter. */
 	if (poll(&ready, 1, 0) != 1 || (ready.revents & (POLLOUT | POLLERR | POLLNVAL)) != POLLOUT)
 		return false;
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGPIPE);
-	sigaddset(&ours, SIGXFSZ);
-	if (sigpending(&pending) != 0 || sigprocmask(SIG_BLOCK, &ours, &before) != 0)
+	sigemptyset(&held_back);
+	sigaddset(&held_back, SIGPIPE);
+	sigaddset(&held_back, SIGXFSZ);
+	if (sigpending(&pending) != 0 || sigprocmask(SIG_BLOCK, &held_back, &before) != 0)
 		return false;
 	pipe_pending = sigismember(&pending, SIGPIPE) == 1;
 	length_pending = sigismember(&pending, SIGXFSZ) == 1;
 	written = write(fd, text, bytes) == (ssize_t)bytes;
-	/* What was pending before stays so: a set without it is waited for. */
+	/* A signal that was pending before stays pending: do not wait for it. */
 	if (pipe_pending)
-		sigdelset(&ours, SIGPIPE);
+		sigdelset(&held_back, SIGPIPE);
 	if (length_pending)
-		sigdelset(&ours, SIGXFSZ);
+		sigdelset(&held_back, SIGXFSZ);
 	if (!written && (errno == EPIPE || errno == EFBIG))
-		(void)sigtimedwait(&ours, NULL, &at_once);
+		(void)sigtimedwait(&held_back, NULL, &at_once);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return written;
 }

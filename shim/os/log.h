@@ -1,8 +1,8 @@
 /*
- * Delivers finished lines: to the syslog socket, to standard error. It owns two descriptors, opened
- * while the program may still open them (before a chroot, before privileges are dropped), moved out
- * of the program's way, closed on exec. Before each use it makes sure that a descriptor is still
- * what it opened: daemons close what they inherited, and reuse the number. It never blocks, never
+ * Delivers finished lines to the syslog socket and to standard error. Owns two descriptors, closed
+ * on exec and with high numbers, out of the program's way. They are opened early, before the
+ * program enters a chroot or drops privileges. Before each use it checks that a descriptor is still
+ * the one it opened: daemons close what they inherited, and reuse the number. Never blocks, never
  * raises SIGPIPE, leaves errno alone. Any thread may call it, after fork too.
  */
 #ifndef RG_LOG_H
@@ -16,11 +16,11 @@
 /* syslog severities (RFC 3164 4.1.1) */
 enum { RG_SEVERITY_ERR = 3, RG_SEVERITY_WARNING = 4, RG_SEVERITY_INFO = 6 };
 
-/* Open, or open again, what POLICY's log targets need. Nothing is said where it fails: the next
- * line tries again. */
+/* Open, or open again, what POLICY's log targets need. A failure is not reported: the next line
+ * tries again. */
 void rg_log_open(const struct rg_policy *policy);
 
-/* Deliver LINE at SEVERITY to the policy's targets. False where one of them did not take it. */
+/* Deliver LINE at SEVERITY to POLICY's log targets. False if one of them did not take it. */
 bool rg_log_deliver(const struct rg_policy *policy, int severity, const char *line);
 
 #endif

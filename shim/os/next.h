@@ -1,6 +1,6 @@
 /*
- * The next functions: what stands behind each of our hooks in libc, another preload's function or
- * libc's own. One table; a row is found on first use and kept. Any thread may call anything here.
+ * The next functions: what each of our hooks for libc calls, either another preload's function or
+ * libc's own. Each is found on first use and kept in one table. Any thread may call anything here.
  */
 #ifndef RG_NEXT_H
 #define RG_NEXT_H
@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* The functions of libc that hooks/ stands in front of, but for dlsym and dlopen (os/dl.h). */
+/* The functions of libc that hooks/ hooks, except dlsym and dlopen (os/dl.h). */
 #define RG_NEXT_FUNCTIONS(X)                                                                       \
 	X(read)                                                                                    \
 	X(readv)                                                                                   \
@@ -34,12 +34,12 @@ extern void *_Atomic rg_next_found[RG_NEXT_COUNT];
 #pragma GCC visibility pop
 
 /*
- * Find FUNCTION, and keep it. NULL where there is none, and inside such a search: dlsym(3) may
- * allocate, and an allocator may read a file while it starts. Leaves errno alone.
+ * Find FUNCTION, and keep it. NULL if there is none, or if this thread is inside such a search:
+ * dlsym(3) may allocate, and an allocator may read a file while it starts. Leaves errno alone.
  */
 void *rg_next_find(enum rg_next_function function);
 
-/* FUNCTION, or NULL: then the caller makes the system call itself. */
+/* FUNCTION, found if necessary. NULL as above: the caller then makes the system call itself. */
 static inline void *rg_next(enum rg_next_function function)
 {
 	void *found = atomic_load_explicit(&rg_next_found[function], memory_order_relaxed);
@@ -47,7 +47,7 @@ static inline void *rg_next(enum rg_next_function function)
 	return __builtin_expect(found != NULL, 1) ? found : rg_next_find(function);
 }
 
-/* Find all of them now, so that none is searched for in a signal handler. */
+/* Find all functions now, so that no signal handler has to. */
 void rg_next_prepare(void);
 
 #endif

@@ -12,8 +12,8 @@
 #define BAD_MAX	    16
 #define VALUE_BYTES 128
 
-/* Where the parts of a tree's number begin: 22 bits for the process group, which is how many the
- * kernel has at most, 16 for the hour, the rest for the namespace. */
+/* Where the parts of a tree's number begin. The process group takes 22 bits, the kernel's maximum;
+ * the hour takes 16, and the namespace the rest. */
 #define HOUR_SHIFT	22
 #define NAMESPACE_SHIFT 38
 
@@ -27,12 +27,13 @@ static struct {
 } bad_variables[BAD_MAX];
 static size_t bad_count;
 static struct rg_ledger ledger; /* immutable once it has been made */
-static uint64_t group; /* made with the ledger: children keep it, wherever they move themselves */
+static uint64_t group; /* set with the ledger; children keep it even if they change their group */
 
 const struct rg_policy *_Atomic rg_process_policy_read; /* written once: &policy */
 struct rg_ledger *_Atomic rg_process_ledger_made;	/* written once: &ledger */
 
-static void keep_bad(void *arg, const char *variable, const char *value, const char *accepted)
+static void keep_bad_variable(void *arg, const char *variable, const char *value,
+			      const char *accepted)
 {
 	(void)arg;
 	if (bad_count == BAD_MAX)
@@ -47,11 +48,10 @@ const struct rg_policy *rg_process_read_policy(void)
 {
 	static atomic_flag begun = ATOMIC_FLAG_INIT;
 
-	/* No lock of os/lock.h: a program without libssl pays for this, and that asks for the pid.
-	 */
+	/* Not rg_lock: it asks for the pid, and even programs without libssl run this. */
 	if (!atomic_flag_test_and_set(&begun)) {
-		(void)rg_policy_read(&policy, environ, program_invocation_short_name, keep_bad,
-				     NULL);
+		(void)rg_policy_read(&policy, environ, program_invocation_short_name,
+				     keep_bad_variable, NULL);
 		atomic_store_explicit(&rg_process_policy_read, &policy, memory_order_release);
 	}
 	for (unsigned i = 0; i < RG_LOCK_YIELDS && atomic_load(&rg_process_policy_read) == NULL;

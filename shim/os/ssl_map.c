@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define GROWTH_BITS 2
-#define BUSY	    ((uintptr_t)1) /* a place that is being taken; no key, for keys are aligned */
+#define BUSY	    ((uintptr_t)1) /* the entry is being taken; never a key: those are aligned */
 
 #define SPARES 4
 
@@ -18,14 +18,15 @@ struct level {
 _Alignas(sizeof(struct rg_ssl_bucket)) struct rg_ssl_bucket rg_ssl_map_first[1 << RG_SSL_MAP_BITS];
 static struct level first = {rg_ssl_map_first, RG_SSL_MAP_BITS, NULL};
 
-static void *_Atomic spares[SPARES]; /* released states, or NULL; whoever swaps one out owns it */
+/* Released states, or NULL. The thread that swaps one out owns it. */
+static void *_Atomic spares[SPARES];
 
 static struct rg_ssl_entry *bucket_of(const struct level *level, const void *key)
 {
 	return level->buckets[rg_ssl_map_hash(key, level->bits)].ways;
 }
 
-static struct level *grown(struct level *level)
+static struct level *next_level(struct level *level)
 {
 	struct level *next = atomic_load_explicit(&level->next, memory_order_acquire), *made;
 
@@ -43,7 +44,7 @@ static struct level *grown(struct level *level)
 	return next; /* another thread's, or NULL */
 }
 
-static void *zeroed(size_t bytes)
+static void *new_state(size_t bytes)
 {
 	for (unsigned i = 0; i < SPARES; i++) {
 		void *state = atomic_load_explicit(&spares[i], memory_order_relaxed);
@@ -54,22 +55,22 @@ static void *zeroed(size_t bytes)
 	return calloc(1, bytes);
 }
 
-static void give_back(void *state)
+static void keep_or_free(void *state)
 {
 	for (unsigned i = 0; i < SPARES; i++) {
-		void *none = NULL;
+		void *empty = NULL;
 
 		if (atomic_load_explicit(&spares[i], memory_order_relaxed) == NULL &&
-		    atomic_compare_exchange_strong(&spares[i], &none, state))
+		    atomic_compare_exchange_strong(&spares[i], &empty, state))
 			return;
 	}
 	free(state);
 }
 
-/* Make the state of PLACE, which is BUSY and so ours alone, and let KEY have it. */
-static void *settle(struct rg_ssl_entry *entry, const void *key, size_t bytes)
+/* Give ENTRY, which is BUSY and so ours alone, a new state and then its KEY. */
+static void *fill_entry(struct rg_ssl_entry *entry, const void *key, size_t bytes)
 {
-	void *state = zeroed(bytes);
+	void *state = new_state(bytes);
 
 	entry->state = state;
 	atomic_store_explicit(&entry->key, state != NULL ? (uintptr_t)key : 0,
@@ -79,7 +80,7 @@ static void *settle(struct rg_ssl_entry *entry, const void *key, size_t bytes)
 
 void *rg_ssl_map_take(const void *key, size_t bytes)
 {
-	for (struct level *level = &first; level != NULL; level = grown(level)) {
+	for (struct level *level = &first; level != NULL; level = next_level(level)) {
 		struct rg_ssl_entry *entry = bucket_of(level, key);
 
 		for (unsigned i = 0; i < RG_SSL_MAP_WAYS; i++, entry++) {
@@ -87,7 +88,7 @@ void *rg_ssl_map_take(const void *key, size_t bytes)
 
 			if (atomic_load_explicit(&entry->key, memory_order_relaxed) == 0 &&
 			    atomic_compare_exchange_strong(&entry->key, &free_entry, BUSY))
-				return settle(entry, key, bytes);
+				return fill_entry(entry, key, bytes);
 		}
 	}
 	return NULL;
@@ -119,5 +120,5 @@ void rg_ssl_map_release(struct rg_ssl_entry *entry)
 	void *state = entry->state;
 
 	atomic_store_explicit(&entry->key, 0, memory_order_release);
-	give_back(state);
+	keep_or_free(state);
 }

@@ -1,11 +1,12 @@
 /*
- * Which state belongs to which SSL: a map from pointers to memory for this process. A place is
- * taken when the SSL is made and released when it is freed, so a pointer that is used again never
- * finds another's state. Lock-free, and so usable in a child forked at any moment: a bucket of four
- * places (a cache line) is searched as a whole, and where it is full the next, larger level has the
- * place. Levels are never freed; they take 16 bytes for each place. The states that
- * were released last, a handful for the process, are kept for the SSLs that come next, which spares
- * these calloc(3) and free(3): 300 instructions. What a burst of connections took is given back.
+ * Maps each SSL, and each SSL_CTX, to our state for it, in this process. An entry is taken when the
+ * SSL is made and released when it is freed, so a reused pointer never finds old state. Any thread
+ * may call anything here, with a key that its own thread drives.
+ *
+ * The map is lock-free, and so usable in a child forked at any moment. A bucket has four entries
+ * and fills a cache line. If a bucket is full, the next, larger level holds the entry. Levels are
+ * never freed; they take 16 bytes for each entry. A few released states are kept for the next SSLs.
+ * That spares a calloc(3) and a free(3): 300 instructions. The other states are freed.
  */
 #ifndef RG_SSL_MAP_H
 #define RG_SSL_MAP_H
@@ -36,10 +37,10 @@ static inline size_t rg_ssl_map_hash(const void *key, unsigned bits)
 	return (size_t)((uint64_t)(uintptr_t)key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits));
 }
 
-/* The place of KEY, wherever it is; NULL where it has none. */
+/* The entry of KEY in any level; NULL if it has none. */
 struct rg_ssl_entry *rg_ssl_map_search(const void *key);
 
-/* The same; most are the first of their bucket, and found in nine instructions. */
+/* The same. Most keys are the first of their bucket, and are found in nine instructions. */
 static inline struct rg_ssl_entry *rg_ssl_map_find(const void *key)
 {
 	struct rg_ssl_entry *entry = rg_ssl_map_first[rg_ssl_map_hash(key, RG_SSL_MAP_BITS)].ways;
@@ -50,7 +51,7 @@ static inline struct rg_ssl_entry *rg_ssl_map_find(const void *key)
 	return rg_ssl_map_search(key);
 }
 
-/* The state of KEY, or NULL. */
+/* The state of KEY; NULL if it has no entry. */
 static inline void *rg_ssl_map_get(const void *key)
 {
 	const struct rg_ssl_entry *entry = rg_ssl_map_find(key);
@@ -58,11 +59,13 @@ static inline void *rg_ssl_map_get(const void *key)
 	return entry != NULL ? entry->state : NULL;
 }
 
-/* A place for KEY, which must have none yet: its state, BYTES of zeroed memory (the same number in
- * every call). NULL where there is no memory. */
+/*
+ * Make an entry for KEY, which must have none yet. Returns its state: BYTES of zeroed memory, the
+ * same number in every call. NULL if there is no memory.
+ */
 void *rg_ssl_map_take(const void *key, size_t bytes);
 
-/* PLACE is free for another key; its state must not be used any more. */
+/* Free ENTRY for another key. Its state must not be used any more. */
 void rg_ssl_map_release(struct rg_ssl_entry *entry);
 
 #endif

@@ -1,11 +1,12 @@
 /*
- * Where the ledger's memory comes from: a memory file that children inherit and `reneguardctl`
- * finds, or the file that RENEGUARD_STATE names, which processes executed separately share and
- * which outlives them. Used once in a process, while it is being prepared; keeps no descriptor.
+ * Provides the ledger's memory. It is either a memory file, which children inherit and
+ * `reneguardctl` finds, or the file that RENEGUARD_STATE names. That file is shared by processes
+ * executed separately, and outlives them. Used once in a process, by one thread (guard/prepare.h).
+ * Keeps no descriptor.
  *
- * The file is locked (flock) while it is checked and taken up, never afterwards. It belongs to
- * whoever runs the program, and only he can write to it: nothing is done about an owner who
- * truncates a file that is in use, which takes the memory away under the program (SIGBUS).
+ * The file is locked (flock) only while it is checked and mapped. It belongs to the user who runs
+ * the program or to root, and nobody else can write to it. An owner who truncates the file while it
+ * is in use takes the memory away under the program (SIGBUS). Nothing is done about that.
  */
 #ifndef RG_STORE_H
 #define RG_STORE_H
@@ -16,9 +17,9 @@
 #define RG_STORE_WHY_BYTES 160
 
 /*
- * Open the ledger that POLICY wants. Always gives one: where the file can not be used, WHY is what
- * is wrong with it, and the ledger is a private one; else WHY is "". Without memory to be had at
- * all the ledger is too small to be fair, large enough to keep the log's rate.
+ * Open the ledger that POLICY asks for. This always makes one. If the state file cannot be used,
+ * the ledger is private and WHY tells what is wrong with the file; else WHY is "". If no memory can
+ * be mapped, the ledger is too small to be fair, but large enough to keep the log's rate.
  */
 void rg_store_open(struct rg_ledger *ledger, const struct rg_policy *policy,
 		   char why[RG_STORE_WHY_BYTES]);

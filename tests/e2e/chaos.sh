@@ -173,7 +173,7 @@ is "RLIMIT_FSIZE: and counts on in it" "$(full_count --state "$tmp/limited.state
 export RENEGUARD_STATE=$tmp/limited.other
 serve_limited
 is "RLIMIT_FSIZE: one without a file serves with a private account" "$(peer_summary --tls 1.3 127.0.0.1 "$port" get 4)" "summary full=4 reused=0 refused=0"
-like "RLIMIT_FSIZE: and says so" "$(cat "$tmp/tlsserver.log")" 'variable=RENEGUARD_STATE .*can not be made: File too large'
+like "RLIMIT_FSIZE: and says so" "$(cat "$tmp/tlsserver.log")" 'variable=RENEGUARD_STATE .*cannot be made: File too large'
 served_out
 unset RENEGUARD_STATE
 head -c 8192 /dev/zero | tr '\0' '\n' >"$tmp/tlsserver.log"

@@ -127,8 +127,8 @@ refused "a directory" "$tmp/directory" "directory"
 mkfifo -m 600 "$tmp/fifo"
 refused "a pipe" "$tmp/fifo" "no regular file"
 altered open && chmod 620 "$tmp/open"
-refused "writable by others" "$tmp/open" "others than its owner"
-refused "in a directory that is not there" "$tmp/missing/state" "can not be made: No such file"
+refused "writable by others" "$tmp/open" "other than its owner"
+refused "in a directory that is not there" "$tmp/missing/state" "cannot be made: No such file"
 if [ "$(id -u)" = 0 ]; then
 	altered foreign && chown 65534 "$tmp/foreign"
 	refused "owned by another user" "$tmp/foreign" "owned by another user"
@@ -139,7 +139,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	as_nobody=(setpriv --reuid 65534 --clear-groups)
 fi
 if [ "$(id -u)" != 0 ] || "${as_nobody[@]}" test -r "$shim" 2>/dev/null; then
-	refused "not writable" "$tmp/readonly" "can not be opened: Permission denied"
+	refused "not writable" "$tmp/readonly" "cannot be opened: Permission denied"
 else
 	skip "not writable" "root may write to everything, and nobody else may read the shim here"
 fi
@@ -150,11 +150,11 @@ sleep 0.2
 refused "kept locked" "$locked" "keeps it locked"
 wait $!
 out=$(ulimit -f 100 && env RENEGUARD_LOG=stderr RENEGUARD_STATE="$tmp/limited" LD_PRELOAD="$preload" openssl version 2>&1)
-like "beyond RLIMIT_FSIZE: a line, not a signal" "$out" 'variable=RENEGUARD_STATE .*can not be made: File too large'
+like "beyond RLIMIT_FSIZE: a line, not a signal" "$out" 'variable=RENEGUARD_STATE .*cannot be made: File too large'
 is "and the program runs" "$(grep -c ^OpenSSL <<<"$out") $(ls "$tmp"/limited* 2>/dev/null)" "1 "
 if [ "$(id -u)" = 0 ] && mkdir "$tmp/small" && mount -t tmpfs -o size=1m tmpfs "$tmp/small" 2>/dev/null; then
 	at_exit "umount $tmp/small"
-	refused "on a full disk" "$tmp/small/state" "can not be made: No space left"
+	refused "on a full disk" "$tmp/small/state" "cannot be made: No space left"
 	is "on a full disk: nothing is left there" "$(ls "$tmp/small")" ""
 else
 	skip "on a full disk" "mounting is not allowed here"
