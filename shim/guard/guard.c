@@ -167,7 +167,7 @@ void rg_guard_restart(struct ssl_st *ssl)
 {
 	struct rg_connection *connection = rg_ssl_map_get(ssl);
 
-	/* Often: libssl clears a new SSL, and most programs then set its side. */
+	/* A new SSL has nothing to reset, but libssl clears it and most programs set its side. */
 	if (connection == NULL || !connection->needs_reset)
 		return;
 	rg_connection_end(connection, ssl, false);

@@ -1,6 +1,6 @@
 /*
- * chroot(2): a program may shut itself in and open its libssl only then. Inside, neither the log's
- * socket nor the state file can be found, so both are opened before.
+ * The hook of chroot(2). A program may enter a chroot first and load its libssl later. The log's
+ * socket and the state file cannot be opened inside, so both are opened before.
  */
 #include <errno.h>
 #include <string.h>

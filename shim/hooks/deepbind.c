@@ -9,8 +9,8 @@
 #include "os/dynamic.h"
 #include "rg_policy.h"
 
-/* How many objects were loaded before; 0: nothing is expected. Objects stay in the order in which
- * they were loaded. */
+/* How many objects were loaded before RTLD_DEEPBIND was used; 0: nothing to check. The loader lists
+ * objects in the order in which it loaded them. */
 static _Atomic unsigned loaded_before;
 
 static int count_object(struct dl_phdr_info *info, size_t size, void *arg)
@@ -34,19 +34,19 @@ static bool needs_libssl(const struct dl_phdr_info *info)
 	return false;
 }
 
-struct look {
+struct search {
 	unsigned seen, before;
-	char name[RG_PATH_BYTES]; /* of the first object that needs libssl */
+	char path[RG_PATH_BYTES]; /* of the first new object that needs libssl */
 };
 
-static int look_at(struct dl_phdr_info *info, size_t size, void *arg)
+static int find_new_user(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	struct look *look = arg;
+	struct search *search = arg;
 
 	(void)size;
-	if (look->seen++ < look->before || !needs_libssl(info))
+	if (search->seen++ < search->before || !needs_libssl(info))
 		return 0;
-	snprintf(look->name, sizeof look->name, "%s", info->dlpi_name);
+	snprintf(search->path, sizeof search->path, "%s", info->dlpi_name);
 	return 1;
 }
 
@@ -60,14 +60,14 @@ void rg_deepbind_expect(void)
 
 bool rg_deepbind_check(void)
 {
-	struct look look = {.before = atomic_load(&loaded_before)};
+	struct search search = {.before = atomic_load(&loaded_before)};
 
-	if (look.before == 0)
+	if (search.before == 0)
 		return true;
-	if (dl_iterate_phdr(look_at, &look) != 0) {
+	if (dl_iterate_phdr(find_new_user, &search) != 0) {
 		rg_prepare();
-		rg_report_deepbind(look.name);
-	} else if (look.seen <= look.before) {
+		rg_report_deepbind(search.path);
+	} else if (search.seen <= search.before) {
 		return false;
 	}
 	rg_deepbind_forget();

@@ -1,20 +1,22 @@
 /*
- * Modules that were opened with RTLD_DEEPBIND and call libssl: their calls go past every preload,
- * which can not be helped, but is said. dlopen(3) is jumped to, so nobody comes back from it: what
- * it loaded is looked at in the program's next dlsym or dlopen.
+ * Reports modules that were opened with RTLD_DEEPBIND and call libssl. Their calls pass every
+ * preload; that cannot be prevented, only reported. Our dlopen jumps to the next one and never gets
+ * control back, so the program's next dlsym or dlopen checks what was loaded. Any thread may call
+ * anything here.
  */
 #ifndef RG_DEEPBIND_H
 #define RG_DEEPBIND_H
 
 #include <stdbool.h>
 
-/* RTLD_DEEPBIND is about to be used: what is loaded from now on may be meant. */
+/* The program is about to use RTLD_DEEPBIND: from now on, check what is loaded. */
 void rg_deepbind_expect(void);
 
-/* Say so where something was loaded that calls libssl. True where nothing is expected any more. */
+/* Check what was loaded since, and report a module that calls libssl. False if nothing has been
+ * loaded yet: check again later. */
 bool rg_deepbind_check(void);
 
-/* Whatever is loaded from now on is not meant. */
+/* Stop checking what is loaded. */
 void rg_deepbind_forget(void);
 
 #endif

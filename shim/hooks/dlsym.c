@@ -13,44 +13,42 @@
 #include "libssl/find.h"
 #include "os/process.h"
 
-/* Where the exported stubs jump: to rg_dlsym_first and rg_dlopen_first, or to the next functions.
- */
+/* Where the exported stubs jump: to rg_..._first, or to the next function. */
 void *_Atomic rg_dlsym_target = (void *)rg_dlsym_first;
 void *_Atomic rg_dlopen_target = (void *)rg_dlopen_first;
 
-/* The stubs jump by themselves from now on. */
-static void rest(void)
+/* From now on, the stubs jump straight to the next functions. */
+static void bypass_checks(void)
 {
 	atomic_store(&rg_dlsym_target, rg_dl_next_dlsym());
 	atomic_store(&rg_dlopen_target, rg_dl_next_dlopen());
 }
 
-/* --- RTLD_DEEPBIND: looked at in the call after, since nobody comes back from the call itself ---
- */
+/* --- RTLD_DEEPBIND, checked in the next call: a stub never gets control back --- */
 
-/* Another thread may be within dlopen still: then the next call looks again. */
-void *rg_dlsym_wake(void)
+/* Another thread may still be inside dlopen. Then the next call checks again. */
+void *rg_dlsym_check(void)
 {
 	int saved = errno;
 	void *function = rg_dl_next_dlsym();
 
 	if (rg_deepbind_check())
-		rest();
+		bypass_checks();
 	errno = saved;
 	return function;
 }
 
-void *rg_dlopen_wake(void)
+void *rg_dlopen_check(void)
 {
-	(void)rg_dlsym_wake();
-	rest();
+	(void)rg_dlsym_check();
+	bypass_checks();
 	rg_deepbind_forget();
 	return rg_dl_next_dlopen();
 }
 
 void *rg_dlopen_deepbind(void)
 {
-	void *function = rg_dlopen_wake();
+	void *function = rg_dlopen_check();
 
 	if (rg_process_policy()->on) {
 		rg_deepbind_expect();
@@ -60,7 +58,7 @@ void *rg_dlopen_deepbind(void)
 	return function;
 }
 
-/* --- one of our names --- */
+/* --- a dlsym of one of our names --- */
 
 #define PASS ((void *)(intptr_t)RG_DLSYM_PASS)
 
@@ -73,14 +71,14 @@ static const struct rg_hook *hook_named(const char *name)
 	return hook->name != NULL ? hook : NULL;
 }
 
-/* Our hook is in the global scope, but there is nothing there that it could call: it must not be
- * found. NULL, and dlerror(3) says so. */
+/* Our hook is in the global scope. If no function behind it there has its NAME, the program must
+ * not find it. Then NULL, and dlerror(3) tells why. */
 static void *if_behind_us(const char *name)
 {
 	return rg_dl_sym(RTLD_NEXT, name) != NULL ? PASS : NULL;
 }
 
-/* RTLD_DEFAULT and RTLD_NEXT, whose caller only the real dlsym can tell. */
+/* For RTLD_DEFAULT and RTLD_NEXT. Only the real dlsym can search on behalf of the caller. */
 static void *answer_in_scope(const void *handle, const char *name, const void *caller)
 {
 	const void *first = rg_dl_sym(RTLD_DEFAULT, name), *linked;
@@ -102,14 +100,14 @@ static void *answer_of_handle(void *handle, const struct rg_hook *hook, const vo
 		return PASS;
 	if (rg_dl_is_ours(found)) /* the program's own handle */
 		return if_behind_us(hook->name);
-	/* Another preload behind us asks for what it forwards to: we have been asked already. */
+	/* Another preload behind us asks for its next function. Our hook has run already. */
 	if (rg_dl_same_object(rg_dl_sym(RTLD_NEXT, hook->name), caller))
 		return PASS;
 	lib = rg_libssl_holding(found);
 	if (lib == NULL || !lib->guardable)
 		return PASS;
 	rg_libraries_note_dlsym(lib);
-	(void)dlerror(); /* of what we looked for in vain */
+	(void)dlerror(); /* clear the error of our own failed searches */
 	return hook->hook;
 }
 

@@ -1,7 +1,7 @@
 /*
- * The exported dlsym(3) and dlopen(3), and what they jump to before the next function of that name
- * is known. All that matters is that they JUMP there, with the caller's return address where it
- * was: see dlsym.h. A compiler's tail call would do the same, but is not promised.
+ * The exported dlsym(3) and dlopen(3), and what they jump to until the next function of that name is
+ * known. They must JUMP there, with the caller's return address left in place: see dlsym.h. A
+ * compiler's tail call would do the same, but no compiler guarantees one.
  */
 #define RG_ASSEMBLER
 #include "hooks/dlsym.h"
@@ -21,12 +21,12 @@ name:                                                                           
 	.size name, . - name
 
 	.hidden rg_dlsym_target, rg_dlopen_target, rg_dlsym_answer, rg_dlopen_deepbind
-	.hidden rg_dlsym_wake, rg_dlopen_wake
+	.hidden rg_dlsym_check, rg_dlopen_check
 	.hidden rg_dlsym_first, rg_dlopen_first
 
 #if defined __x86_64__
 
-/* Arguments %rdi, %rsi; the return address is at (%rsp). */
+/* The arguments are in %rdi and %rsi, the return address is at (%rsp). */
 #define PUSH(register) push register; .cfi_adjust_cfa_offset 8
 #define POP(register)  pop register; .cfi_adjust_cfa_offset -8
 #define CALL(function)                                                                             \
@@ -34,7 +34,7 @@ name:                                                                           
 	call function;                                                                             \
 	POP(%rdx); POP(%rsi); POP(%rdi)
 
-BEGIN(dlsym) /* a name that begins with S may be one of ours */
+BEGIN(dlsym) /* only names that begin with S may be ours */
 	endbr64
 	cmpb $'S', (%rsi)
 	je 1f
@@ -57,19 +57,19 @@ END(dlopen)
 
 BEGIN(rg_dlsym_first)
 	endbr64
-	CALL(rg_dlsym_wake)
+	CALL(rg_dlsym_check)
 	jmp *%rax
 END(rg_dlsym_first)
 
 BEGIN(rg_dlopen_first)
 	endbr64
-	CALL(rg_dlopen_wake)
+	CALL(rg_dlopen_check)
 	jmp *%rax
 END(rg_dlopen_first)
 
 #elif defined __i386__
 
-/* Arguments 4(%esp), 8(%esp), the return address is at (%esp); they stay there over CALL. */
+/* The arguments are at 4(%esp) and 8(%esp), the return address is at (%esp). CALL leaves all there. */
 #define CALL(function)                                                                             \
 	sub $12, %esp; .cfi_adjust_cfa_offset 12;                                                  \
 	call function;                                                                             \
@@ -109,19 +109,19 @@ END(dlopen)
 
 BEGIN(rg_dlsym_first)
 	endbr32
-	CALL(rg_dlsym_wake)
+	CALL(rg_dlsym_check)
 	jmp *%eax
 END(rg_dlsym_first)
 
 BEGIN(rg_dlopen_first)
 	endbr32
-	CALL(rg_dlopen_wake)
+	CALL(rg_dlopen_check)
 	jmp *%eax
 END(rg_dlopen_first)
 
 #elif defined __aarch64__
 
-/* Arguments x0, x1; the return address is x30. `hint #34` is bti c. */
+/* The arguments are in x0 and x1, the return address is in x30. `hint #34` is bti c. */
 #define CALL(function)                                                                             \
 	stp x29, x30, [sp, #-32]!;                                                                 \
 	.cfi_adjust_cfa_offset 32;                                                                 \
@@ -166,13 +166,13 @@ END(dlopen)
 
 BEGIN(rg_dlsym_first)
 	hint #34
-	CALL(rg_dlsym_wake)
+	CALL(rg_dlsym_check)
 	br x16
 END(rg_dlsym_first)
 
 BEGIN(rg_dlopen_first)
 	hint #34
-	CALL(rg_dlopen_wake)
+	CALL(rg_dlopen_check)
 	br x16
 END(rg_dlopen_first)
 

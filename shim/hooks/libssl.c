@@ -1,10 +1,10 @@
 /*
- * One hook for each function of libssl that stands between the program and us. A hook finds the
- * real function, forwards, and asks the guard; it decides nothing. This is what is exported
- * (exports.map lists the same names), and what dlsym(3) answers with.
+ * The hooks of libssl's functions. A hook asks the guard, finds the real function and calls it; it
+ * decides nothing. The hooks are exported (exports.map lists the same names), and our dlsym(3)
+ * hands them out.
  *
- * Inside some builds libssl's functions call each other through the PLT and land here again. A hook
- * within a hook must be harmless, and is: the guard's questions have the same answer twice.
+ * In some builds libssl's functions call each other through the PLT and land here again. A hook
+ * within a hook is harmless: the guard gives the same answer twice.
  */
 #include "hooks/libssl.h"
 
@@ -14,40 +14,40 @@
 #include "guard/libraries.h"
 
 #define EXPORT __attribute__((visibility("default")))
-#define SLOWLY static __attribute__((noinline, cold))
+#define SLOW   static __attribute__((noinline, cold))
 
-/* Where the caller is tells which libssl is meant, if more than one is in use. */
+/* The return address tells which libssl is meant if several are in use. */
 #define CALLER __builtin_return_address(0)
 
-/* Exported. */
+/* Declare the hooks as exported. */
 #define X(returns, name, parameters) EXPORT returns name parameters;
 RG_LIBSSL_HOOKS(X)
 #undef X
 
 /* --- calls that may read from the peer --- */
 
-/* A list without its brackets: UNWRAP (a, b) is a, b. */
+/* The list without its brackets. */
 #define UNWRAP(...) __VA_ARGS__
 
-/* Which functions every version has, and which may be missing (RG_LIBSSL_HOOKS_OPTIONAL). */
-#define ALWAYS		   false
-#define IF_THERE(function) ((function) == NULL)
+/* Is the function missing? Never, or if its pointer is NULL (RG_LIBSSL_HOOKS_OPTIONAL). */
+#define NEVER_MISSING		 false
+#define MISSING_IF_NULL(pointer) ((pointer) == NULL)
 
 /* May the call begin a handshake as a server? */
 #define SERVER true
 #define CLIENT false
 
-SLOWLY int inspect(struct ssl_st *ssl, int result, int failure)
+SLOW int inspect(struct ssl_st *ssl, int result, int failure)
 {
 	return rg_guard_after_call(ssl, result) ? result : failure;
 }
 
 /*
- * A call whose connection may be refused, before it or meanwhile: it fails then, with FAILURE, as
- * its function documents its errors. The long way.
+ * The slow path of a call. If the connection is refused before the call or during it, the call
+ * returns FAILURE, the value that its function documents for errors.
  */
-#define LONG_WAY(returns, name, failure, side, parameters, arguments)                              \
-	SLOWLY returns name##_slowly(const void *caller, UNWRAP parameters)                        \
+#define SLOW_PATH(returns, name, failure, side, parameters, arguments)                             \
+	SLOW returns name##_slowly(const void *caller, UNWRAP parameters)                          \
 	{                                                                                          \
 		struct rg_libssl *lib = rg_guard_before_call(ssl, caller, side);                   \
 		returns result;                                                                    \
@@ -58,10 +58,10 @@ SLOWLY int inspect(struct ssl_st *ssl, int result, int failure)
 		return rg_guard_after_call(ssl, (int)result) ? result : failure;                   \
 	}
 
-/* The calls that programs make all the time go the short way if they can. The long one is a
- * function of its own, so that the short one saves no registers for it. */
-#define OFTEN(returns, name, failure, missing, parameters, arguments)                              \
-	LONG_WAY(returns, name, failure, SERVER, parameters, arguments)                            \
+/* A function that programs call all the time: it takes the fast path if it can. The slow path is a
+ * function of its own, so that the fast one saves no registers for it. */
+#define FREQUENT_HOOK(returns, name, failure, missing, parameters, arguments)                      \
+	SLOW_PATH(returns, name, failure, SERVER, parameters, arguments)                           \
 	returns name parameters                                                                    \
 	{                                                                                          \
 		returns result;                                                                    \
@@ -72,44 +72,44 @@ SLOWLY int inspect(struct ssl_st *ssl, int result, int failure)
 		return rg_gate_must_inspect(result) ? inspect(ssl, result, failure) : result;      \
 	}
 
-/* The others: a few times in a connection. */
-#define SELDOM(returns, name, failure, side, parameters, arguments)                                \
-	LONG_WAY(returns, name, failure, side, parameters, arguments)                              \
+/* A function that programs call a few times in a connection: always the slow path. */
+#define RARE_HOOK(returns, name, failure, side, parameters, arguments)                             \
+	SLOW_PATH(returns, name, failure, side, parameters, arguments)                             \
 	returns name parameters                                                                    \
 	{                                                                                          \
 		return name##_slowly(CALLER, UNWRAP arguments);                                    \
 	}
 
 /* clang-format off */
-OFTEN(int, SSL_read, -1, ALWAYS,
+FREQUENT_HOOK(int, SSL_read, -1, NEVER_MISSING,
       (struct ssl_st *ssl, void *buffer, int bytes), (ssl, buffer, bytes))
-OFTEN(int, SSL_peek, -1, ALWAYS,
+FREQUENT_HOOK(int, SSL_peek, -1, NEVER_MISSING,
       (struct ssl_st *ssl, void *buffer, int bytes), (ssl, buffer, bytes))
-OFTEN(int, SSL_write, -1, ALWAYS,
+FREQUENT_HOOK(int, SSL_write, -1, NEVER_MISSING,
       (struct ssl_st *ssl, const void *data, int bytes), (ssl, data, bytes))
-OFTEN(int, SSL_read_ex, 0, IF_THERE(rg_gate_library->SSL_read_ex),
+FREQUENT_HOOK(int, SSL_read_ex, 0, MISSING_IF_NULL(rg_gate_library->SSL_read_ex),
       (struct ssl_st *ssl, void *buffer, size_t bytes, size_t *got), (ssl, buffer, bytes, got))
-OFTEN(int, SSL_peek_ex, 0, IF_THERE(rg_gate_library->SSL_peek_ex),
+FREQUENT_HOOK(int, SSL_peek_ex, 0, MISSING_IF_NULL(rg_gate_library->SSL_peek_ex),
       (struct ssl_st *ssl, void *buffer, size_t bytes, size_t *got), (ssl, buffer, bytes, got))
-OFTEN(int, SSL_write_ex, 0, IF_THERE(rg_gate_library->SSL_write_ex),
+FREQUENT_HOOK(int, SSL_write_ex, 0, MISSING_IF_NULL(rg_gate_library->SSL_write_ex),
       (struct ssl_st *ssl, const void *data, size_t bytes, size_t *sent), (ssl, data, bytes, sent))
 
-SELDOM(int, SSL_do_handshake, -1, SERVER, (struct ssl_st *ssl), (ssl))
-SELDOM(int, SSL_accept, -1, SERVER, (struct ssl_st *ssl), (ssl))
-SELDOM(int, SSL_connect, -1, CLIENT, (struct ssl_st *ssl), (ssl))
-SELDOM(int, SSL_write_ex2, 0, SERVER,
+RARE_HOOK(int, SSL_do_handshake, -1, SERVER, (struct ssl_st *ssl), (ssl))
+RARE_HOOK(int, SSL_accept, -1, SERVER, (struct ssl_st *ssl), (ssl))
+RARE_HOOK(int, SSL_connect, -1, CLIENT, (struct ssl_st *ssl), (ssl))
+RARE_HOOK(int, SSL_write_ex2, 0, SERVER,
        (struct ssl_st *ssl, const void *data, size_t bytes, uint64_t flags, size_t *sent),
        (ssl, data, bytes, flags, sent))
-SELDOM(int, SSL_read_early_data, 0 /* SSL_READ_EARLY_DATA_ERROR */, SERVER,
+RARE_HOOK(int, SSL_read_early_data, 0 /* SSL_READ_EARLY_DATA_ERROR */, SERVER,
        (struct ssl_st *ssl, void *buffer, size_t bytes, size_t *got), (ssl, buffer, bytes, got))
-SELDOM(int, SSL_write_early_data, 0, SERVER,
+RARE_HOOK(int, SSL_write_early_data, 0, SERVER,
        (struct ssl_st *ssl, const void *data, size_t bytes, size_t *sent), (ssl, data, bytes, sent))
-SELDOM(ssize_t, SSL_sendfile, -1, SERVER,
+RARE_HOOK(ssize_t, SSL_sendfile, -1, SERVER,
        (struct ssl_st *ssl, int fd, off_t offset, size_t bytes, int flags),
        (ssl, fd, offset, bytes, flags))
 /* clang-format on */
 
-/* --- where contexts and connections come from, and begin anew --- */
+/* --- functions that make a context or a connection, or begin anew on one --- */
 
 struct ssl_ctx_st *SSL_CTX_new(const struct ssl_method_st *method)
 {
@@ -188,7 +188,7 @@ void SSL_set_connect_state(struct ssl_st *ssl)
 	lib->SSL_set_connect_state(ssl);
 }
 
-/* --- the program's own message callback: ours stays, and calls it --- */
+/* --- the program's own message callback: our callback stays in place and calls it --- */
 
 void SSL_set_msg_callback(struct ssl_st *ssl, rg_msg_callback *callback)
 {
@@ -231,9 +231,9 @@ long SSL_CTX_callback_ctrl(struct ssl_ctx_st *ctx, int command, void (*callback)
 	return lib->SSL_CTX_callback_ctrl(ctx, command, callback);
 }
 
-/* --- by name --- */
+/* --- the hooks by name --- */
 
-/* The address that no other object can stand in front of. */
+/* Hidden aliases, whose address no other object's symbol can replace. */
 #define X(returns, name, parameters)                                                               \
 	extern returns rg_hook_##name parameters                                                   \
 	    __attribute__((visibility("hidden"), alias(#name)));

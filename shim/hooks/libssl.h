@@ -1,11 +1,11 @@
 /*
- * The hooks of libssl's functions by name: what dlsym(3) answers with.
+ * The hooks of libssl's functions by name, for our dlsym(3). Immutable; any thread may read them.
  */
 #ifndef RG_HOOKS_LIBSSL_H
 #define RG_HOOKS_LIBSSL_H
 
 struct rg_hook {
-	const char *name; /* NULL: the end */
+	const char *name; /* NULL in the last entry */
 	void *hook;
 };
 

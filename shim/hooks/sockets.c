@@ -1,6 +1,6 @@
 /*
- * The hooks of read(2), accept(2) and their kin. Each calls the next function of its name and notes
- * what that said in the history of descriptors (os/fd_history.h); nothing else happens here.
+ * The hooks of read(2), accept(2) and related functions. Each calls the next function of its name
+ * and notes the result in the fd history (os/fd_history.h), nothing else.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -16,26 +16,27 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* The names that _FORTIFY_SOURCE gives the same functions; no header declares them. */
+/* The names that _FORTIFY_SOURCE gives to these functions. No header declares them. */
 ssize_t __read_chk(int fd, void *buffer, size_t bytes, size_t room);
 ssize_t __recv_chk(int fd, void *buffer, size_t bytes, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *restrict buffer, size_t bytes, size_t room, int flags,
 		       struct sockaddr *restrict from, socklen_t *restrict from_bytes);
 
-/* Sockets are not read before dlsym(3) works: where it finds nothing there is nothing to call. */
-static ssize_t not_there(void)
+/* There is no next function: dlsym(3) does not work yet. No program reads sockets that early. */
+static ssize_t fail_without_next(void)
 {
 	errno = ENOSYS;
 	return -1;
 }
 
-/* The next function called NAME as a pointer called `function`; NULL before dlsym(3) works. */
+/* Declare `function`, a pointer to the next function NAME. It is NULL before dlsym(3) works. */
 #define NEXT(returns, name, parameters)                                                            \
 	void *found = rg_next(RG_NEXT_##name);                                                     \
 	returns(*function) parameters;                                                             \
 	memcpy(&function, &found, sizeof function)
 
-/* A function that reads from FD, its first argument. OTHERWISE: what it does without a next one. */
+/* The hook of a function that reads from its first argument, FD. OTHERWISE: the result if there is
+ * no next function. */
 #define READ_HOOK(name, parameters, arguments, otherwise)                                          \
 	EXPORT ssize_t name parameters                                                             \
 	{                                                                                          \
@@ -52,20 +53,20 @@ READ_HOOK(__read_chk, (int fd, void *buffer, size_t bytes, size_t room),
 READ_HOOK(readv, (int fd, const struct iovec *parts, int count),
 	  (fd, parts, count), syscall(SYS_readv, fd, parts, count))
 READ_HOOK(recv, (int fd, void *buffer, size_t bytes, int flags),
-	  (fd, buffer, bytes, flags), not_there())
+	  (fd, buffer, bytes, flags), fail_without_next())
 READ_HOOK(__recv_chk, (int fd, void *buffer, size_t bytes, size_t room, int flags),
-	  (fd, buffer, bytes, room, flags), not_there())
+	  (fd, buffer, bytes, room, flags), fail_without_next())
 READ_HOOK(recvfrom, (int fd, void *restrict buffer, size_t bytes, int flags,
 		     struct sockaddr *restrict from, socklen_t *restrict from_bytes),
-	  (fd, buffer, bytes, flags, from, from_bytes), not_there())
+	  (fd, buffer, bytes, flags, from, from_bytes), fail_without_next())
 READ_HOOK(__recvfrom_chk, (int fd, void *restrict buffer, size_t bytes, size_t room, int flags,
 			   struct sockaddr *restrict from, socklen_t *restrict from_bytes),
-	  (fd, buffer, bytes, room, flags, from, from_bytes), not_there())
+	  (fd, buffer, bytes, room, flags, from, from_bytes), fail_without_next())
 READ_HOOK(recvmsg, (int fd, struct msghdr *message, int flags),
-	  (fd, message, flags), not_there())
+	  (fd, message, flags), fail_without_next())
 /* clang-format on */
 
-/* The program's memory for the address, or ours if it has none. */
+/* Where accept(2) stores the address: in the program's memory, or in ours if it gave none. */
 struct address_memory {
 	struct sockaddr_in6 own;
 	socklen_t own_bytes, given_bytes;
@@ -99,7 +100,7 @@ EXPORT int accept(int listener, struct sockaddr *restrict from, socklen_t *restr
 	choose_memory(&memory, from, bytes);
 	return note_accepted(&memory, function != NULL
 					  ? function(listener, memory.from, memory.bytes)
-					  : (int)not_there());
+					  : (int)fail_without_next());
 }
 
 EXPORT int accept4(int listener, struct sockaddr *restrict from, socklen_t *restrict bytes,
@@ -111,5 +112,5 @@ EXPORT int accept4(int listener, struct sockaddr *restrict from, socklen_t *rest
 	choose_memory(&memory, from, bytes);
 	return note_accepted(&memory, function != NULL
 					  ? function(listener, memory.from, memory.bytes, flags)
-					  : (int)not_there());
+					  : (int)fail_without_next());
 }
