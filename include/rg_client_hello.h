@@ -1,7 +1,7 @@
 /*
- * Reads a ClientHello (RFC 8446 4.1.2, RFC 5246 7.4.1.2) for one thing: does the client offer to
- * resume a session, and how. Every length is checked against what is there; nothing is allocated.
- * Pure; the input is hostile.
+ * Reads a ClientHello (RFC 8446 4.1.2, RFC 5246 7.4.1.2) to answer one question: does the client
+ * offer to resume a session, and how? The input is hostile: every length is checked against the
+ * bytes that are left. Pure: nothing is allocated, no state is kept; any thread may call it.
  */
 #ifndef RG_CLIENT_HELLO_H
 #define RG_CLIENT_HELLO_H
@@ -19,16 +19,16 @@ enum rg_offer {
 	RG_OFFER_TICKET,     /* RFC 5077 3.2: a session_ticket extension that is not empty */
 	RG_OFFER_PSK,	     /* RFC 8446 4.2.11: pre_shared_key */
 	/*
-	 * A session id in a hello that also speaks TLS 1.3: either 32 random bytes for middlebox
-	 * compatibility (RFC 8446 D.4) or the id of a TLS 1.2 session (RFC 8446 4.1.2). Only the
-	 * server's answer tells.
+	 * The hello offers TLS 1.3 and has a session id. The id is either 32 random bytes for
+	 * middlebox compatibility (RFC 8446 D.4) or the id of a TLS 1.2 session (RFC 8446 4.1.2).
+	 * Only the server's answer tells which.
 	 */
 	RG_OFFER_AMBIGUOUS_ID
 };
 
 struct rg_client_hello {
 	uint16_t legacy_version;
-	bool tls13;	 /* supported_versions has 0x0304 */
+	bool tls13;	 /* supported_versions lists 0x0304 */
 	bool early_data; /* RFC 8446 4.2.10 */
 	enum rg_offer offer;
 	uint8_t session_id_bytes;
@@ -36,10 +36,11 @@ struct rg_client_hello {
 };
 
 /*
- * Read the BODY of a ClientHello (what follows the handshake header). DTLS: the body has a cookie.
- * Returns 0, or -1 where it is malformed; *HELLO then holds what was read before the fault. An
- * offer in a list of extensions that is malformed further on, or not as long as it says, is an
- * offer: libssl 1.0.x resumes from it. Versions that are malformed are no TLS 1.3.
+ * Read the BYTES of a ClientHello at BODY, which is what follows the handshake header. DTLS: the
+ * body has a cookie. Returns 0, or -1 if it is malformed; *HELLO then holds what was read before
+ * the fault. An offer counts even if the list of extensions is malformed after it or has the wrong
+ * length, because libssl 1.0.x resumes from it. A malformed supported_versions extension means that
+ * the hello does not offer TLS 1.3.
  */
 int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, size_t bytes,
 			 bool dtls);

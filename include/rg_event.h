@@ -1,13 +1,12 @@
 /*
- * The guarded events: one row each. A policy variable, a counter of the ledger, a log key, a line
- * of
- * --help and a column of `reneguardctl status` that mean the same event all come from this table.
- * Pure data; every layer may include it.
+ * The guarded events, one row each in RG_EVENTS. Everything that names an event comes from this
+ * table: its policy variable, its counter in the ledger, its name in log lines, its line in the
+ * help text and its column in `reneguardctl status`. Pure data; every floor may include it.
  */
 #ifndef RG_EVENT_H
 #define RG_EVENT_H
 
-/* What is done about an event, weakest first. Names: INTERFACE "Policy". */
+/* What can be done about an event, weakest first. X(id, name in the policy) */
 #define RG_ACTIONS(X)                                                                              \
 	X(OFF, "off")                                                                              \
 	X(COUNT, "count")                                                                          \
@@ -23,12 +22,13 @@ enum rg_action {
 	    RG_ACTION_COUNT
 };
 
+/* Sets of actions, one bit for each action. */
 #define RG_CAN(action)	(1U << (action))
 #define RG_CAN_OBSERVE	(RG_CAN(RG_OFF) | RG_CAN(RG_COUNT) | RG_CAN(RG_WARN) | RG_CAN(RG_BLOCK))
 #define RG_CAN_END	(RG_CAN_OBSERVE | RG_CAN(RG_CLOSE))
 #define RG_CAN_ANYTHING (RG_CAN_END | RG_CAN(RG_DECLINE))
 
-/* X(id, log name, variable, default rule, actions it knows, what it is) */
+/* X(id, log name, variable, default rule, accepted actions, description for --help) */
 #define RG_EVENTS(X)                                                                               \
 	X(RENEGOTIATION, "renegotiation", "RENEGUARD_RENEGOTIATION", "close", RG_CAN_END,          \
 	  "the peer starts a new handshake inside a TLS <= 1.2 connection")                        \
@@ -37,7 +37,7 @@ enum rg_action {
 	X(HANDSHAKE, "handshake", "RENEGUARD_HANDSHAKE", "count", RG_CAN_END,                      \
 	  "a full (not resumed) handshake begins")                                                 \
 	X(INCOMPLETE, "incomplete", "RENEGUARD_INCOMPLETE", "count", RG_CAN_OBSERVE,               \
-	  "a handshake that ends before it is finished")                                           \
+	  "a handshake ends before it is finished")                                                \
 	X(KEYUPDATE, "keyupdate", "RENEGUARD_KEYUPDATE", "warn:64/60s", RG_CAN_END,                \
 	  "the client asks for a TLS 1.3 key update")
 
@@ -48,6 +48,7 @@ enum rg_event {
 	    RG_EVENT_COUNT
 };
 
+/* The event's name in log lines; the action's name in the policy. Static strings. */
 const char *rg_event_name(enum rg_event event);
 const char *rg_action_name(enum rg_action action);
 

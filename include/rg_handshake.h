@@ -1,9 +1,9 @@
 /*
- * Watches the messages of one connection, as libssl's message callback hands them out
- * (SSL_set_msg_callback(3)), and says what they mean: a first handshake, a renegotiation, how a
- * resumption offer ended, a key update. It needs to know nothing else about libssl. One struct for
- * each connection, used by whichever thread drives that connection. Pure: the input may be hostile,
- * nothing is allocated.
+ * Watches the messages of one connection and says what they mean: a first handshake, a
+ * renegotiation, an accepted or declined resumption offer, a key update. The messages come from
+ * libssl's message callback (SSL_set_msg_callback(3)); nothing else about libssl is known here.
+ * Each connection has its own struct, used by whichever thread drives that connection. Pure: the
+ * input may be hostile, nothing is allocated, nothing can fail.
  */
 #ifndef RG_HANDSHAKE_H
 #define RG_HANDSHAKE_H
@@ -14,61 +14,72 @@
 
 #include "rg_client_hello.h"
 
-/* Content types of the callback that matter here (RFC 8446 5.1). */
-#define RG_CONTENT_SSLV2                                                                           \
-	0 /* a first ClientHello in the SSLv2 format (RFC 5246 E.2), without handshake header */
+/*
+ * The content types of the callback that matter here (RFC 8446 5.1). RG_CONTENT_SSLV2 is a first
+ * ClientHello in the SSLv2 format (RFC 5246 E.2), which has no handshake header.
+ */
+#define RG_CONTENT_SSLV2     0
 #define RG_CONTENT_ALERT     21
 #define RG_CONTENT_HANDSHAKE 22
 
 #define RG_ALERT_NO_RENEGOTIATION 100 /* RFC 5246 7.2.2 */
 
-/* What a message meant. At most one at a time. */
+/* What a message means: one handshake event at most. */
 enum rg_hs_event {
 	RG_HS_NONE,
-	RG_HS_CLIENT_HELLO,  /* server: the first handshake begins; rg_handshake.hello says what is
-				  offered */
-	RG_HS_RENEGOTIATION, /* the peer began a new handshake, unasked */
-	RG_HS_ANSWERED,	  /* server: libssl has decided about a first handshake; .resumed says how
-			   */
-	RG_HS_FINISHED,	  /* a first handshake is complete */
-	RG_HS_KEY_UPDATE, /* the peer sent a TLS 1.3 KeyUpdate */
-	RG_HS_REFUSED /* libssl itself answered the peer with no_renegotiation (RFC 5246 7.2.2) */
+	/* Server: the first handshake begins; rg_handshake.hello says what the client offers. */
+	RG_HS_CLIENT_HELLO,
+	/* The peer began a new handshake that we did not ask for. */
+	RG_HS_RENEGOTIATION,
+	/* Server: libssl has decided how to go on with a first handshake; see .resumed. */
+	RG_HS_ANSWERED,
+	/* A first handshake is complete. */
+	RG_HS_FINISHED,
+	/* The peer sent a TLS 1.3 KeyUpdate. */
+	RG_HS_KEY_UPDATE,
+	/*
+	 * libssl itself refused with the no_renegotiation alert (RFC 5246 7.2.2), and no
+	 * RG_HS_RENEGOTIATION was given for that attempt.
+	 */
+	RG_HS_REFUSED
 };
 
 enum rg_side { RG_SIDE_UNKNOWN, RG_SIDE_SERVER, RG_SIDE_CLIENT };
 
 struct rg_handshake {
-	struct rg_client_hello hello; /* of the handshake that runs or ran last */
-	uint16_t negotiated;	      /* version, as in the ServerHello; 0 before it */
+	struct rg_client_hello hello; /* of the current handshake, or of the last one */
+	uint16_t negotiated;	      /* the version chosen by the ServerHello; 0 before it */
 	uint8_t side;		      /* enum rg_side */
 	bool running;		      /* between ClientHello and the second Finished */
-	bool established;	      /* a handshake has been completed on this connection */
-	bool solicited;		      /* we asked for the next ClientHello: HelloRequest */
-	bool again; /* HelloRetryRequest or HelloVerifyRequest sent: the next ClientHello is no new
-		       one */
+	bool established;	      /* a handshake was completed on this connection */
+	bool hello_requested;	      /* we sent HelloRequest: the next ClientHello is the answer */
+	/* We sent HelloRetryRequest or HelloVerifyRequest: the next ClientHello is a repeat. */
+	bool hello_repeats;
 	bool finished_read, finished_written;
-	bool resumed;	 /* server: the session or PSK offered was accepted */
-	bool answered;	 /* server: RG_HS_ANSWERED was given for this handshake */
-	bool unanswered; /* a renegotiation was signed and libssl has not answered it yet */
+	bool resumed;  /* server: the offered session or PSK was accepted */
+	bool answered; /* server: RG_HS_ANSWERED was given for this handshake */
+	/* RG_HS_RENEGOTIATION was given, and libssl has not answered the attempt yet. */
+	bool renegotiation_pending;
 };
 
-/* Forget everything: the program begins anew on this object (SSL_clear, SSL_set_accept_state, …).
- */
+/* Forget everything: the program uses this SSL for a new connection (SSL_clear,
+ * SSL_set_accept_state, ...). */
 void rg_handshake_reset(struct rg_handshake *handshake);
 
 /*
- * One message: WRITTEN by us or read from the peer, of CONTENT_TYPE, BYTES of MESSAGE with its
- * handshake header; VERSION as the callback was given it (0xfexx: DTLS). PRISTINE matters for a
- * ClientHello that was read: libssl says that no handshake has been finished on this object since
- * it was made or cleared; it is believed over what was seen before.
+ * Say what one message means. It was WRITTEN by us or read from the peer. VERSION and CONTENT_TYPE
+ * are the callback's own (version 0xfexx: DTLS). MESSAGE is the callback's as well, BYTES long,
+ * with the handshake header. PRISTINE matters only for a ClientHello that was read. It means that,
+ * according to libssl, no handshake was completed on this SSL since it was made or cleared. libssl
+ * is believed even if the messages seen so far say otherwise.
  */
 enum rg_hs_event rg_handshake_message(struct rg_handshake *handshake, bool written, int version,
 				      int content_type, const uint8_t *message, size_t bytes,
 				      bool pristine);
 
 /*
- * Can a message that begins with the two bytes at MESSAGE mean anything to rg_handshake_message? A
- * cheap question, asked of every message before anything is looked up.
+ * Can rg_handshake_message have any use for a message that begins with the two bytes at MESSAGE?
+ * This test is cheap. The callback asks it for every message before it searches for the connection.
  */
 static inline bool rg_handshake_cares(bool written, int content_type, const uint8_t *message)
 {
@@ -84,7 +95,7 @@ static inline bool rg_handshake_cares(bool written, int content_type, const uint
 	return content_type == RG_CONTENT_SSLV2;
 }
 
-/* "TLSv1.2" for a version number on the wire, or "" for one that has no name. */
+/* The name of a version number on the wire, such as "TLSv1.2"; "" if it is unknown. */
 const char *rg_version_name(unsigned version);
 
 #endif

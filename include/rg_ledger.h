@@ -1,17 +1,21 @@
 /*
- * The account of clients: a fixed table in memory that all processes of a tree share, or all that
- * map the same file. It owns the layout of that memory and nothing else: who maps it, and where, is
- * the caller's business. No locks, no pointers in it, only integers of fixed size, so that threads,
- * forked workers and processes of another word size agree, and a process that is killed at any
- * instruction leaves it usable. Whatever stands in the memory, no index, length or pointer is taken
- * from it: how many places there are is known from the handle alone.
+ * The ledger: an account for each client, in a table of fixed size. All processes of a tree share
+ * its memory, or all processes that map the same file. This module owns the layout of that memory;
+ * the caller maps it. The memory holds only integers of fixed size: no locks and no pointers. So
+ * threads, forked workers and processes of another word size can use it at the same time. A process
+ * that is killed at any instruction leaves it usable. No index, length or pointer is taken from the
+ * memory, whatever is in it; the number of slots comes from the handle alone.
  *
- * A client has a place in one of the RG_WAYS places that its keyed hash names (SipHash-2-4, key
- * drawn at random when the ledger was made, so nobody can aim at a place). Where all are taken, a
- * client whose limits are all quiet makes room, the one heard of longest ago first. Where none is
- * quiet, newcomers are counted by a doorkeeper until there is a place (seats.h), and whoever is
- * over a limit gets the place of the client that is nearest to being quiet, whose account goes to
- * the doorkeeper. So a flood of addresses makes nobody forgotten who has a limit in use.
+ * A keyed hash of the client names RG_WAYS slots, and the client may have any one of them. The hash
+ * is SipHash-2-4; its key was drawn at random when the ledger was made, so nobody can aim at a
+ * slot. If all those slots are taken, the idle client that was seen longest ago is evicted. A
+ * client is idle when all its limit states have drained. If none is idle, the events of newcomers
+ * go to the overflow table until there is a slot (overflow.h). A newcomer that goes over a limit
+ * gets the slot of the client that is nearest to idle, whose limit states move to the overflow
+ * table. So a flood of addresses does not make the ledger forget a client with a limit in use.
+ *
+ * Any thread of any of these processes may call the functions at any time, except rg_ledger_make
+ * and rg_ledger_resume: see there. Of the functions that write, none can fail.
  */
 #ifndef RG_LEDGER_H
 #define RG_LEDGER_H
@@ -28,23 +32,23 @@
 #define RG_LEDGER_HEAD_BYTES 576
 #define RG_ABOUT_BYTES	     64
 
-/* Enough for 64 clients: for a process that can not get memory. */
+/* The size of a ledger for 64 clients, enough for a process that cannot get memory. */
 #define RG_LEDGER_SMALL_BYTES (RG_LEDGER_HEAD_BYTES + 64 * (200 + 256))
 
-/* A process's own handle: immutable once made, so that threads share it. */
+/* A process's own handle. It never changes once made, so threads share it without a lock. */
 struct rg_ledger {
-	struct rg_head *head; /* the memory */
-	struct rg_set *sets;  /* in it */
-	struct rg_overflow *overflow;
+	struct rg_head *head; /* the memory begins here */
+	struct rg_set *sets;
+	struct rg_overflow *overflow; /* the overflow table */
 	uint32_t slots;
-	uint32_t part_sets; /* how many are one part: see rg_ledger_part */
+	uint32_t part_sets; /* how many sets are one part: see rg_ledger_part */
 	uint8_t seed[16];
 };
 
-/* How a first handshake ended. Columns of the account beside the events. X(id, name, what it is) */
+/* How libssl answered a resumption offer; counted beside the events. X(id, name, description) */
 #define RG_OUTCOMES(X)                                                                             \
-	X(ACCEPTED, "accepted", "resumptions offered and accepted")                                \
-	X(NOT_ACCEPTED, "not_accepted", "resumptions offered and not accepted")
+	X(ACCEPTED, "accepted", "resumptions that were offered and accepted")                      \
+	X(NOT_ACCEPTED, "not_accepted", "resumptions that were offered but not accepted")
 
 enum rg_outcome {
 #define X(id, name, what) RG_OUTCOME_##id,
@@ -53,131 +57,143 @@ enum rg_outcome {
 	    RG_OUTCOME_COUNT
 };
 
-/* A client as the ledger knows it; made once for a connection. The hint saves searching and may be
- * wrong. */
+/* How the ledger finds a client; made once for each connection. */
 struct rg_key {
 	struct rg_client client;
-	uint32_t way_hint;
-	uint64_t id;
+	uint32_t way_hint; /* where its slot was last; saves a search and may be wrong */
+	uint64_t id;	   /* the keyed hash of the client, made odd */
 };
 
-/* What entering one event found. */
+/* What recording one event found. */
 struct rg_result {
 	bool over;	/* this event is over the limit */
 	bool log_due;	/* over, and no line was due for this client and event in the last minute */
-	uint32_t count; /* events since the client was last quiet, this one included */
+	uint32_t count; /* events since the limit state last drained, this one included */
 };
 
-/* One client's account, copied out. */
+/* A copy of one client's account. */
 struct rg_account {
 	struct rg_client client;
 	uint64_t first_ns, last_ns;
 	uint32_t events[RG_EVENT_COUNT];
 	uint32_t acted[RG_EVENT_COUNT];
 	uint32_t outcomes[RG_OUTCOME_COUNT];
-	uint64_t states[RG_EVENT_COUNT]; /* rg_limit */
-	uint16_t tag;			 /* theirs */
+	uint64_t states[RG_EVENT_COUNT]; /* limit states: rg_limit.h */
+	uint16_t tag;			 /* the tag of these limit states */
 };
 
-/* All clients together, those that had to make room included. */
+/* The counters of all clients together, including clients without a slot. */
 struct rg_totals {
 	uint64_t events[RG_EVENT_COUNT];
 	uint64_t acted[RG_EVENT_COUNT];
 	uint64_t outcomes[RG_OUTCOME_COUNT];
 };
 
-/* Who uses a ledger. Text of a program: to be escaped where it is shown. */
+/* Who uses a ledger. The text comes from a program, so whoever shows it must escape it. */
 struct rg_about {
 	struct rg_rule rules[RG_EVENT_COUNT];
 	char service[RG_ABOUT_BYTES];
 	char libssl[RG_ABOUT_BYTES];
 };
 
-/* Bytes that a ledger for at least CLIENTS clients takes. */
+/* The size in bytes of a ledger for at least CLIENTS clients. */
 size_t rg_ledger_bytes(uint32_t clients);
 
-/* Make MEMORY (zeroed, 64-byte aligned, rg_ledger_bytes(clients) long) a ledger. SEED: 16 random
- * bytes. */
+/*
+ * Make a ledger in MEMORY, which must be zeroed, 64-byte aligned and rg_ledger_bytes(clients) long.
+ * SEED is 16 random bytes. No other process may use the memory meanwhile.
+ */
 void rg_ledger_make(struct rg_ledger *ledger, void *memory, uint32_t clients,
 		    const uint8_t seed[16]);
 
 /*
- * Take MEMORY (64-byte aligned, BYTES long) for the ledger that it says it is. False where it can
- * not be one, and *WHY says what is wrong with it ("it is damaged"). Nothing is written.
+ * Use the ledger that is already in MEMORY, which is 64-byte aligned and BYTES long. Returns false
+ * if there is no usable ledger in it; *WHY, a static string, then says what is wrong, such as "it
+ * is damaged". Nothing is written to MEMORY.
  */
 bool rg_ledger_attach(struct rg_ledger *ledger, void *memory, size_t bytes, const char **why);
 
 /*
- * Go on with a ledger that was made elsewhere. BOOT names the boot of the machine (never the same
- * twice), EPOCH_NS is the wall-clock time at which its monotonic clock was zero. What another boot
- * left of limits is emptied, totals stay. One process at a time, under the caller's lock.
+ * Continue a ledger that another process made. BOOT identifies this boot of the machine: it is not
+ * 0, and no two boots have the same. EPOCH_NS is the wall-clock time at which the monotonic clock
+ * was zero. If the ledger was last used in another boot, its limit states are emptied and its
+ * totals are kept. The caller holds a lock that keeps other processes out of this function.
  */
 void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns);
 
-/* The key of CLIENT, which is already cut to its prefix. */
+/* Make the key of CLIENT for this ledger. */
 struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_client *client);
 
 /*
- * Enter one EVENT at NOW_NS (monotonic) under LIMIT; NULL: count only, never over. KEEP_OVER: see
- * rg_limit_event.
+ * Record one EVENT at NOW_NS (monotonic) under LIMIT. If LIMIT is NULL the event is only counted
+ * and never over. KEEP_OVER: see rg_limit_event.
  */
 struct rg_result rg_ledger_record(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 				  const struct rg_limit *limit, bool keep_over, uint64_t now_ns);
 
-/* Enter how a handshake ended; note that an action was taken on an EVENT. Where
- * the client has no place only the totals know. */
+/* Count the OUTCOME of a resumption offer, or an action taken on an EVENT. If the client has no
+ * slot, only the totals count it. */
 void rg_ledger_outcome(struct rg_ledger *ledger, struct rg_key *key, enum rg_outcome outcome);
 void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event);
 
-/* Is the client over LIMIT by a kept EVENT (rg_limit_is_over)? Would its next one be over
- * (rg_limit_is_full)? Enter nothing. */
+/* Is the client over LIMIT by a kept EVENT (rg_limit_is_over)? Would its next EVENT be over LIMIT
+ * (rg_limit_is_full)? Neither records anything. */
 bool rg_ledger_is_over(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 		       const struct rg_limit *limit, uint64_t now_ns);
 bool rg_ledger_is_full(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 		       const struct rg_limit *limit, uint64_t now_ns);
 
 /*
- * May a log line be written under RATE? If so true, and *SUPPRESSED is how many were held back
- * since the last; else it is counted as held back.
+ * May a log line be written under RATE? If so, returns true and sets *SUPPRESSED to the number of
+ * lines held back since the last. If not, returns false and counts the line as held back.
  */
 bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate, uint64_t now_ns,
 			   uint32_t *suppressed);
 
-/* LINES that were due could not be delivered: they count as held back. */
+/* Count LINES that were allowed but could not be delivered as held back. */
 void rg_ledger_log_lost(struct rg_ledger *ledger, uint32_t lines);
 
 /*
- * Post who uses the ledger, for those that look at it. True if that is news: nothing of the like
- * was said yet by this process TREE (a number that its processes have in common, those it executes
- * included) in this boot. Of several trees that share a ledger the last three are remembered.
+ * Post who uses the ledger, for its readers. Returns true if this is news: process tree TREE has
+ * not yet announced the same in this boot. TREE is a number that all processes of a tree share,
+ * including the programs they execute. The last three announcements are remembered.
  */
 bool rg_ledger_announce(struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree);
 
-/*
- * Places; clients that had to make room; among these the ones whose limits were not quiet. Events
- * of clients that had no place (they are in no account, but counted under their limit); accounts
- * that were given up while a limit was in use.
- */
+/* The number of slots. */
 uint32_t rg_ledger_slots(const struct rg_ledger *ledger);
+
+/* How many clients were evicted; how many of them were not idle. */
 uint64_t rg_ledger_evictions(const struct rg_ledger *ledger);
 uint64_t rg_ledger_evictions_active(const struct rg_ledger *ledger);
+
+/* How many events came from clients without a slot. They are in no account, but the overflow table
+ * counts them under their limit. */
 uint64_t rg_ledger_unplaced(const struct rg_ledger *ledger);
+
+/* How many overflow records were given up before they had drained. */
 uint64_t rg_ledger_lost(const struct rg_ledger *ledger);
 
-/* Copy the account in PLACE (0 to rg_ledger_slots - 1); false where there is none. */
+/* Copy the account in SLOT (0 to rg_ledger_slots - 1). Returns false if the slot is free, or if it
+ * changed hands during the copy. */
 bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t slot, struct rg_account *account);
 
-/* What was posted last, with nothing in it that a policy could not be. */
+/* Copy what was announced last. Values that no policy can have are replaced. */
 void rg_ledger_about(const struct rg_ledger *ledger, struct rg_about *about);
 
 void rg_ledger_totals(const struct rg_ledger *ledger, struct rg_totals *totals);
 
 /*
- * For a reader from outside. How long a ledger with this HEAD (RG_LEDGER_HEAD_BYTES long) says it
- * is; 0 where it can not be. And its PARTs, from 0 until false: *BYTES at *FIRST of the memory, 0
- * where nothing was ever written.
+ * For a reader outside the processes that use the ledger. Returns the size in bytes of a ledger
+ * according to its HEAD, which is RG_LEDGER_HEAD_BYTES long; 0 if HEAD is not that of a ledger.
  */
 size_t rg_ledger_length(const void *head);
+
+/*
+ * For the same reader: which bytes of the memory hold slots that were ever used. PART counts from 0
+ * until the function returns false. *FIRST is the part's offset in the memory. *BYTES is its
+ * length, or 0 if nothing was ever written there.
+ */
 bool rg_ledger_part(const struct rg_ledger *ledger, unsigned part, size_t *first, size_t *bytes);
 
 #endif

@@ -52,7 +52,7 @@ bool rg_network_contains(const struct rg_network *network, const struct rg_addre
 	       memcmp(cut.bytes, network->base.bytes, sizeof cut.bytes) == 0;
 }
 
-/* A number of one to three digits that is at most MAX, or -1. */
+/* Read a number of one to three digits. Returns -1 if it is malformed or greater than MAX. */
 static int prefix_parse(const char *text, size_t length, unsigned max)
 {
 	unsigned value = 0;

@@ -8,13 +8,13 @@
 #define EXT_EARLY_DATA	       42
 #define EXT_SUPPORTED_VERSIONS 43
 
-/* A part of the input that is still to be read. Every take checks against it; there is no other
- * access. */
+/* The input that is not read yet. All reads go through `take`, which checks the bounds. */
 struct span {
 	const uint8_t *at;
 	size_t left;
 };
 
+/* Move BYTES from the front of FROM to PART. Returns 0, or -1 if there are not so many. */
 static inline int take(struct span *from, size_t bytes, struct span *part)
 {
 	if (from->left < bytes)
@@ -38,7 +38,7 @@ static inline int take_number(struct span *from, size_t bytes, size_t *number)
 	return 0;
 }
 
-/* A vector with a length of LENGTH_BYTES in front (RFC 8446 3.4). */
+/* Take a vector, which begins with a length of LENGTH_BYTES bytes (RFC 8446 3.4). */
 static inline int take_vector(struct span *from, size_t length_bytes, struct span *vector)
 {
 	size_t length;
@@ -66,7 +66,8 @@ static int read_supported_versions(struct span body, struct seen *seen)
 	return 0;
 }
 
-/* As far as they go. */
+/* Read the extensions in LIST, up to where it is malformed. Returns 0, or -1 if the list or
+ * supported_versions is malformed. */
 static int read_extensions(struct rg_client_hello *hello, struct span list, struct seen *seen)
 {
 	while (list.left != 0) {
@@ -75,7 +76,7 @@ static int read_extensions(struct rg_client_hello *hello, struct span list, stru
 
 		if (take_number(&list, 2, &type) != 0 || take_vector(&list, 2, &body) != 0)
 			return -1;
-		if (type < EXT_SESSION_TICKET) /* most of them: three comparisons less for each */
+		if (type < EXT_SESSION_TICKET) /* most types are: this saves three comparisons */
 			continue;
 		if (type == EXT_SESSION_TICKET)
 			seen->ticket |= body.left != 0;
@@ -122,7 +123,7 @@ int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, siz
 	/* cipher_suites, legacy_compression_methods */
 	if (take_vector(&rest, 2, &part) != 0 || take_vector(&rest, 1, &part) != 0)
 		return -1;
-	/* A hello may end here: extensions came with RFC 3546. */
+	/* A hello without extensions ends here; they came with RFC 3546. */
 	if (rest.left != 0 && (take_number(&rest, 2, &length) != 0 ||
 			       read_extensions(hello, rest, &seen) != 0 || length != rest.left))
 		result = -1;

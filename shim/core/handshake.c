@@ -24,11 +24,13 @@ enum {
 #define EXT_SUPPORTED_VERSIONS 43
 #define ALERT_WARNING	       1
 
-/* What needs registers is kept apart from what runs for every message, which then has none to save.
+/*
+ * Code that needs many registers stays out of line. The code that runs for every message then has
+ * no registers to save.
  */
 #define NOINLINE __attribute__((noinline))
 
-/* The random of a ServerHello that is a HelloRetryRequest (RFC 8446 4.1.3). */
+/* This random marks a ServerHello as a HelloRetryRequest (RFC 8446 4.1.3). */
 static const uint8_t retry_random[RANDOM_BYTES] = {
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
@@ -43,7 +45,7 @@ static unsigned number16(const uint8_t *at)
 	return (unsigned)at[0] << 8 | at[1];
 }
 
-/* Does the list of extensions at AT have TYPE? *BODY and *BODY_BYTES are its content then. */
+/* Is there an extension of TYPE in the list at AT? If so, *BODY and *BODY_BYTES are its content. */
 static bool find_extension(const uint8_t *at, size_t bytes, unsigned type, const uint8_t **body,
 			   size_t *body_bytes)
 {
@@ -62,8 +64,8 @@ static bool find_extension(const uint8_t *at, size_t bytes, unsigned type, const
 	return false;
 }
 
-/* The extensions of a ServerHello whose fixed part is FIXED bytes: the version, and whether a PSK
- * was accepted in TLS 1.3. */
+/* Read the extensions of a ServerHello; they follow its first FIXED bytes. Sets the version, and
+ * returns whether a PSK was accepted in TLS 1.3. */
 static bool read_server_extensions(struct rg_handshake *handshake, const uint8_t *body,
 				   size_t bytes, size_t fixed)
 {
@@ -91,9 +93,9 @@ static enum rg_hs_event answered(struct rg_handshake *handshake, bool resumed)
 }
 
 /*
- * A ServerHello (RFC 8446 4.1.3) of a first handshake. In TLS 1.3 it accepts a PSK or not. Before,
- * an echo of the session id is the resumption (RFC 5246 7.4.1.3, RFC 5077 3.4); without an echo the
- * messages that follow tell.
+ * A ServerHello (RFC 8446 4.1.3) of a first handshake. In TLS 1.3 it says whether a PSK is
+ * accepted. In earlier versions the server resumes by echoing the session id (RFC 5246 7.4.1.3,
+ * RFC 5077 3.4). Without an echo the messages that follow tell.
  */
 static NOINLINE enum rg_hs_event server_hello(struct rg_handshake *handshake, const uint8_t *body,
 					      size_t bytes)
@@ -103,13 +105,13 @@ static NOINLINE enum rg_hs_event server_hello(struct rg_handshake *handshake, co
 	size_t id_bytes, fixed;
 	bool psk;
 
-	handshake->unanswered = false;
+	handshake->renegotiation_pending = false;
 	if (handshake->established || bytes < 2 + RANDOM_BYTES + 1)
-		return RG_HS_NONE; /* a renegotiation goes on: its hello was not kept */
-	handshake->again = memcmp(body + 2, retry_random, RANDOM_BYTES) == 0;
+		return RG_HS_NONE; /* in a renegotiation: its ClientHello was not kept */
+	handshake->hello_repeats = memcmp(body + 2, retry_random, RANDOM_BYTES) == 0;
 	id_bytes = body[2 + RANDOM_BYTES];
 	fixed = 2 + RANDOM_BYTES + 1 + id_bytes + 2 + 1;
-	if (handshake->again || bytes < fixed)
+	if (handshake->hello_repeats || bytes < fixed)
 		return RG_HS_NONE;
 	handshake->negotiated = (uint16_t)number16(body);
 	psk = read_server_extensions(handshake, body, bytes, fixed);
@@ -126,18 +128,18 @@ static NOINLINE enum rg_hs_event client_hello(struct rg_handshake *handshake, co
 {
 	enum rg_hs_event hs_event = RG_HS_CLIENT_HELLO;
 
-	if (handshake->running && handshake->again) {
-		handshake->again = false;
+	if (handshake->running && handshake->hello_repeats) {
+		handshake->hello_repeats = false;
 		return RG_HS_NONE;
 	}
 	if (handshake->established)
-		hs_event = handshake->solicited ? RG_HS_NONE : RG_HS_RENEGOTIATION;
+		hs_event = handshake->hello_requested ? RG_HS_NONE : RG_HS_RENEGOTIATION;
 	if (hs_event == RG_HS_RENEGOTIATION) {
-		/* Whether a handshake follows is up to libssl; the ServerHello will tell. */
-		handshake->unanswered = true;
+		/* libssl may refuse. If it does not, a ServerHello follows. */
+		handshake->renegotiation_pending = true;
 		return hs_event;
 	}
-	handshake->solicited = false;
+	handshake->hello_requested = false;
 	handshake->running = true;
 	handshake->side = RG_SIDE_SERVER;
 	handshake->finished_read = handshake->finished_written = false;
@@ -151,8 +153,8 @@ static NOINLINE enum rg_hs_event client_hello(struct rg_handshake *handshake, co
 static enum rg_hs_event finished(struct rg_handshake *handshake, bool written)
 {
 	if (!handshake->running)
-		return RG_HS_NONE; /* post-handshake authentication (RFC 8446 4.6.2), a
-					retransmission */
+		/* post-handshake authentication (RFC 8446 4.6.2), or a retransmission */
+		return RG_HS_NONE;
 	if (written)
 		handshake->finished_written = true;
 	else
@@ -173,10 +175,10 @@ static enum rg_hs_event read_message(struct rg_handshake *handshake, uint8_t typ
 	case CLIENT_HELLO:
 		return client_hello(handshake, body, bytes, dtls);
 	case HELLO_REQUEST:
-		/* To be ignored while a handshake runs (RFC 5246 7.4.1.1). */
+		/* A client ignores it while a handshake runs (RFC 5246 7.4.1.1). */
 		if (!handshake->established || handshake->running)
 			return RG_HS_NONE;
-		handshake->unanswered = true;
+		handshake->renegotiation_pending = true;
 		return RG_HS_RENEGOTIATION;
 	case FINISHED:
 		return finished(handshake, false);
@@ -194,26 +196,26 @@ static enum rg_hs_event written_message(struct rg_handshake *handshake, uint8_t 
 
 	switch (type) {
 	case HELLO_REQUEST:
-		handshake->solicited = true;
+		handshake->hello_requested = true;
 		return RG_HS_NONE;
 	case CLIENT_HELLO:
 		handshake->side = RG_SIDE_CLIENT;
 		handshake->running = true;
-		handshake->unanswered = false;
+		handshake->renegotiation_pending = false;
 		handshake->finished_read = handshake->finished_written = false;
 		return RG_HS_NONE;
 	case HELLO_VERIFY_REQUEST:
-		handshake->again = true;
+		handshake->hello_repeats = true;
 		return RG_HS_NONE;
 	case SERVER_HELLO:
 		return server_hello(handshake, body, bytes);
 	case CERTIFICATE:
 	case SERVER_KEY_EXCHANGE:
 	case SERVER_HELLO_DONE:
-		/* Up to TLS 1.2 only a full handshake has these (RFC 5246 7.3). */
+		/* Up to TLS 1.2 only a full handshake has these messages (RFC 5246 7.3). */
 		return answered(handshake, false);
 	case FINISHED:
-		/* Up to TLS 1.2 the server finishes first when it resumes. */
+		/* Up to TLS 1.2 the server sends Finished first only if it resumes. */
 		if (handshake->side == RG_SIDE_SERVER && handshake->running &&
 		    !handshake->finished_read)
 			hs_event = answered(handshake, true);
@@ -224,9 +226,8 @@ static enum rg_hs_event written_message(struct rg_handshake *handshake, uint8_t 
 	}
 }
 
-/* At a ClientHello libssl's word on whether it is the first counts for more than what we have seen.
- */
-static void trust(struct rg_handshake *handshake, bool pristine)
+/* A ClientHello was read: what libssl says about an earlier handshake overrides what we saw. */
+static void correct_established(struct rg_handshake *handshake, bool pristine)
 {
 	if (pristine && handshake->established)
 		rg_handshake_reset(handshake);
@@ -234,7 +235,7 @@ static void trust(struct rg_handshake *handshake, bool pristine)
 		handshake->established = true;
 }
 
-/* It can not offer to resume anything: libssl never has from such a hello. */
+/* A ClientHello in the SSLv2 format offers nothing: no libssl has ever resumed from one. */
 static NOINLINE enum rg_hs_event sslv2_message(struct rg_handshake *handshake, bool written,
 					       const uint8_t *message, size_t bytes, bool pristine)
 {
@@ -242,7 +243,7 @@ static NOINLINE enum rg_hs_event sslv2_message(struct rg_handshake *handshake, b
 
 	if (written || bytes == 0 || message[0] != CLIENT_HELLO)
 		return RG_HS_NONE;
-	trust(handshake, pristine);
+	correct_established(handshake, pristine);
 	hs_event = client_hello(handshake, NULL, 0, false);
 	if (bytes >= 3)
 		handshake->hello.legacy_version = (uint16_t)number16(message + 1);
@@ -252,15 +253,14 @@ static NOINLINE enum rg_hs_event sslv2_message(struct rg_handshake *handshake, b
 static NOINLINE enum rg_hs_event alert(struct rg_handshake *handshake, bool written,
 				       const uint8_t *message, size_t bytes)
 {
-	/* The answer to the hello we have seen, or to one that libssl kept to itself (1.0.x,
-	 * 1.1.0). */
-	bool known = handshake->unanswered;
+	/* Did we see the attempt that is refused here? libssl 1.0.x and 1.1.0 hide some. */
+	bool seen = handshake->renegotiation_pending;
 
 	if (!written || bytes < 2 || message[0] != ALERT_WARNING ||
 	    message[1] != RG_ALERT_NO_RENEGOTIATION)
 		return RG_HS_NONE;
-	handshake->unanswered = false;
-	return known ? RG_HS_NONE : RG_HS_REFUSED;
+	handshake->renegotiation_pending = false;
+	return seen ? RG_HS_NONE : RG_HS_REFUSED;
 }
 
 enum rg_hs_event rg_handshake_message(struct rg_handshake *handshake, bool written, int version,
@@ -279,7 +279,7 @@ enum rg_hs_event rg_handshake_message(struct rg_handshake *handshake, bool writt
 	if (written)
 		return written_message(handshake, message[0], message + header, bytes - header);
 	if (message[0] == CLIENT_HELLO)
-		trust(handshake, pristine);
+		correct_established(handshake, pristine);
 	return read_message(handshake, message[0], message + header, bytes - header, dtls);
 }
 

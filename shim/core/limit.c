@@ -3,8 +3,8 @@
 #define TIME_BITS 52
 #define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
 
-/* How long a kept event without a limit keeps its client over: there is no rate at which it could
- * drain. */
+/* Without a limit there is no rate at which an event could drain. A kept event then keeps its
+ * client over for this long. */
 #define UNLIMITED_OVER_S 60
 
 static uint64_t ticks(uint64_t ns)
@@ -18,14 +18,14 @@ static uint64_t event_ticks(const struct rg_limit *limit)
 				    : limit->period_s * RG_NS_PER_S / RG_TICK_NS / limit->count;
 }
 
-/* What COUNT events put on the account. */
+/* How far COUNT events at once move a limit state ahead. */
 static uint64_t full_ticks(const struct rg_limit *limit)
 {
 	return limit->period_s == 0 ? 0 : limit->count * event_ticks(limit);
 }
 
-/* How far the account is ahead of now; 0 where it has drained, belongs to another client or can not
- * be true. */
+/* How far STATE is ahead of NOW, in ticks. 0 if it has drained, has another client's TAG, or is
+ * stale. */
 static uint64_t ahead(uint64_t state, uint16_t tag, uint64_t now)
 {
 	uint64_t distance = ((state & TIME_MASK) - now) & TIME_MASK;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What closes a line always fits: "..." in quotes and a brace. */
+/* These bytes stay free for what closes a line: a quote, a brace and the NUL. */
 #define RESERVE_BYTES	8
 #define VALUE_BYTES_MAX 512
 
@@ -15,7 +15,7 @@ struct out {
 	bool first;
 };
 
-/* Append, or nothing at all where it does not fit in front of the reserve. */
+/* Append TEXT if all of it fits before the reserve; else append nothing and return false. */
 static bool put(struct out *out, const char *text, size_t length)
 {
 	if (out->used + length + RESERVE_BYTES > out->size)
@@ -30,7 +30,7 @@ static bool put_string(struct out *out, const char *text)
 	return put(out, text, strlen(text));
 }
 
-/* A value may stand bare in logfmt if it is made of these alone. */
+/* A value made only of these characters needs no quotes in logfmt. */
 static bool is_bare(const char *value)
 {
 	return value[strspn(
@@ -39,8 +39,8 @@ static bool is_bare(const char *value)
 	       '\0';
 }
 
-/* The value in quotes, escaped as JSON wants it (RFC 8259 7); bytes that are not ASCII become
- * \u00xx. */
+/* Append VALUE in quotes, escaped as in JSON (RFC 8259 7). Control characters and bytes that are
+ * not ASCII become \u00xx. */
 static void put_quoted(struct out *out, const char *value)
 {
 	size_t taken = 0;
@@ -56,7 +56,7 @@ static void put_quoted(struct out *out, const char *value)
 			snprintf(escaped, sizeof escaped, "\\u%04x", c);
 		else
 			snprintf(escaped, sizeof escaped, "%c", c);
-		/* The closing quote and what follows it must fit, too. */
+		/* The closing quote and what follows it must fit as well. */
 		if (out->used + 2 * RESERVE_BYTES + strlen(escaped) > out->size ||
 		    !put_string(out, escaped))
 			break;
@@ -66,7 +66,7 @@ static void put_quoted(struct out *out, const char *value)
 
 static bool put_key(struct out *out, const char *key, size_t value_bytes)
 {
-	/* A key stands only where its shortest value has room. */
+	/* A key is written only if its shortest value has room as well. */
 	if (out->used + strlen(key) + value_bytes + 3 * RESERVE_BYTES > out->size)
 		return false;
 	if (!out->first)
@@ -119,7 +119,7 @@ size_t rg_line(char *line, size_t size, enum rg_log_format format, const struct 
 	put_text(&out, "libssl", report->libssl);
 	put_text(&out, "text", report->text);
 	put_number(&out, "suppressed", report->suppressed, report->tell_suppressed);
-	/* The reserve is for this. */
+	/* These fit into the reserve. */
 	if (format == RG_FORMAT_JSON)
 		out.at[out.used++] = '}';
 	out.at[out.used] = '\0';

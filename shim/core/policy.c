@@ -7,8 +7,7 @@
 
 #define PREFIX "RENEGUARD"
 
-/* --- one parser for each kind of setting; all return 0, or -1 and leave the policy untouched ---
- */
+/* --- one parser for each kind of setting: returns 0, or -1 and leaves the policy unchanged --- */
 
 #define PARSE_WORD(text, words, value)                                                             \
 	rg_parse_word(text, words, sizeof(words) / sizeof(words)[0], value)
@@ -154,8 +153,7 @@ static int set_facility(struct rg_policy *policy, struct rg_text text)
 
 /* --- the table --- */
 
-#define RULE_FORM                                                                                  \
-	"[:COUNT/PERIOD], COUNT from 1 to 1000000, PERIOD a number with s, m or h, up to 24h"
+#define RULE_FORM ", optionally followed by :COUNT/PERIOD; " RG_LIMIT_FORM
 
 const char *rg_rule_accepted(enum rg_event event)
 {
@@ -175,7 +173,7 @@ const char *rg_rule_accepted(enum rg_event event)
 	}
 }
 
-/* Set VARIABLE to TEXT: 0; -1 where it is bad, and *ACCEPTED says what would be good. */
+/* Set VARIABLE to TEXT. Returns 0, or -1 if it is bad; *ACCEPTED says what values are accepted. */
 static int set_variable(struct rg_policy *policy, struct rg_text variable, struct rg_text text,
 			const char **accepted)
 {
@@ -193,7 +191,7 @@ static int set_variable(struct rg_policy *policy, struct rg_text variable, struc
 	}
 	RG_SETTINGS(X)
 #undef X
-	*accepted = "none: no such variable (reneguardctl policy lists them all)";
+	*accepted = "nothing: there is no such variable (reneguardctl policy lists them all)";
 	return -1;
 }
 
@@ -212,7 +210,8 @@ static void set_defaults(struct rg_policy *policy)
 #undef X
 }
 
-static bool ours(struct rg_text variable)
+/* Does VARIABLE belong to us: RENEGUARD or RENEGUARD_...? */
+static bool is_ours(struct rg_text variable)
 {
 	size_t length = strlen(PREFIX);
 
@@ -233,7 +232,7 @@ size_t rg_policy_read(struct rg_policy *policy, char *const environment[], const
 		char name[RG_NAME_BYTES];
 		const char *accepted;
 
-		if (!more || !ours(variable) ||
+		if (!more || !is_ours(variable) ||
 		    set_variable(policy, variable, value, &accepted) == 0)
 			continue;
 		snprintf(name, sizeof name, "%.*s", (int)variable.length, variable.at);

@@ -1,4 +1,4 @@
-/* The policy back as text, from the same table. */
+/* Writes a policy back as text, from the tables that rg_policy_read uses. */
 #include <stdio.h>
 
 #include "core/policy_words.h"

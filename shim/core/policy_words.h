@@ -1,6 +1,4 @@
-/*
- * The words that policy settings take, for reading them and for printing them.
- */
+/* The words that policy settings accept: policy.c reads them, policy_text.c prints them. */
 #ifndef RG_POLICY_WORDS_H
 #define RG_POLICY_WORDS_H
 

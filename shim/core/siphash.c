@@ -1,6 +1,6 @@
 #include "core/siphash.h"
 
-/* Little-endian, whatever the machine; compilers make one load of it. */
+/* Load a little-endian number on any machine. Where possible, compilers turn this into one load. */
 static inline uint64_t load64(const uint8_t *at)
 {
 	return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 |

@@ -1,6 +1,6 @@
 /*
- * SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash for short inputs, so that nobody who
- * does not know the key can make clients collide. Pure.
+ * SipHash-2-4 (Aumasson and Bernstein, 2012), a keyed hash for short inputs. Nobody can make
+ * clients collide without knowing the key. Pure: any thread may call it, nothing can fail.
  */
 #ifndef RG_SIPHASH_H
 #define RG_SIPHASH_H
