@@ -45,7 +45,7 @@ enum rg_log_format { RG_FORMAT_TEXT, RG_FORMAT_JSON };
 	  "guard connections in which the program has this role")                                  \
 	X(exempt, "RENEGUARD_EXEMPT", "", networks,                                                \
 	  "a comma-separated list of at most 128 addresses and CIDR networks",                     \
-	  "clients that are counted but never acted upon")                                         \
+	  "addresses that are counted but never acted upon")                                       \
 	X(ipv4_prefix, "RENEGUARD_IPV4_PREFIX", "32", bits32, "a number from 0 to 32",             \
 	  "IPv4 addresses with this many leading bits in common are one client")                   \
 	X(ipv6_prefix, "RENEGUARD_IPV6_PREFIX", "64", bits128, "a number from 0 to 128",           \
@@ -68,7 +68,7 @@ enum rg_log_format { RG_FORMAT_TEXT, RG_FORMAT_JSON };
 	X(socket, "RENEGUARD_SYSLOG_SOCKET", "/dev/log", socket,                                   \
 	  "an absolute path of at most 107 characters", "path of the syslog socket")               \
 	X(strict, "RENEGUARD_STRICT", "0", zero_one, "0 or 1",                                     \
-	  "1: with a bad policy the process ends at start with exit status 78")
+	  "1: a bad policy ends the process at start, with exit status 78")
 
 struct rg_policy {
 	struct rg_rule rules[RG_EVENT_COUNT];

@@ -106,9 +106,9 @@ altered() { # NAME: a copy of the good one to be spoiled
 	chmod 600 "$tmp/$1"
 }
 altered short && truncate -s $((size - 1)) "$tmp/short"
-refused "truncated" "$tmp/short" "not as long as it says"
+refused "truncated" "$tmp/short" "length is not what its header says"
 altered long && truncate -s $((size + 1)) "$tmp/long"
-refused "longer" "$tmp/long" "not as long as it says"
+refused "longer" "$tmp/long" "length is not what its header says"
 : >"$tmp/empty" && chmod 600 "$tmp/empty"
 refused "empty" "$tmp/empty" "too short"
 altered version && printf '\x63' | dd of="$tmp/version" bs=1 seek=8 conv=notrunc 2>/dev/null
@@ -116,7 +116,7 @@ refused "another version" "$tmp/version" "another version"
 altered seed && printf 'xyz' | dd of="$tmp/seed" bs=1 seek=26 conv=notrunc 2>/dev/null
 refused "damaged" "$tmp/seed" "damaged"
 head -c 100000 /dev/urandom >"$tmp/noise" && chmod 600 "$tmp/noise"
-refused "no ledger" "$tmp/noise" "no ledger"
+refused "no ledger" "$tmp/noise" "not a ledger"
 refused "another size than asked for" "$good" "ledger for 65536 clients, not for the 1024 of RENEGUARD_CLIENTS" RENEGUARD_CLIENTS=1024
 ln -s "$good" "$tmp/link"
 refused "a symbolic link" "$tmp/link" "symbolic link"

@@ -1,4 +1,4 @@
-/* Making a ledger, believing that some memory is one, and going on with it. */
+/* Makes a ledger, decides whether some memory is one, and continues it after another process. */
 #include "core/ledger/layout.h"
 
 #include <string.h>
@@ -6,15 +6,15 @@
 #include "core/siphash.h"
 #include "rg_policy.h"
 
-/* Not a secret: it tells damage, not forgery. Nothing that passes is trusted any further. */
+/* Not a secret. The check detects damage, not forgery, so what passes it is trusted no further. */
 static const uint8_t check_key[16] = "reneguard ledger";
 
-/* A place with the seats that go with it. */
+/* One slot and its share of the overflow table. */
 #define SLOT_BYTES                                                                                 \
 	(sizeof(struct rg_set) / RG_WAYS + RG_OVERFLOW_PER_SLOT * sizeof(struct rg_overflow))
 
 _Static_assert(RG_LEDGER_SMALL_BYTES == sizeof(struct rg_head) + RG_CLIENTS_MIN * SLOT_BYTES,
-	       "what the smallest ledger takes");
+	       "RG_LEDGER_SMALL_BYTES is the size of the smallest ledger");
 
 static uint32_t slots_for(uint32_t clients)
 {
@@ -58,13 +58,13 @@ void rg_ledger_make(struct rg_ledger *ledger, void *memory, uint32_t clients,
 
 bool rg_ledger_attach(struct rg_ledger *ledger, void *memory, size_t bytes, const char **why)
 {
-	struct rg_fixed fixed; /* a copy: what is mapped may change while it is looked at */
+	struct rg_fixed fixed; /* a copy: others may change the mapped memory */
 
 	*why = "it is too short for a ledger";
 	if (bytes < sizeof(struct rg_head))
 		return false;
 	memcpy(&fixed, memory, sizeof fixed);
-	*why = "it is no ledger";
+	*why = "it is not a ledger";
 	if (fixed.magic != RG_LAYOUT_MAGIC)
 		return false;
 	*why = "it is a ledger of another version";
@@ -74,7 +74,7 @@ bool rg_ledger_attach(struct rg_ledger *ledger, void *memory, size_t bytes, cons
 	*why = "it is damaged";
 	if (fixed.check != check_of(&fixed) || fixed.slots == 0 || fixed.slots % RG_WAYS != 0)
 		return false;
-	*why = "it is not as long as it says";
+	*why = "its length is not what its header says";
 	if (fixed.slots > RG_CLIENTS_MAX || bytes != rg_ledger_bytes(fixed.slots))
 		return false;
 	point_at(ledger, memory, &fixed);
@@ -92,8 +92,11 @@ size_t rg_ledger_length(const void *head)
 		   : 0;
 }
 
-/* Limits, claims and times of another boot: what is left of them means nothing under this clock. */
-static void forget_clock(struct rg_ledger *ledger, uint32_t index, uint64_t shift_ns)
+/*
+ * Limit states and claims of another boot mean nothing under this boot's clock: empty them. Times
+ * for people to read are moved by SHIFT_NS to this boot's clock.
+ */
+static void forget_other_boot(struct rg_ledger *ledger, uint32_t index, uint64_t shift_ns)
 {
 	struct rg_slot *slot = rg_slot_at(ledger, index);
 	uint64_t id = LOAD(*rg_id_at(ledger, index));
@@ -111,11 +114,11 @@ static void forget_clock(struct rg_ledger *ledger, uint32_t index, uint64_t shif
 	}
 }
 
-static void forget_overflow(struct rg_ledger *ledger)
+static void empty_overflow(struct rg_ledger *ledger)
 {
-	size_t overflow = (size_t)ledger->slots * RG_OVERFLOW_PER_SLOT;
+	size_t records = (size_t)ledger->slots * RG_OVERFLOW_PER_SLOT;
 
-	for (size_t i = 0; LOAD(ledger->head->overflow_taken_ns) != 0 && i < overflow; i++)
+	for (size_t i = 0; LOAD(ledger->head->overflow_taken_ns) != 0 && i < records; i++)
 		STORE(ledger->overflow[i].id, 0);
 	STORE(ledger->head->overflow_taken_ns, 0);
 }
@@ -123,14 +126,13 @@ static void forget_overflow(struct rg_ledger *ledger)
 void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns)
 {
 	struct rg_head *head = ledger->head;
-	/* What was at this wall-clock time is so far from the zero of our clock; often before it.
-	 */
+	/* Turns times of the other boot into times of ours. Often negative, that is, it wraps. */
 	uint64_t shift_ns = LOAD(head->epoch_ns) - epoch_ns;
 
 	if (LOAD(head->boot) != boot) {
 		for (uint32_t i = 0; LOAD(head->boot) != 0 && i < ledger->slots; i++)
-			forget_clock(ledger, i, shift_ns);
-		forget_overflow(ledger);
+			forget_other_boot(ledger, i, shift_ns);
+		empty_overflow(ledger);
 		for (size_t i = 0; i < RG_ANNOUNCERS; i++)
 			STORE(head->announced[i], 0);
 		STORE(head->log_state, 0);

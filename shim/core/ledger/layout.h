@@ -1,7 +1,7 @@
 /*
- * What a ledger's memory looks like: a head, then the places in sets, then the seats. Only integers
- * of fixed size at fixed offsets, the same for every word size. Any change to it is another
- * RG_LAYOUT_VERSION. Private to the ledger's own files.
+ * The layout of a ledger's memory: a head, then the slots in sets, then the overflow table. It has
+ * only integers of fixed size at fixed offsets, the same for every word size. Any change to it
+ * needs another RG_LAYOUT_VERSION. Private to the ledger's own files.
  */
 #ifndef RG_LEDGER_LAYOUT_H
 #define RG_LEDGER_LAYOUT_H
@@ -11,16 +11,16 @@
 
 #include "rg_ledger.h"
 
-#define RG_LAYOUT_MAGIC	     UINT64_C(0x7265476e65723031) /* "10reneGr" */
+#define RG_LAYOUT_MAGIC	     UINT64_C(0x7265476e65723031) /* "10renGer" in memory */
 #define RG_LAYOUT_VERSION    3
 #define RG_CACHE_LINE	     64
 #define RG_WAYS		     8
 #define RG_OVERFLOW_WAYS     8
 #define RG_OVERFLOW_PER_SLOT 16
-#define RG_PARTS	     1024 /* of the places, for `touched` */
+#define RG_PARTS	     1024 /* of the slots: see rg_ledger_part */
 #define RG_ANNOUNCERS	     3
 
-/* What is written once and never changes: checked before the rest is believed to be a ledger. */
+/* Written once, when the ledger is made. It is checked before the rest is used as a ledger. */
 struct rg_fixed {
 	uint64_t magic;
 	uint32_t version;
@@ -28,28 +28,28 @@ struct rg_fixed {
 	uint32_t slot_bytes;
 	uint32_t slots;
 	uint8_t seed[16];
-	uint64_t check; /* a hash of all above */
+	uint64_t check; /* a hash of all fields above */
 };
 
 struct rg_head {
 	struct rg_fixed fixed;
-	_Atomic uint64_t boot;	   /* whose clock the times are of */
-	_Atomic uint64_t epoch_ns; /* wall-clock time at which that clock was zero */
+	_Atomic uint64_t boot;	   /* all times are by the clock of this boot; 0: none yet */
+	_Atomic uint64_t epoch_ns; /* the wall-clock time at which that clock was zero */
 	_Alignas(RG_CACHE_LINE) _Atomic uint64_t log_state;
 	_Atomic uint64_t evictions;
 	_Atomic uint64_t evictions_active;
 	_Atomic uint32_t log_suppressed;
-	_Atomic uint32_t announced[RG_ANNOUNCERS]; /* what they said, hashed; the newest first */
-	_Atomic uint64_t overflow_taken_ns;	   /* about when one was taken last; 0: never */
-	_Atomic uint64_t overflow_lost;		   /* given up although in use */
-	_Atomic uint64_t unplaced;		   /* events of clients that had no place */
-	/* Which parts of the places were ever written to: a reader need not touch the others. */
+	_Atomic uint32_t announced[RG_ANNOUNCERS]; /* hashes of announcements, the newest first */
+	_Atomic uint64_t overflow_taken_ns; /* about when a record was last taken; 0: never */
+	_Atomic uint64_t overflow_lost;	    /* records given up before they had drained */
+	_Atomic uint64_t unplaced;	    /* events of clients without a slot */
+	/* A bit for each part of the slots that was ever written to; a reader skips the rest. */
 	_Alignas(RG_CACHE_LINE) _Atomic uint64_t touched[RG_PARTS / 64];
-	/* What clients that had to make room had counted. */
+	/* The counters of evicted clients, and what was counted for clients without a slot. */
 	_Alignas(RG_CACHE_LINE) _Atomic uint64_t gone_events[RG_EVENT_COUNT];
 	_Atomic uint64_t gone_acted[RG_EVENT_COUNT];
 	_Atomic uint64_t gone_outcomes[RG_OUTCOME_COUNT];
-	/* For display: written by whoever announced last, read with suspicion. */
+	/* For display: written by the last announcement, checked by the reader. */
 	struct rg_posted_rule {
 		_Atomic uint32_t action, count, period_s;
 	} rules[RG_EVENT_COUNT];
@@ -58,42 +58,44 @@ struct rg_head {
 };
 
 /*
- * The account of one client. What an event of a new connection reads and writes is the first cache
- * line, and so is what is asked of it when somebody looks for a place: where two processors enter
- * events of one client it is a line that has to travel, and no two.
+ * The account of one client. To record the event of a new connection, only the first cache line is
+ * read and written. So if two processors record events of one client, one line travels between
+ * them, not two. To choose a slot for a newcomer, only the first line is read as well.
  */
 struct rg_slot {
 	_Alignas(RG_CACHE_LINE) _Atomic uint64_t last_ns;
-	_Atomic uint64_t states[RG_EVENT_COUNT];   /* rg_limit */
-	_Atomic uint64_t counters[RG_EVENT_COUNT]; /* at RG_COUNTER_OF; for people alone */
+	_Atomic uint64_t states[RG_EVENT_COUNT];   /* limit states: rg_limit.h */
+	_Atomic uint64_t counters[RG_EVENT_COUNT]; /* at RG_COUNTER_OF; no decision uses them */
 	_Atomic uint64_t first_ns;
 	_Atomic uint64_t address[2];
 	_Atomic uint32_t outcomes[RG_OUTCOME_COUNT];
 	_Atomic uint32_t family;
 	_Atomic uint32_t acted[RG_EVENT_COUNT];
-	/* When a line was last due, monotonic, plus one; 0: never. */
+	/* The monotonic second in which a line was last due, plus one; 0: never. */
 	_Atomic uint32_t logged_s[RG_EVENT_COUNT];
 	uint32_t reserved[7];
 };
 
-/* The two events that every connection is one of come first: they are in the first line. */
+/* The index of EVENT's counter. Every connection is a resumption or a full handshake, so these two
+ * come first: their counters are in the first cache line. */
 #define RG_COUNTER_OF(event) (((unsigned)(event) + RG_EVENT_COUNT - RG_RESUMPTION) % RG_EVENT_COUNT)
 
-/* A tally: events ever, and those since the client was last quiet, in one word to be added to. */
+/* A counter has two halves, so one addition changes both. The upper half counts all events, the
+ * lower half those since the limit state last drained. */
 #define RG_COUNTER_EVENT       (UINT64_C(1) << 32)
 #define RG_COUNTER_EVENTS(all) ((uint32_t)((all) >> 32))
 #define RG_COUNTER_RUN(all)    ((uint32_t)(all))
 
-/* The places where one client may be, behind a line that says whose they are (claim.h). */
+/* The slots that one client may have, after a cache line that says whose they are (claim.h). */
 struct rg_set {
 	_Alignas(RG_CACHE_LINE) _Atomic uint64_t ids[RG_WAYS];
 	struct rg_slot slots[RG_WAYS];
 };
 
-/* See seats.h. */
+/* One record of the overflow table: see overflow.h. */
 struct rg_overflow {
 	_Atomic uint64_t id;
-	_Atomic uint64_t state; /* rg_limit */
+	_Atomic uint64_t state; /* a limit state: rg_limit.h */
 };
 
 _Static_assert(sizeof(struct rg_overflow) == 16, "the same for every word size");
@@ -110,7 +112,7 @@ _Static_assert(sizeof(struct rg_slot) == 192 && offsetof(struct rg_slot, counter
 		   offsetof(struct rg_slot, first_ns) == 88 &&
 		   offsetof(struct rg_slot, family) == 120 &&
 		   offsetof(struct rg_slot, reserved) == 164 && sizeof(struct rg_set) == 1600,
-	       "laid out for cache lines, the same for every word size");
+	       "fits the cache lines, the same for every word size");
 
 static inline struct rg_slot *rg_slot_at(const struct rg_ledger *ledger, uint32_t index)
 {

@@ -7,8 +7,10 @@
 #include "core/ledger/slots.h"
 #include "core/siphash.h"
 
+/* At most one line for a client and event in this time. */
 #define LOG_AGAIN_S 60
 
+/* No thread waits longer than this between reading the clock and recording its event. */
 #define WAITING_MAX_NS (3600 * RG_NS_PER_S)
 
 struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_client *client)
@@ -22,7 +24,7 @@ struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_clie
 	return key;
 }
 
-/* Claim the line that is due at most once in LOG_AGAIN_S. */
+/* Is a line due for this client and EVENT? If so, no other thread gets it. */
 static bool claim_line(struct rg_slot *slot, enum rg_event event, uint64_t now_ns)
 {
 	uint32_t now_s = (uint32_t)(now_ns / RG_NS_PER_S) + 1;
@@ -32,26 +34,27 @@ static bool claim_line(struct rg_slot *slot, enum rg_event event, uint64_t now_n
 	       atomic_compare_exchange_strong(&slot->logged_s[event], &logged_s, now_s);
 }
 
-/* EVENTS more of EVENT, the first ANEW since the client was quiet; how many there are since then.
- */
-static uint32_t count_events(struct rg_slot *slot, enum rg_event event, uint32_t events, bool anew)
+/* Add EVENTS to the counter of EVENT. NEW_RUN: they are the first since the limit state drained.
+ * Returns the number of events in the run. */
+static uint32_t count_events(struct rg_slot *slot, enum rg_event event, uint32_t events,
+			     bool new_run)
 {
-	_Atomic uint64_t *result = &slot->counters[RG_COUNTER_OF(event)];
+	_Atomic uint64_t *counter = &slot->counters[RG_COUNTER_OF(event)];
 	uint64_t before, after;
 
-	if (!anew)
-		return RG_COUNTER_RUN(ADD(*result, RG_COUNTER_EVENT + events)) + events;
-	before = LOAD(*result);
+	if (!new_run)
+		return RG_COUNTER_RUN(ADD(*counter, RG_COUNTER_EVENT + events)) + events;
+	before = LOAD(*counter);
 	do
 		after = (before & ~(RG_COUNTER_EVENT - 1)) + RG_COUNTER_EVENT + events;
-	while (!atomic_compare_exchange_weak(result, &before, after));
+	while (!atomic_compare_exchange_weak(counter, &before, after));
 	return events;
 }
 
 /*
- * The time of an event of PLACE: threads read the clock, then wait for each other, and an event is
- * never earlier than the one entered before it. A time so far ahead that nobody can have waited
- * that long is no time of this clock.
+ * The time at which to record an event in SLOT. Threads read the clock first and then wait for each
+ * other, so NOW_NS may be earlier than the last event. The last event's time is used then. But a
+ * last time that is ahead by more than WAITING_MAX_NS is not from this clock and is ignored.
  */
 static uint64_t advance(struct rg_slot *slot, uint64_t now_ns)
 {
@@ -64,8 +67,8 @@ static uint64_t advance(struct rg_slot *slot, uint64_t now_ns)
 }
 
 /*
- * An event of a client that has no place. One that is over the limit gets a place, to be named and
- * to be told of at most once a minute.
+ * Record an event of a client without a slot. If it is over the limit, the client gets a slot. It
+ * then has a name in the account, and a line at most once a minute.
  */
 static __attribute__((noinline)) struct rg_result
 record_without_slot(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
@@ -83,7 +86,7 @@ record_without_slot(struct rg_ledger *ledger, struct rg_key *key, enum rg_event 
 		ADD(ledger->head->gone_events[event], 1);
 		return result;
 	}
-	/* So many there were at least. */
+	/* There were at least so many. */
 	result.count = count_events(slot, event, limit->count + 1, false);
 	result.log_due = claim_line(slot, event, now_ns);
 	return result;
@@ -135,7 +138,7 @@ void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event
 		ADD(ledger->head->gone_acted[event], 1);
 }
 
-/* What the client has on its account for EVENT, wherever that is. */
+/* The client's limit state for EVENT, whether in a slot or in the overflow table. */
 static uint64_t state_of(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 			 uint64_t now_ns)
 {

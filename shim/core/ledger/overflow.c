@@ -2,21 +2,26 @@
 
 #include "core/ledger/claim.h"
 
-#define TRIES	      4
+#define TAKE_TRIES 4
+
+/* How long a thread may wait between reading the clock and recording its event: 10 ms. */
 #define OVERTAKING_NS UINT64_C(10000000)
 
-/* Seats are looked at only if one was taken in this time: longer than any limit lasts. Until a
- * flood comes, their memory is never touched. */
-#define MEMORY_NS (3 * RG_LIMIT_PERIOD_MAX_S * UINT64_C(1000000000))
-#define NOTE_NS	  UINT64_C(1000000000) /* how exactly it is known when one was taken last */
+/* The table is searched only if a record was taken within this time, which is longer than any limit
+ * state lasts. So its memory is never touched until a flood comes. */
+#define SEARCHED_NS (3 * RG_LIMIT_PERIOD_MAX_S * RG_NS_PER_S)
 
-/* A client has a seat for each event; the upper bits, of which the tag is made, are as random as
- * before. */
+/* overflow_taken_ns is written at most once in this time. */
+#define TAKEN_AGAIN_NS RG_NS_PER_S
+
+/* A client has a record for each event, with an id of its own. The upper bits, which make the tag,
+ * are as random as those of the client's id. */
 static uint64_t overflow_id(uint64_t id, enum rg_event event)
 {
 	return (id ^ ((uint64_t)event + 1) * UINT64_C(0x9e3779b97f4a7c15)) | 1;
 }
 
+/* The first of the RG_OVERFLOW_WAYS records that may be the one of ID. */
 static struct rg_overflow *first_record(const struct rg_ledger *ledger, uint64_t id)
 {
 	uint64_t sets = (uint64_t)ledger->slots * RG_OVERFLOW_PER_SLOT / RG_OVERFLOW_WAYS;
@@ -24,7 +29,8 @@ static struct rg_overflow *first_record(const struct rg_ledger *ledger, uint64_t
 	return &ledger->overflow[((id >> 8 & UINT32_MAX) * sets >> 32) * RG_OVERFLOW_WAYS];
 }
 
-static struct rg_overflow *search(const struct rg_ledger *ledger, uint64_t id)
+/* The record of ID, or NULL. */
+static struct rg_overflow *find_record(const struct rg_ledger *ledger, uint64_t id)
 {
 	struct rg_overflow *first = first_record(ledger, id);
 
@@ -34,18 +40,19 @@ static struct rg_overflow *search(const struct rg_ledger *ledger, uint64_t id)
 	return NULL;
 }
 
-static bool in_use(const struct rg_ledger *ledger, uint64_t now_ns)
+/* Can any record still hold events? */
+static bool is_in_use(const struct rg_ledger *ledger, uint64_t now_ns)
 {
 	uint64_t taken_ns = LOAD(ledger->head->overflow_taken_ns);
 
-	return taken_ns != 0 && (taken_ns > now_ns || now_ns - taken_ns < MEMORY_NS);
+	return taken_ns != 0 && (taken_ns > now_ns || now_ns - taken_ns < SEARCHED_NS);
 }
 
 uint64_t rg_overflow_state(const struct rg_ledger *ledger, const struct rg_key *key,
 			   enum rg_event event, uint64_t now_ns)
 {
 	const struct rg_overflow *record =
-	    in_use(ledger, now_ns) ? search(ledger, overflow_id(key->id, event)) : NULL;
+	    is_in_use(ledger, now_ns) ? find_record(ledger, overflow_id(key->id, event)) : NULL;
 
 	return record != NULL
 		   ? rg_limit_moved(LOAD(record->state), rg_tag(overflow_id(key->id, event)),
@@ -53,8 +60,11 @@ uint64_t rg_overflow_state(const struct rg_ledger *ledger, const struct rg_key *
 		   : 0;
 }
 
-/* How little is lost with a seat: the least is given up. 0: nothing. UINT64_MAX: not to be had. */
-static uint64_t worth(const struct rg_overflow *record, uint64_t id, uint64_t now_ns)
+/*
+ * What would be lost with a record, in ticks of its limit state. The record with the least is given
+ * up. 0: nothing; UINT64_MAX: it cannot be taken now.
+ */
+static uint64_t loss(const struct rg_overflow *record, uint64_t id, uint64_t now_ns)
 {
 	if (id == 0)
 		return 0;
@@ -63,7 +73,8 @@ static uint64_t worth(const struct rg_overflow *record, uint64_t id, uint64_t no
 	return rg_limit_ahead(LOAD(record->state), rg_tag(id), now_ns);
 }
 
-/* Take the seat of the set that is worth least. NULL where another was faster. */
+/* Take the record of ID's set that is the least loss. NULL if another thread was faster, or if none
+ * can be taken now. */
 static struct rg_overflow *take(struct rg_ledger *ledger, uint64_t id, uint64_t now_ns)
 {
 	struct rg_overflow *first = first_record(ledger, id), *best = NULL;
@@ -71,7 +82,7 @@ static struct rg_overflow *take(struct rg_ledger *ledger, uint64_t id, uint64_t 
 	uint64_t taken_ns = LOAD(ledger->head->overflow_taken_ns);
 
 	for (struct rg_overflow *record = first; record < first + RG_OVERFLOW_WAYS; record++) {
-		uint64_t holder = atomic_load(&record->id), value = worth(record, holder, now_ns);
+		uint64_t holder = atomic_load(&record->id), value = loss(record, holder, now_ns);
 
 		if (value < least) {
 			least = value;
@@ -83,30 +94,32 @@ static struct rg_overflow *take(struct rg_ledger *ledger, uint64_t id, uint64_t 
 		return NULL;
 	if (least != 0)
 		ADD(ledger->head->overflow_lost, 1);
-	if (taken_ns == 0 || now_ns - taken_ns > NOTE_NS)
+	if (taken_ns == 0 || now_ns - taken_ns > TAKEN_AGAIN_NS)
 		STORE(ledger->head->overflow_taken_ns, now_ns);
 	STORE(best->state, 0);
 	return atomic_compare_exchange_strong(&best->id, &claim, id) ? best : NULL;
 }
 
-static struct rg_overflow *find(struct rg_ledger *ledger, uint64_t id, uint64_t now_ns)
+/* The record of ID, or a new one. NULL if none can be taken. */
+static struct rg_overflow *find_or_take(struct rg_ledger *ledger, uint64_t id, uint64_t now_ns)
 {
-	struct rg_overflow *record = search(ledger, id);
+	struct rg_overflow *record = find_record(ledger, id);
 
-	for (unsigned tries = 0; record == NULL && tries < TRIES; tries++) {
+	for (unsigned tries = 0; record == NULL && tries < TAKE_TRIES; tries++) {
 		record = take(ledger, id, now_ns);
 		if (record == NULL)
-			record = search(ledger, id);
+			record = find_record(ledger, id);
 	}
 	return record;
 }
 
 /*
- * Threads read the clock, then wait for each other: an event that was overtaken is not over the
- * limit for it. A place knows its last event's time; here as much is let pass as such a wait may
- * last.
+ * The time at which to record an event. Threads read the clock first and then wait for each other,
+ * so another thread's later event may be recorded first. That alone must not put an event over the
+ * limit. A slot knows the time of its last event; a record does not. So the time is moved forward
+ * instead, up to the limit state's own but by OVERTAKING_NS at most.
  */
-static uint64_t not_overtaken(uint64_t state, uint16_t tag, uint64_t now_ns)
+static uint64_t recording_time(uint64_t state, uint16_t tag, uint64_t now_ns)
 {
 	uint64_t ahead_ns = rg_limit_ahead(state, tag, now_ns) * RG_TICK_NS;
 
@@ -118,13 +131,13 @@ bool rg_overflow_event(struct rg_ledger *ledger, const struct rg_key *key, enum 
 		       struct rg_limit_step *step)
 {
 	uint64_t id = overflow_id(key->id, event), state;
-	struct rg_overflow *record = find(ledger, id, now_ns);
+	struct rg_overflow *record = find_or_take(ledger, id, now_ns);
 
 	if (record == NULL)
 		return false;
 	state = LOAD(record->state);
 	do
-		*step = rg_limit_event(state, rg_tag(id), not_overtaken(state, rg_tag(id), now_ns),
+		*step = rg_limit_event(state, rg_tag(id), recording_time(state, rg_tag(id), now_ns),
 				       limit, keep_over);
 	while (!atomic_compare_exchange_weak(&record->state, &state, step->state));
 	return true;
@@ -137,7 +150,7 @@ void rg_overflow_keep(struct rg_ledger *ledger, uint64_t id, enum rg_event event
 
 	if (rg_limit_is_drained(state, rg_tag(id), now_ns))
 		return;
-	record = find(ledger, overflow_id(id, event), now_ns);
+	record = find_or_take(ledger, overflow_id(id, event), now_ns);
 	if (record != NULL)
 		STORE(record->state,
 		      rg_limit_moved(state, rg_tag(id), rg_tag(overflow_id(id, event)), now_ns));

@@ -5,15 +5,14 @@
 #include "core/ledger/claim.h"
 #include "core/ledger/overflow.h"
 
-/* How often one looks again whether a claim is through. */
+/* How often a thread retries while another thread's claim is in its way. */
 #define CLAIM_TRIES 2000
 
-/* Willingness of a place whose client is quiet, and of one that is not: the lower bits order each.
- */
+/* Eviction ranks start here for an idle client, and end here for one that is not. */
 #define IDLE   (UINT64_C(1) << 63)
 #define ACTIVE (UINT64_C(1) << 62)
 
-/* The places where this id may be. */
+/* The set whose slots the client ID may have. */
 static struct rg_set *set_of(const struct rg_ledger *ledger, uint64_t id)
 {
 	return &ledger->sets[(id >> 8 & UINT32_MAX) * (ledger->slots / RG_WAYS) >> 32];
@@ -39,19 +38,22 @@ struct rg_slot *rg_slot_find(struct rg_ledger *ledger, struct rg_key *key)
 	return NULL;
 }
 
-/* What a client's limits hold, in ticks; 0 where all are quiet. */
-static uint64_t held(const struct rg_slot *slot, uint64_t id, uint64_t now_ns)
+/* How far all of a client's limit states together are ahead of now, in ticks; 0 if it is idle. */
+static uint64_t ticks_ahead(const struct rg_slot *slot, uint64_t id, uint64_t now_ns)
 {
 	uint64_t sum = 0, state;
 
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++)
-		if ((state = LOAD(slot->states[i])) != 0) /* few are not */
+		if ((state = LOAD(slot->states[i])) != 0) /* most are 0 */
 			sum += rg_limit_ahead(state, rg_tag(id), now_ns);
 	return sum;
 }
 
-/* How willingly a place is given away: the higher the sooner. 0: not now. */
-static uint64_t willingness(const struct rg_slot *slot, uint64_t id, uint64_t now_ns)
+/*
+ * How soon a slot is given to a newcomer: the slot with the highest rank goes first. 0: not now.
+ * The order is: free, stale claim, idle (longest first), in use (fewest ticks first).
+ */
+static uint64_t eviction_rank(const struct rg_slot *slot, uint64_t id, uint64_t now_ns)
 {
 	uint64_t idle_ns = now_ns - LOAD(slot->last_ns), ticks;
 
@@ -59,29 +61,30 @@ static uint64_t willingness(const struct rg_slot *slot, uint64_t id, uint64_t no
 		return UINT64_MAX;
 	if (rg_is_claim(id))
 		return rg_claim_is_stale(id, now_ns) ? UINT64_MAX - 1 : 0;
-	ticks = held(slot, id, now_ns);
+	ticks = ticks_ahead(slot, id, now_ns);
 	if (ticks != 0)
 		return ACTIVE - ticks;
 	if (idle_ns > INT64_MAX)
-		idle_ns = 0; /* heard of after NOW_NS was read */
+		idle_ns = 0; /* its last event came after NOW_NS was read */
 	return IDLE + (idle_ns >> 1);
 }
 
 /*
- * Two that claim a place for the same client at once: the one with the higher place gives his up;
- * the other waits for that. Where it does not happen the higher claim is made nobody's, so that its
- * owner, stopped between any two instructions, can not publish it; and nobody takes its place while
- * he may still be writing there. The IMPATIENT, who has given way often enough, does so to a lower
- * claim as well. True if MINE may be kept.
+ * May the claim on slot MINE be published? Several threads may claim slots for the same client at
+ * once, and only one may publish. The one with the higher slot gives its claim up, and the other
+ * waits for that. If it waits in vain, it revokes the higher claim: it replaces it by a claim for
+ * no client. The owner may be stopped between any two instructions; it then cannot publish any
+ * more. And nobody else takes that slot, in which the owner may still write, until the new claim is
+ * stale. A caller that has given way often enough sets REVOKE_LOWER and revokes lower claims too.
  */
-static bool claim_stands(struct rg_set *set, unsigned mine, uint64_t id, bool impatient,
-			 uint64_t now_ns)
+static bool may_publish(struct rg_set *set, unsigned mine, uint64_t id, bool revoke_lower,
+			uint64_t now_ns)
 {
 	for (unsigned i = 0; i < RG_WAYS; i++) {
 		for (unsigned tries = 0; i != mine; tries++) {
 			uint64_t other = atomic_load(&set->ids[i]);
 
-			if (other == id || (rg_claims_same(other, id) && i < mine && !impatient))
+			if (other == id || (rg_claims_same(other, id) && i < mine && !revoke_lower))
 				return false;
 			if (!rg_claims_same(other, id) ||
 			    (tries >= CLAIM_TRIES &&
@@ -93,7 +96,7 @@ static bool claim_stands(struct rg_set *set, unsigned mine, uint64_t id, bool im
 	return true;
 }
 
-/* A reader from outside need not touch memory that was never written to. */
+/* Note that SET was written to: a reader from outside skips memory that never was. */
 static void mark_touched(struct rg_ledger *ledger, const struct rg_set *set)
 {
 	uint32_t part = (uint32_t)(set - ledger->sets) / ledger->part_sets;
@@ -109,8 +112,8 @@ static void add_some(_Atomic uint64_t *total, uint32_t some)
 		ADD(*total, some);
 }
 
-/* The client in PLACE has to go: what it had counted stays in the totals. */
-static void bury(struct rg_head *head, const struct rg_slot *slot)
+/* The client in SLOT is evicted: the totals keep its counters. */
+static void add_to_totals(struct rg_head *head, const struct rg_slot *slot)
 {
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
 		add_some(&head->gone_events[i],
@@ -142,13 +145,13 @@ static void write_slot(struct rg_ledger *ledger, struct rg_slot *slot, const str
 	}
 }
 
-/* The client ID in PLACE has to go; where its limits are in use they are kept at the door. */
-static void make_leave(struct rg_ledger *ledger, const struct rg_slot *slot, uint64_t id,
-		       uint64_t now_ns)
+/* Evict client ID from SLOT. Limit states that have not drained go to the overflow table. */
+static void evict(struct rg_ledger *ledger, const struct rg_slot *slot, uint64_t id,
+		  uint64_t now_ns)
 {
 	ADD(ledger->head->evictions, 1);
-	bury(ledger->head, slot);
-	if (held(slot, id, now_ns) == 0)
+	add_to_totals(ledger->head, slot);
+	if (ticks_ahead(slot, id, now_ns) == 0)
 		return;
 	ADD(ledger->head->evictions_active, 1);
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++)
@@ -156,40 +159,41 @@ static void make_leave(struct rg_ledger *ledger, const struct rg_slot *slot, uin
 }
 
 /*
- * One attempt to give the client a place: the place, or NULL where another was faster. *FULL: NULL
- * because there is none but those of clients whose limits are in use, which only FORCE takes.
+ * Try once to give the client a slot. Returns the slot, or NULL if another thread was faster. Also
+ * returns NULL, and sets *FULL, if all its slots belong to clients that are not idle. Only FORCE
+ * takes those.
  */
-static struct rg_slot *settle(struct rg_ledger *ledger, struct rg_key *key, bool force,
-			      bool impatient, uint64_t now_ns, bool *full)
+static struct rg_slot *try_to_take(struct rg_ledger *ledger, struct rg_key *key, bool force,
+				   bool revoke_lower, uint64_t now_ns, bool *full)
 {
 	struct rg_set *set = set_of(ledger, key->id);
-	uint64_t best_id = 0, most_willing = 0, claim = rg_claim_word(key->id, now_ns);
+	uint64_t best_id = 0, best_rank = 0, claim = rg_claim_word(key->id, now_ns);
 	unsigned best = 0;
 
 	for (unsigned way = 0; way < RG_WAYS; way++) {
 		uint64_t id = atomic_load(&set->ids[way]);
-		uint64_t willing = willingness(&set->slots[way], id, now_ns);
+		uint64_t rank = eviction_rank(&set->slots[way], id, now_ns);
 
-		if (willing > most_willing) {
-			most_willing = willing;
+		if (rank > best_rank) {
+			best_rank = rank;
 			best = way;
 			best_id = id;
 		}
 	}
-	*full = most_willing <= ACTIVE && !force;
-	if (*full || most_willing == 0 ||
+	*full = best_rank <= ACTIVE && !force;
+	if (*full || best_rank == 0 ||
 	    !atomic_compare_exchange_strong(&set->ids[best], &best_id, claim))
 		return NULL;
 	if (best_id & 1)
-		make_leave(ledger, &set->slots[best], best_id, now_ns);
-	if (!claim_stands(set, best, key->id, impatient, now_ns)) {
+		evict(ledger, &set->slots[best], best_id, now_ns);
+	if (!may_publish(set, best, key->id, revoke_lower, now_ns)) {
 		(void)atomic_compare_exchange_strong(&set->ids[best], &claim, 0);
 		return NULL;
 	}
 	mark_touched(ledger, set);
 	write_slot(ledger, &set->slots[best], key, now_ns);
 	key->way_hint = best;
-	/* Unless the claim was taken away meanwhile. */
+	/* This fails if another thread revoked the claim meanwhile. */
 	return atomic_compare_exchange_strong(&set->ids[best], &claim, key->id) ? &set->slots[best]
 										: NULL;
 }
@@ -201,7 +205,7 @@ struct rg_slot *rg_slot_take(struct rg_ledger *ledger, struct rg_key *key, bool 
 	bool full = false;
 
 	for (unsigned tries = 0; slot == NULL && !full && tries < CLAIM_TRIES; tries++) {
-		slot = settle(ledger, key, force, tries >= CLAIM_TRIES / 2, now_ns, &full);
+		slot = try_to_take(ledger, key, force, tries >= CLAIM_TRIES / 2, now_ns, &full);
 		if (slot == NULL)
 			slot = rg_slot_find(ledger, key);
 	}

@@ -1,4 +1,4 @@
-/* The ledger for those that look at it: the program's own lines, and readers from outside. */
+/* What the ledger tells its readers: the program's own log lines, and `reneguardctl`. */
 #include "core/ledger/layout.h"
 
 #include <string.h>
@@ -80,23 +80,27 @@ static void post(struct rg_ledger *ledger, const struct rg_about *about)
 	post_text(head->libssl, about->libssl);
 }
 
-static uint32_t hash_of(const struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree)
+/* Never 0, which marks an empty entry. */
+static uint32_t hash_announcement(const struct rg_ledger *ledger, const struct rg_about *about,
+				  uint64_t tree)
 {
 	struct {
 		struct rg_about about;
 		uint64_t tree;
-	} said;
+	} announcement;
+	uint64_t hash;
 
-	memset(&said, 0, sizeof said);
-	memcpy(&said.about, about, sizeof *about);
-	said.tree = tree;
-	return (uint32_t)rg_siphash(ledger->seed, (const uint8_t *)&said, sizeof said) | 1;
+	memset(&announcement, 0, sizeof announcement); /* the padding is hashed as well */
+	memcpy(&announcement.about, about, sizeof *about);
+	announcement.tree = tree;
+	hash = rg_siphash(ledger->seed, (const uint8_t *)&announcement, sizeof announcement);
+	return (uint32_t)hash | 1;
 }
 
 bool rg_ledger_announce(struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree)
 {
 	_Atomic uint32_t *announced = ledger->head->announced;
-	uint32_t hash = hash_of(ledger, about, tree), newest = LOAD(announced[0]);
+	uint32_t hash = hash_announcement(ledger, about, tree), newest = LOAD(announced[0]);
 
 	do {
 		if (newest == hash)
@@ -119,11 +123,11 @@ void rg_ledger_about(const struct rg_ledger *ledger, struct rg_about *about)
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
 		uint32_t action = LOAD(head->rules[i].action);
 		struct rg_limit limit = {LOAD(head->rules[i].count), LOAD(head->rules[i].period_s)};
-		bool sound = limit.count != 0 && limit.count <= RG_LIMIT_COUNT_MAX &&
+		bool valid = limit.count != 0 && limit.count <= RG_LIMIT_COUNT_MAX &&
 			     limit.period_s <= RG_LIMIT_PERIOD_MAX_S;
 
 		about->rules[i].action = action < RG_ACTION_COUNT ? (enum rg_action)action : RG_OFF;
-		about->rules[i].limit = sound ? limit : (struct rg_limit){0, 0};
+		about->rules[i].limit = valid ? limit : (struct rg_limit){0, 0};
 	}
 	read_text(about->service, head->service);
 	read_text(about->libssl, head->libssl);
