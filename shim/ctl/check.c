@@ -18,10 +18,9 @@
 
 #include "ctl/ctl.h"
 #include "ctl/elf_file.h"
+#include "ctl/maps.h"
 #include "ctl/program.h"
 #include "libssl/functions.h"
-
-#define SHIM_NAME "libreneguard.so"
 
 #define EXIT_NOT_FOUND 127 /* as a shell has it */
 
@@ -231,21 +230,15 @@ struct mapped {
 	char libssl[PATH_MAX]; /* empty where there is none */
 };
 
-/* A line of /proc/PID/maps names the file behind its first slash. */
-static void read_maps(FILE *maps, struct mapped *mapped)
+static void read_maps(struct rg_maps *maps, struct mapped *mapped)
 {
-	char line[PATH_MAX + 128];
+	struct rg_mapping mapping;
 
 	memset(mapped, 0, sizeof *mapped);
-	while (fgets(line, sizeof line, maps) != NULL) {
-		const char *file = strchr(line, '/');
-
-		if (file == NULL)
-			continue;
-		mapped->shim |= strstr(file, "/" SHIM_NAME) != NULL;
-		if (strstr(file, "/libssl.so") != NULL)
-			snprintf(mapped->libssl, sizeof mapped->libssl, "%.*s",
-				 (int)strcspn(file, "\n"), file);
+	while (rg_maps_next(maps, &mapping)) {
+		mapped->shim |= rg_mapping_is_shim(&mapping);
+		if (mapping.name[0] == '/' && strstr(mapping.name, "/libssl.so") != NULL)
+			snprintf(mapped->libssl, sizeof mapped->libssl, "%s", mapping.name);
 	}
 }
 
@@ -272,16 +265,16 @@ static int check_pid(const char *pid, struct finding *finding)
 {
 	struct rg_elf_facts facts;
 	struct mapped mapped;
+	struct rg_maps maps;
 	char path[64];
-	FILE *maps;
 
 	snprintf(finding->program, sizeof finding->program, "process %s", pid);
-	snprintf(path, sizeof path, "/proc/%.20s/maps", pid);
-	if (pid[strspn(pid, "0123456789")] != '\0' || (maps = fopen(path, "r")) == NULL)
+	if (pid[strspn(pid, "0123456789")] != '\0' ||
+	    !rg_maps_open(&maps, (pid_t)strtol(pid, NULL, 10)))
 		return conclude(finding, NOT_GUARDED, "its mappings can not be read: ",
 				strerror(errno != 0 ? errno : EINVAL));
-	read_maps(maps, &mapped);
-	fclose(maps);
+	read_maps(&maps, &mapped);
+	rg_maps_close(&maps);
 	if (!mapped.shim)
 		return conclude(finding, NOT_GUARDED, "the shim is not loaded there",
 				was_secure(pid)

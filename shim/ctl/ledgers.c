@@ -12,33 +12,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "ctl/maps.h"
+
 #define MEMORY_FILE "/memfd:reneguard (deleted)"
-#define SHIM_NAME   "libreneguard.so"
-
-/* One line of /proc/PID/maps. */
-struct mapping {
-	unsigned long long begin, end; /* of a process that may be of another word size */
-	char rights[5];
-	unsigned long long offset, inode;
-	unsigned major, minor;
-	const char *name;
-};
-
-static bool parse_mapping(char *line, struct mapping *mapping)
-{
-	int name = 0;
-
-	line[strcspn(line, "\n")] = '\0';
-	if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &mapping->begin, &mapping->end,
-		   mapping->rights, &mapping->offset, &mapping->major, &mapping->minor,
-		   &mapping->inode, &name) < 7)
-		return false;
-	mapping->name = line + name;
-	return true;
-}
 
 /* Could a ledger be mapped here? */
-static bool is_candidate(const struct mapping *mapping)
+static bool is_candidate(const struct rg_mapping *mapping)
 {
 	return strcmp(mapping->rights, "rw-s") == 0 && mapping->offset == 0 && mapping->inode != 0;
 }
@@ -129,7 +108,8 @@ static struct rg_found *known(struct rg_finds *finds, dev_t device, ino_t inode)
 }
 
 /* A mapping of PID's: is it a ledger, and a new one? */
-static void consider(struct rg_finds *finds, pid_t pid, int memory, const struct mapping *mapping)
+static void consider(struct rg_finds *finds, pid_t pid, int memory,
+		     const struct rg_mapping *mapping)
 {
 	dev_t device = makedev(mapping->major, mapping->minor);
 	struct rg_found *found = known(finds, device, (ino_t)mapping->inode);
@@ -152,41 +132,39 @@ static void consider(struct rg_finds *finds, pid_t pid, int memory, const struct
 }
 
 /* Is the shim, or a ledger, mapped here? */
-static bool is_guarded(FILE *maps)
+static bool is_guarded(struct rg_maps *maps)
 {
-	char line[RG_CTL_PATH_BYTES + 128];
+	struct rg_mapping mapping;
 	bool guarded = false;
 
-	while (!guarded && fgets(line, sizeof line, maps) != NULL)
-		guarded = strstr(line, SHIM_NAME) != NULL || strstr(line, MEMORY_FILE) != NULL;
-	rewind(maps);
+	while (!guarded && rg_maps_next(maps, &mapping))
+		guarded = rg_mapping_is_shim(&mapping) || strcmp(mapping.name, MEMORY_FILE) == 0;
+	rg_maps_rewind(maps);
 	return guarded;
 }
 
 static void scan_process(struct rg_finds *finds, pid_t pid)
 {
-	char path[64], line[RG_CTL_PATH_BYTES + 128];
-	struct mapping mapping;
-	FILE *maps;
+	struct rg_mapping mapping;
+	struct rg_maps maps;
+	char path[64];
 	int memory;
 
-	snprintf(path, sizeof path, "/proc/%ld/maps", (long)pid);
-	maps = fopen(path, "re");
-	if (maps == NULL) {
+	if (!rg_maps_open(&maps, pid)) {
 		finds->unreadable += errno == EACCES || errno == EPERM;
 		return;
 	}
 	snprintf(path, sizeof path, "/proc/%ld/mem", (long)pid);
-	if (is_guarded(maps)) {
+	if (is_guarded(&maps)) {
 		memory = open(path, O_RDONLY | O_CLOEXEC);
 		finds->unreadable += memory < 0;
-		while (memory >= 0 && fgets(line, sizeof line, maps) != NULL)
-			if (parse_mapping(line, &mapping) && is_candidate(&mapping))
+		while (memory >= 0 && rg_maps_next(&maps, &mapping))
+			if (is_candidate(&mapping))
 				consider(finds, pid, memory, &mapping);
 		if (memory >= 0)
 			close(memory);
 	}
-	fclose(maps);
+	rg_maps_close(&maps);
 }
 
 void rg_finds_scan(struct rg_finds *finds, pid_t pid)

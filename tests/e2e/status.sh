@@ -70,6 +70,16 @@ within 5 gone "$second_pid"
 is "--state of a file that nobody uses" "$(asked "$("$ctl" status --state "$tmp/state" --json)" \
 	'c["127.0.0.1"]["events"]["handshake"]["count"], l["pids"]')" "(3, [])"
 
+# A process chooses the names of the files it maps; a name longer than any buffer must not pass for another mapping.
+mkdir "$tmp/long"
+mkfifo "$tmp/end"
+stdin=$tmp/end start forger env LD_PRELOAD="$preload" python3 tests/lib/long_mapping.py "$tmp/long"
+exec {end}>"$tmp/end"
+ok "a process with a forged mapping is ready" within 10 grep -q ready "$tmp/forger.log"
+ok "one line of its mappings is longer than 5,000 characters" grep -qE '.{5000}' "/proc/$pid/maps"
+is "its ledger is found once, and no forged one" "$(asked "$("$ctl" status --pid "$pid" --json)" 'len(d["ledgers"]), l["file"]')" "(1, None)"
+exec {end}>&-
+
 # top
 screen=$(timeout 10 "$ctl" top --state "$tmp/state" --limit 1 < <(sleep 1.4; printf q))
 is "top ends with q" $? 0
