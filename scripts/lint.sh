@@ -1,7 +1,7 @@
 #!/bin/bash
-# scripts/lint.sh: layout (clang-format), the floors of the source tree (floors.sh), warnings as errors with gcc and clang,
-# static analysis (cppcheck), shellcheck.
-# A tool that is missing is named and counted as skipped. Ends with the plain summary line.
+# scripts/lint.sh checks formatting (clang-format), the floors of the source tree (floors.sh), warnings as errors with gcc
+# and clang, static analysis (cppcheck) and shell scripts (shellcheck). A step whose tool is not installed says so and counts
+# as skipped. The last line is the summary.
 set -u
 
 passed=0 failed=0 skipped=0
@@ -34,7 +34,7 @@ step "floors: no circle in the inspector" tsort no_circle build-lint-gcc/shim/ct
 step "clang warnings" clang make -s CC=clang CI=1 BUILD=build-lint-clang all
 step "static analysis" cppcheck cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	--suppress=missingIncludeSystem -Iinclude -Ishim -D_GNU_SOURCE shim
-# SC2034: what a sourced test library sets is used by the script that sources it.
+# SC2034 (unused variable) is excluded: a test library sets variables for the script that sources it.
 step "shell scripts" shellcheck shellcheck -x -S warning -e SC2034 "${scripts[@]}"
 rm -rf build-lint-gcc build-lint-clang
 echo "$passed passed, $failed failed, $skipped skipped"
