@@ -17,7 +17,7 @@
 #elif defined __aarch64__
 #define OUR_MACHINE EM_AARCH64
 #else
-#define OUR_MACHINE EM_NONE /* not told apart */
+#define OUR_MACHINE EM_NONE /* architectures are not told apart */
 #endif
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -33,6 +33,7 @@ struct image {
 	Elf64_Ehdr header;
 };
 
+/* Copy COUNT bytes at OFFSET of the file. Returns false if they are not all inside it. */
 static bool copy(const struct image *image, uint64_t offset, void *to, size_t count)
 {
 	if (offset > image->size || count > image->size - offset)
@@ -41,8 +42,10 @@ static bool copy(const struct image *image, uint64_t offset, void *to, size_t co
 	return true;
 }
 
-/* Element INDEX of a table as a structure of the 64-bit format, whose names the 32-bit format
- * shares. */
+/*
+ * A READER reads element INDEX of a table in the file as a structure of the 64-bit format. It
+ * converts the fields it is given from the 32-bit format, in which they have the same names.
+ */
 #define TAKE(field) to->field = narrow.field
 #define READER(name, type, fields)                                                                 \
 	static bool name(const struct image *image, uint64_t table, uint64_t index,                \
@@ -75,7 +78,7 @@ static void read_loader(const struct image *image, struct rg_elf_facts *facts)
 			    copy(image, segment.p_offset, facts->loader, (size_t)segment.p_filesz);
 }
 
-/* Does the table of dynamic symbols SYMBOLS, with its names in NAMES, define SSL_new? */
+/* Does SYMBOLS, a table of dynamic symbols whose names are in NAMES, define SSL_new? */
 static bool defines_libssl(const struct image *image, const Elf64_Shdr *symbols,
 			   const Elf64_Shdr *names)
 {
@@ -116,28 +119,29 @@ static void read_image(struct image *image, struct rg_elf_facts *facts)
 	read_loader(image, facts);
 	read_symbols(image, facts);
 	facts->go = memmem(image->bytes, image->size, "\xff Go buildinf:", 14) != NULL;
-	facts->own_libssl = memmem(image->bytes, image->size, "\0SSL_CTX_new", 13) != NULL;
+	facts->names_libssl = memmem(image->bytes, image->size, "\0SSL_CTX_new", 13) != NULL;
 	facts->opens = memmem(image->bytes, image->size, "\0dlopen", 8) != NULL;
-	facts->looks_up = facts->opens && memmem(image->bytes, image->size, "libssl", 6) != NULL;
+	facts->opens_libssl =
+	    facts->opens && memmem(image->bytes, image->size, "libssl", 6) != NULL;
 }
 
-/* -1 where the file can not be read; no bytes where there is nothing in it. */
+/* Returns -1 if the file cannot be opened. An image without bytes: it is empty or not mappable. */
 static int map_image(const char *path, struct image *image)
 {
-	struct stat about;
+	struct stat status;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	void *bytes = MAP_FAILED;
 
 	memset(image, 0, sizeof *image);
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, &about) == 0 && about.st_size > 0)
-		bytes = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (fstat(fd, &status) == 0 && status.st_size > 0)
+		bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
 	if (bytes == MAP_FAILED)
 		return 0;
 	image->bytes = bytes;
-	image->size = (size_t)about.st_size;
+	image->size = (size_t)status.st_size;
 	return 0;
 }
 
@@ -157,15 +161,15 @@ int rg_elf_read(const char *path, struct rg_elf_facts *facts)
 
 int rg_elf_has(const char *path, const char *const names[], bool has[], size_t count)
 {
-	char word[RG_ELF_NAME_BYTES + 2];
+	char between_zeros[RG_ELF_NAME_BYTES + 2];
 	struct image image;
 
 	if (map_image(path, &image) != 0 || image.bytes == NULL)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
-		int length = snprintf(word, sizeof word, "%c%s", '\0', names[i]);
+		int length = snprintf(between_zeros, sizeof between_zeros, "%c%s", '\0', names[i]);
 
-		has[i] = memmem(image.bytes, image.size, word, (size_t)length + 1) != NULL;
+		has[i] = memmem(image.bytes, image.size, between_zeros, (size_t)length + 1) != NULL;
 	}
 	munmap((void *)image.bytes, image.size);
 	return 0;

@@ -14,15 +14,10 @@
 
 #include "ctl/maps.h"
 
-#define MEMORY_FILE "/memfd:reneguard (deleted)"
+#define MEMORY_FILE	 "/memfd:reneguard (deleted)"
+#define ANONYMOUS_SHARED "/dev/zero (deleted)" /* as maps calls it */
 
-/* Could a ledger be mapped here? */
-static bool is_candidate(const struct rg_mapping *mapping)
-{
-	return strcmp(mapping->rights, "rw-s") == 0 && mapping->offset == 0 && mapping->inode != 0;
-}
-
-/* --- copying one out --- */
+/* --- copying a ledger --- */
 
 static bool read_at(int fd, void *to, size_t bytes, off_t at)
 {
@@ -36,9 +31,12 @@ static bool read_at(int fd, void *to, size_t bytes, off_t at)
 	return true;
 }
 
-/* The ledger that begins at BASE in FD and is at most BYTES long; EXACT: exactly that long. */
-static bool copy_out(struct rg_found *found, int fd, off_t base, size_t bytes, bool exact,
-		     const char **why)
+/*
+ * Copy the ledger that begins at BASE in FD and is at most BYTES long; with EXACT, it must be
+ * exactly that long. On failure *WHY says why, and forget_copy is still due.
+ */
+static bool copy_ledger(struct rg_found *found, int fd, off_t base, size_t bytes, bool exact,
+			const char **why)
 {
 	static _Alignas(64) unsigned char head[RG_LEDGER_HEAD_BYTES];
 	size_t whole, first, count;
@@ -49,7 +47,7 @@ static bool copy_out(struct rg_found *found, int fd, off_t base, size_t bytes, b
 	whole = exact ? bytes : rg_ledger_length(head);
 	if (whole > bytes || !rg_ledger_attach(&found->ledger, head, whole, why))
 		return false;
-	*why = "no memory for a copy";
+	*why = "there is no memory for a copy";
 	found->memory = mmap(NULL, whole, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (found->memory == MAP_FAILED) {
@@ -58,7 +56,7 @@ static bool copy_out(struct rg_found *found, int fd, off_t base, size_t bytes, b
 	}
 	found->memory_bytes = whole;
 	memcpy(found->memory, head, sizeof head);
-	*why = "it can not be read";
+	*why = "it cannot be read";
 	if (!rg_ledger_attach(&found->ledger, found->memory, whole, why))
 		return false;
 	for (unsigned part = 0; rg_ledger_part(&found->ledger, part, &first, &count); part++)
@@ -75,19 +73,20 @@ static void forget_copy(struct rg_found *found)
 	found->memory = NULL;
 }
 
-/* --- finding them --- */
+/* --- what was found --- */
 
-static struct rg_found *add_found(struct rg_finds *finds)
+static struct rg_found *add_found(struct rg_ledgers *ledgers)
 {
-	struct rg_found *all = realloc(finds->all, (finds->count + 1) * sizeof *all);
+	struct rg_found *all = realloc(ledgers->all, (ledgers->count + 1) * sizeof *all);
 
 	if (all == NULL)
 		abort();
-	finds->all = all;
-	memset(&all[finds->count], 0, sizeof all[0]);
-	return &all[finds->count++];
+	ledgers->all = all;
+	memset(&all[ledgers->count], 0, sizeof all[0]);
+	return &all[ledgers->count++];
 }
 
+/* PID may have several mappings of a ledger; they follow each other. */
 static void add_pid(struct rg_found *found, pid_t pid)
 {
 	pid_t *pids = realloc(found->pids, (found->pid_count + 1) * sizeof *pids);
@@ -99,39 +98,47 @@ static void add_pid(struct rg_found *found, pid_t pid)
 		pids[found->pid_count++] = pid;
 }
 
-static struct rg_found *known(struct rg_finds *finds, dev_t device, ino_t inode)
+static struct rg_found *find_known(struct rg_ledgers *ledgers, dev_t device, ino_t inode)
 {
-	for (size_t i = 0; i < finds->count; i++)
-		if (finds->all[i].device == device && finds->all[i].inode == inode)
-			return &finds->all[i];
+	for (size_t i = 0; i < ledgers->count; i++)
+		if (ledgers->all[i].device == device && ledgers->all[i].inode == inode)
+			return &ledgers->all[i];
 	return NULL;
 }
 
-/* A mapping of PID's: is it a ledger, and a new one? */
-static void consider(struct rg_finds *finds, pid_t pid, int memory,
-		     const struct rg_mapping *mapping)
+/* --- scanning processes --- */
+
+/* Could this be the mapping of a ledger? */
+static bool is_candidate(const struct rg_mapping *mapping)
+{
+	return strcmp(mapping->rights, "rw-s") == 0 && mapping->offset == 0 && mapping->inode != 0;
+}
+
+/* If MAPPING, read through MEMORY (/proc/PID/mem), is a ledger: add it, or PID to it. */
+static void add_if_ledger(struct rg_ledgers *ledgers, pid_t pid, int memory,
+			  const struct rg_mapping *mapping)
 {
 	dev_t device = makedev(mapping->major, mapping->minor);
-	struct rg_found *found = known(finds, device, (ino_t)mapping->inode);
+	struct rg_found *found = find_known(ledgers, device, (ino_t)mapping->inode);
 	struct rg_found fresh = {.device = device, .inode = (ino_t)mapping->inode};
 	const char *why;
 
 	if (found == NULL) {
-		if (!copy_out(&fresh, memory, (off_t)mapping->begin,
-			      (size_t)(mapping->end - mapping->begin), false, &why)) {
+		if (!copy_ledger(&fresh, memory, (off_t)mapping->begin,
+				 (size_t)(mapping->end - mapping->begin), false, &why)) {
 			forget_copy(&fresh);
 			return;
 		}
 		if (strcmp(mapping->name, MEMORY_FILE) != 0 &&
-		    strcmp(mapping->name, "/dev/zero (deleted)") != 0)
+		    strcmp(mapping->name, ANONYMOUS_SHARED) != 0)
 			snprintf(fresh.file, sizeof fresh.file, "%s", mapping->name);
-		found = add_found(finds);
+		found = add_found(ledgers);
 		*found = fresh;
 	}
 	add_pid(found, pid);
 }
 
-/* Is the shim, or a ledger, mapped here? */
+/* Is the shim, or a memory file of its making, mapped? Leaves MAPS at the first mapping. */
 static bool is_guarded(struct rg_maps *maps)
 {
 	struct rg_mapping mapping;
@@ -143,62 +150,74 @@ static bool is_guarded(struct rg_maps *maps)
 	return guarded;
 }
 
-static void scan_process(struct rg_finds *finds, pid_t pid)
+static void scan_mappings(struct rg_ledgers *ledgers, pid_t pid, struct rg_maps *maps)
 {
 	struct rg_mapping mapping;
-	struct rg_maps maps;
 	char path[64];
 	int memory;
 
-	if (!rg_maps_open(&maps, pid)) {
-		finds->unreadable += errno == EACCES || errno == EPERM;
+	snprintf(path, sizeof path, "/proc/%ld/mem", (long)pid);
+	memory = open(path, O_RDONLY | O_CLOEXEC);
+	if (memory < 0) {
+		ledgers->unreadable++;
 		return;
 	}
-	snprintf(path, sizeof path, "/proc/%ld/mem", (long)pid);
-	if (is_guarded(&maps)) {
-		memory = open(path, O_RDONLY | O_CLOEXEC);
-		finds->unreadable += memory < 0;
-		while (memory >= 0 && rg_maps_next(&maps, &mapping))
-			if (is_candidate(&mapping))
-				consider(finds, pid, memory, &mapping);
-		if (memory >= 0)
-			close(memory);
+	while (rg_maps_next(maps, &mapping))
+		if (is_candidate(&mapping))
+			add_if_ledger(ledgers, pid, memory, &mapping);
+	close(memory);
+}
+
+static void scan_process(struct rg_ledgers *ledgers, pid_t pid)
+{
+	struct rg_maps maps;
+
+	if (!rg_maps_open(&maps, pid)) {
+		ledgers->unreadable += errno == EACCES || errno == EPERM;
+		return;
 	}
+	if (is_guarded(&maps))
+		scan_mappings(ledgers, pid, &maps);
 	rg_maps_close(&maps);
 }
 
-void rg_finds_scan(struct rg_finds *finds, pid_t pid)
+void rg_ledgers_scan(struct rg_ledgers *ledgers, pid_t pid)
 {
 	DIR *directory;
 	struct dirent *entry;
 
 	if (pid != 0) {
-		scan_process(finds, pid);
+		scan_process(ledgers, pid);
 		return;
 	}
 	directory = opendir("/proc");
 	while (directory != NULL && (entry = readdir(directory)) != NULL)
 		if (isdigit((unsigned char)entry->d_name[0]))
-			scan_process(finds, (pid_t)strtol(entry->d_name, NULL, 10));
+			scan_process(ledgers, (pid_t)strtol(entry->d_name, NULL, 10));
 	if (directory != NULL)
 		closedir(directory);
 }
 
-/* Who has FOUND's file mapped. */
-static void find_users(struct rg_found *found)
-{
-	struct rg_finds others = {0};
+/* --- a ledger in a file --- */
 
-	rg_finds_scan(&others, 0);
+/*
+ * Add the processes that have FOUND's file mapped. Inode and path identify it, because the device
+ * in /proc/PID/maps is not always the one that fstat tells (btrfs).
+ */
+static void add_users(struct rg_found *found)
+{
+	struct rg_ledgers others = {0};
+
+	rg_ledgers_scan(&others, 0);
 	for (size_t i = 0; i < others.count; i++)
 		if (others.all[i].inode == found->inode &&
 		    strcmp(others.all[i].file, found->file) == 0)
-			for (size_t pid = 0; pid < others.all[i].pid_count; pid++)
-				add_pid(found, others.all[i].pids[pid]);
-	rg_finds_free(&others);
+			for (size_t j = 0; j < others.all[i].pid_count; j++)
+				add_pid(found, others.all[i].pids[j]);
+	rg_ledgers_free(&others);
 }
 
-bool rg_finds_file(struct rg_finds *finds, const char *file, const char **why)
+bool rg_ledgers_file(struct rg_ledgers *ledgers, const char *file, const char **why)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct rg_found found = {0};
@@ -208,9 +227,9 @@ bool rg_finds_file(struct rg_finds *finds, const char *file, const char **why)
 	*why = strerror(errno);
 	if (fd < 0)
 		return false;
-	*why = "it is no regular file";
+	*why = "it is not a regular file";
 	good = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-	       copy_out(&found, fd, 0, (size_t)status.st_size, true, why);
+	       copy_ledger(&found, fd, 0, (size_t)status.st_size, true, why);
 	close(fd);
 	if (!good) {
 		forget_copy(&found);
@@ -219,17 +238,17 @@ bool rg_finds_file(struct rg_finds *finds, const char *file, const char **why)
 	found.inode = status.st_ino;
 	if (realpath(file, found.file) == NULL)
 		snprintf(found.file, sizeof found.file, "%s", file);
-	find_users(&found);
-	*add_found(finds) = found;
+	add_users(&found);
+	*add_found(ledgers) = found;
 	return true;
 }
 
-void rg_finds_free(struct rg_finds *finds)
+void rg_ledgers_free(struct rg_ledgers *ledgers)
 {
-	for (size_t i = 0; i < finds->count; i++) {
-		forget_copy(&finds->all[i]);
-		free(finds->all[i].pids);
+	for (size_t i = 0; i < ledgers->count; i++) {
+		forget_copy(&ledgers->all[i]);
+		free(ledgers->all[i].pids);
 	}
-	free(finds->all);
-	*finds = (struct rg_finds){0};
+	free(ledgers->all);
+	*ledgers = (struct rg_ledgers){0};
 }

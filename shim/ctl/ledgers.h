@@ -1,7 +1,7 @@
 /*
- * Ledgers as the inspector sees them: found in the mappings of running programs or in a file, and
- * copied out. Nothing is written to, no process is stopped, and of a ledger's memory only the parts
- * that were ever used are read, because a page that is read becomes resident.
+ * Finds ledgers, in the mappings of running programs or in a file, and copies them. It writes to
+ * none of them and stops no process. It reads only the parts of a ledger that were ever used,
+ * because reading a page makes it resident. Out of memory ends the program (abort).
  */
 #ifndef RG_CTL_LEDGERS_H
 #define RG_CTL_LEDGERS_H
@@ -15,30 +15,34 @@
 
 #define RG_CTL_PATH_BYTES 4096
 
-/* A ledger, and the processes that use it. */
+/* A ledger, and the processes that have it mapped. */
 struct rg_found {
 	dev_t device;
 	ino_t inode;
 	pid_t *pids;
 	size_t pid_count;
-	char file[RG_CTL_PATH_BYTES]; /* "" where it is a memory file */
-	struct rg_ledger ledger;      /* a copy */
+	char file[RG_CTL_PATH_BYTES]; /* "" for a memory file */
+	struct rg_ledger ledger;      /* a copy, in MEMORY */
 	void *memory;
 	size_t memory_bytes;
 };
 
-struct rg_finds {
+/* To be zeroed before use and freed with rg_ledgers_free. */
+struct rg_ledgers {
 	struct rg_found *all;
 	size_t count;
-	size_t unreadable; /* processes that this user may not look into */
+	size_t unreadable; /* processes that this user may not inspect */
 };
 
-/* Every ledger in use on this host; PID not 0: only those of that process. */
-void rg_finds_scan(struct rg_finds *finds, pid_t pid);
+/* Add every ledger that process PID has mapped; with PID 0, every ledger in use on this host. */
+void rg_ledgers_scan(struct rg_ledgers *ledgers, pid_t pid);
 
-/* The ledger in FILE. False where it is none, and *WHY says why. */
-bool rg_finds_file(struct rg_finds *finds, const char *file, const char **why);
+/*
+ * Add the ledger in FILE, with the processes that have it mapped. Returns false if FILE holds no
+ * ledger, and *WHY says why.
+ */
+bool rg_ledgers_file(struct rg_ledgers *ledgers, const char *file, const char **why);
 
-void rg_finds_free(struct rg_finds *finds);
+void rg_ledgers_free(struct rg_ledgers *ledgers);
 
 #endif

@@ -1,29 +1,35 @@
-/* reneguardctl: looks at policies and programs; see usage below. */
+/* reneguardctl, the inspector: shows policies, programs and ledgers, and changes nothing. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/ctl.h"
 
 static const char usage[] =
-    "usage: reneguardctl policy [--help]              the effective policy from this environment\n"
+    "usage: reneguardctl policy [--help]\n"
     "       reneguardctl check [--quiet] PROGRAM [ARG]...\n"
-    "                                                 will the shim take effect in PROGRAM?\n"
-    "       reneguardctl check [--quiet] --pid PID    does it in the running process PID?\n"
+    "       reneguardctl check [--quiet] --pid PID\n"
     "       reneguardctl status [--pid PID | --state FILE] [--json | --prometheus]\n"
     "                           [--sort COLUMN] [--limit N]\n"
-    "                                                 what the ledgers of running programs hold\n"
     "       reneguardctl top [--pid PID | --state FILE] [--sort COLUMN] [--limit N]\n"
-    "                                                 the same, live; q ends it\n"
     "       reneguardctl --help | --version\n"
     "\n"
-    "policy ends with 0, or with 1 and one line for each bad variable on standard error.\n"
-    "check ends with 0 where connections will be guarded, with 1 where they can not be, with 3 "
-    "where "
-    "the\n"
-    "program would not even start with the library in front of it.\n"
-    "status and top end with 1 where there is no ledger to show. COLUMN: client, since, last, "
-    "left,\n"
-    "acted (the default), or an event or outcome by its name.\n";
+    "policy  prints the policy that this environment sets, one variable a line.\n"
+    "        --help explains each variable.\n"
+    "        Exit status: 0, or 1 with one line on standard error for each bad variable.\n"
+    "check   tells whether PROGRAM will be guarded, or whether the running process PID is.\n"
+    "        If not, it tells why. --quiet prints nothing for one that is guarded.\n"
+    "        Exit status: 0 if it is guarded, 1 if not, 3 if PROGRAM uses another libc and\n"
+    "        might not even start with the library, 127 if there is no PROGRAM.\n"
+    "status  prints the clients in the ledgers of all running programs, of process PID or\n"
+    "        in the state file FILE. --limit prints only the first N clients of each ledger.\n"
+    "        COLUMN is client, since, last, left (nearest to a limit first), acted (the\n"
+    "        default), or the name of an event or outcome.\n"
+    "top     shows the same, redrawn every second; q or an interrupt ends it.\n"
+    "        Exit status of status and top: 0, or 1 if there is no ledger to show.\n"
+    "\n"
+    "Bad arguments give exit status 2.\n";
 
 static const struct {
 	const char *name;
@@ -32,6 +38,16 @@ static const struct {
 		{"check", rg_ctl_check},
 		{"status", rg_ctl_status},
 		{"top", rg_ctl_top}};
+
+bool rg_ctl_parse_number(const char *text, long max, long *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtol(text, &end, 10);
+	return errno == 0 && text[0] >= '0' && text[0] <= '9' && *end == '\0' && *number > 0 &&
+	       *number <= max;
+}
 
 int main(int argc, char **argv)
 {
@@ -52,5 +68,5 @@ int main(int argc, char **argv)
 		"reneguardctl: unknown command '%s'; accepted: policy, check, status, top, --help, "
 		"--version\n",
 		name);
-	return 2;
+	return RG_CTL_BAD_USAGE;
 }

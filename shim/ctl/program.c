@@ -8,10 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SCRIPT_DEPTH   4 /* interpreters of interpreters, as many as the kernel follows */
+#define SCRIPT_DEPTH   4 /* scripts that interpret scripts: the kernel follows as many */
 #define EXIT_NO_LOADER 127
 
-/* Find NAME as execvp(3) would. */
+/* Find NAME as execvp(3) would. Returns 0, or -1 with errno set. */
 static int find(const char *name, char path[PATH_MAX])
 {
 	const char *search = getenv("PATH");
@@ -33,23 +33,29 @@ static int find(const char *name, char path[PATH_MAX])
 	return -1;
 }
 
-/* "#!/usr/bin/env -S A=b NAME -u": what counts is NAME. */
-static bool after_env(const char *word, char path[PATH_MAX])
+/*
+ * Find the program that env(1) would run. ARGUMENTS are env's, from the first line of a script:
+ * in "#!/usr/bin/env -S A=b NAME -u" that program is NAME.
+ */
+static bool find_for_env(const char *arguments, char path[PATH_MAX])
 {
 	char name[256];
 	size_t length;
 
-	for (;; word += length) {
-		word += strspn(word, " \t");
-		length = strcspn(word, " \t\n");
-		snprintf(name, sizeof name, "%.*s", (int)length, word);
+	for (;; arguments += length) {
+		arguments += strspn(arguments, " \t");
+		length = strcspn(arguments, " \t\n");
+		snprintf(name, sizeof name, "%.*s", (int)length, arguments);
 		if (name[0] != '-' && strchr(name, '=') == NULL)
 			return length != 0 && find(name, path) == 0;
 	}
 }
 
-/* The interpreter a script names in its first line into PATH; false where it is no script. */
-static bool script_interpreter(char path[PATH_MAX])
+/*
+ * If the file at PATH is a script, replace PATH by the interpreter that its first line names.
+ * Returns false if it is no script.
+ */
+static bool follow_script(char path[PATH_MAX])
 {
 	char line[256] = "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -64,7 +70,7 @@ static bool script_interpreter(char path[PATH_MAX])
 	word = line + 2 + strspn(line + 2, " \t");
 	length = strcspn(word, " \t\n");
 	if (length >= 4 && memcmp(word + length - 4, "/env", 4) == 0)
-		return after_env(word + length, path);
+		return find_for_env(word + length, path);
 	snprintf(path, PATH_MAX, "%.*s", (int)length, word);
 	return length != 0;
 }
@@ -74,11 +80,12 @@ int rg_program_find(const char *name, char path[PATH_MAX], bool *script)
 	if (find(name, path) != 0)
 		return -1;
 	*script = false;
-	for (int depth = 0; depth < SCRIPT_DEPTH && script_interpreter(path); depth++)
+	for (int depth = 0; depth < SCRIPT_DEPTH && follow_script(path); depth++)
 		*script = true;
 	return 0;
 }
 
+/* Lines of interest look like "	libssl.so.3 => /lib/libssl.so.3 (0x...)". */
 static void read_loaded(FILE *list, struct rg_loaded *loaded)
 {
 	char line[PATH_MAX + 128];
@@ -125,23 +132,23 @@ void rg_program_loads(const char *loader, const char *program, struct rg_loaded 
 
 bool rg_program_libssl_is_installed(void)
 {
-	static const char *const places[] = {"/lib/x86_64-linux-gnu",
-					     "/usr/lib/x86_64-linux-gnu",
-					     "/lib/i386-linux-gnu",
-					     "/usr/lib/i386-linux-gnu",
-					     "/lib/aarch64-linux-gnu",
-					     "/usr/lib/aarch64-linux-gnu",
-					     "/usr/lib64",
-					     "/lib64",
-					     "/usr/lib",
-					     "/usr/local/lib"};
+	static const char *const directories[] = {"/lib/x86_64-linux-gnu",
+						  "/usr/lib/x86_64-linux-gnu",
+						  "/lib/i386-linux-gnu",
+						  "/usr/lib/i386-linux-gnu",
+						  "/lib/aarch64-linux-gnu",
+						  "/usr/lib/aarch64-linux-gnu",
+						  "/usr/lib64",
+						  "/lib64",
+						  "/usr/lib",
+						  "/usr/local/lib"};
 	static const char *const names[] = {"libssl.so.3",  "libssl.so.1.1",   "libssl.so.4",
 					    "libssl.so.10", "libssl.so.1.0.2", "libssl.so.1.0.0"};
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+	for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
 		for (size_t j = 0; j < sizeof names / sizeof names[0]; j++) {
-			snprintf(path, sizeof path, "%s/%s", places[i], names[j]);
+			snprintf(path, sizeof path, "%s/%s", directories[i], names[j]);
 			if (access(path, R_OK) == 0)
 				return true;
 		}

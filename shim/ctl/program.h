@@ -1,6 +1,6 @@
 /*
- * Programs as execve(2) and the loader see them: which file runs for a name, and what would be
- * loaded for it. Nothing of the program itself is run.
+ * Programs as execve(2) and the loader see them: which file is executed for a name, and which
+ * libraries would be loaded. The program itself is never run.
  */
 #ifndef RG_PROGRAM_H
 #define RG_PROGRAM_H
@@ -8,19 +8,24 @@
 #include <limits.h>
 #include <stdbool.h>
 
-/* The file that runs for NAME, found as execvp(3) would, into PATH: of a SCRIPT its interpreter. 0,
- * or -1 and errno. */
+/*
+ * Find the file that execvp(3) would execute for NAME. For a script that is its interpreter, and
+ * *SCRIPT is true. Returns 0, or -1 with errno set.
+ */
 int rg_program_find(const char *name, char path[PATH_MAX], bool *script);
 
 struct rg_loaded {
-	char libssl[PATH_MAX]; /* empty where there is none */
-	unsigned others;       /* libraries beside libc, the loader and the vdso */
+	char libssl[PATH_MAX]; /* its path, "" if none would be loaded */
+	unsigned others;       /* libraries other than libssl, libc, the loader and the vdso */
 };
 
-/* What LOADER would load for PROGRAM. */
+/*
+ * Ask LOADER what it would load for the program in file PROGRAM, by running `LOADER --list PROGRAM`
+ * without LD_PRELOAD. If that fails, nothing is reported as loaded.
+ */
 void rg_program_loads(const char *loader, const char *program, struct rg_loaded *loaded);
 
-/* Is there a libssl that a program which opens libraries could open? */
+/* Is there a libssl in one of the usual directories, for a program to load with dlopen? */
 bool rg_program_libssl_is_installed(void);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * What starts a program is a function of libc, too, with a new version in 2.34. The reference to it
- * is in the C library's own crt1.o, so the linker leads it here (--wrap, Makefile), and from here
- * to the version that every glibc has. See shim/os/glibc_floor.h.
+ * __libc_start_main, which starts a program, has a new version since glibc 2.34. Only crt1.o, which
+ * belongs to the C library, refers to it. So the linker redirects that reference to this file
+ * (--wrap, Makefile), which calls the version that every glibc has. See shim/os/glibc_floor.h.
  */
 #if defined RG_GLIBC_FLOOR_H && defined __GLIBC__
 

@@ -4,18 +4,21 @@
 #include <string.h>
 #include <time.h>
 
-#define NS_PER_S INT64_C(1000000000)
+#include "rg_limit.h"
+
+#define NS_PER_S ((int64_t)RG_NS_PER_S)
 
 static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
 
 	(void)clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	return (uint64_t)now.tv_sec * RG_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-/* --- columns to sort by --- */
+/* --- columns to sort by: each gives a row's rank, and the highest comes first --- */
 
+/* The same for all, so that only the address decides: see compare. */
 static int64_t column_client(const struct rg_row *row)
 {
 	(void)row;
@@ -57,7 +60,7 @@ RG_EVENTS(X)
 RG_OUTCOMES(X)
 #undef X
 
-/* The highest first; since: who has been known longest; left: who is nearest to a limit. */
+/* "since" puts the client known for longest first, "left" the one nearest to a limit. */
 static const struct {
 	const char *name;
 	int64_t (*value)(const struct rg_row *row);
@@ -85,15 +88,15 @@ bool rg_view_column(const char *name, size_t *column, const char **accepted)
 	return false;
 }
 
-static size_t sort_column; /* qsort passes nothing along */
+static size_t sort_column; /* for compare, because qsort passes no argument */
 
 static int compare(const void *left, const void *right)
 {
 	const struct rg_row *a = left, *b = right;
-	int64_t x = columns[sort_column].value(a), y = columns[sort_column].value(b);
+	int64_t a_rank = columns[sort_column].value(a), b_rank = columns[sort_column].value(b);
 
-	if (x != y)
-		return x < y ? 1 : -1;
+	if (a_rank != b_rank)
+		return a_rank < b_rank ? 1 : -1;
 	if (a->account.client.base.family != b->account.client.base.family)
 		return a->account.client.base.family - b->account.client.base.family;
 	return memcmp(a->account.client.base.bytes, b->account.client.base.bytes,
@@ -102,6 +105,7 @@ static int compare(const void *left, const void *right)
 
 /* --- rows --- */
 
+/* NOW_NS: the clock of the ledger's times. EPOCH_NS: wall-clock time at which that clock was 0. */
 static void fill_row(struct rg_row *row, const struct rg_about *about, uint64_t now_ns,
 		     uint64_t epoch_ns)
 {

@@ -1,6 +1,7 @@
 /*
- * What `status` and `top` show of ledgers, and how: rows made of accounts, sorted, cut, and written
- * as a table, as JSON or for Prometheus. What programs and clients put into a ledger is escaped.
+ * What `status` and `top` show of a ledger: its accounts as rows, sorted and limited, and three
+ * printers for them. Printers write to standard output and escape all text that programs and
+ * clients put into a ledger. One thread only. Out of memory ends the program (abort).
  */
 #ifndef RG_CTL_VIEW_H
 #define RG_CTL_VIEW_H
@@ -17,25 +18,31 @@
 struct rg_row {
 	struct rg_account account;
 	char client[RG_ADDRESS_TEXT_BYTES];
-	int64_t left[RG_EVENT_COUNT]; /* events until the next is over the limit; RG_NO_LIMIT */
-	int64_t least_left;	      /* of them */
-	uint64_t acted;		      /* all events together */
-	int64_t since_s, last_s;      /* wall clock */
+	int64_t left[RG_EVENT_COUNT]; /* further events within the limit, or RG_NO_LIMIT */
+	int64_t least_left;	      /* the smallest of these */
+	uint64_t acted;		      /* sum over all events */
+	int64_t since_s, last_s;      /* first and last event, in Unix time */
 };
 
 struct rg_view {
 	const struct rg_found *found;
 	struct rg_about about;
 	struct rg_row *rows;
-	size_t count; /* rows that are shown */
-	size_t used;  /* places that are taken */
+	size_t count; /* rows to show */
+	size_t used;  /* slots in use: all rows */
 	struct rg_totals totals;
 };
 
-/* Is NAME a column to sort by? The names, for an error text, into *ACCEPTED. */
+/*
+ * Find the column to sort by that NAME names. Returns false if there is none. *ACCEPTED lists all
+ * names, for an error message.
+ */
 bool rg_view_column(const char *name, size_t *column, const char **accepted);
 
-/* The view of FOUND sorted by COLUMN, LIMIT rows (0: all). To be freed. */
+/*
+ * Make the view of FOUND, which must outlive it, sorted by COLUMN, with at most LIMIT rows to show
+ * (0: all). To be freed with rg_view_free.
+ */
 struct rg_view rg_view_make(const struct rg_found *found, size_t column, size_t limit);
 void rg_view_free(struct rg_view *view);
 

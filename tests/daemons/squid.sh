@@ -82,7 +82,7 @@ kid_of_root() {
 	is "$label: which serves" "$(exchange)" "$answers"
 	is "$label: in secure-execution mode (AT_SECURE)" "$(auxiliary "$kid" 23)" 1
 	is "$label: where the library is not, which is the limitation" "$(grep -c libreneguard "/proc/$kid/maps")" 0
-	like "$label: reneguardctl check tells it" "$("$RG_BUILD/reneguardctl" check --pid "$kid" 2>&1)" 'the shim is not loaded there'
+	like "$label: reneguardctl check tells it" "$("$RG_BUILD/reneguardctl" check --pid "$kid" 2>&1)" 'is not guarded: the shim is not loaded'
 }
 
 own_errors() { grep -E 'ERROR|WARNING|FATAL' "$tmp/cache.log"; }

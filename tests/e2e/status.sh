@@ -96,7 +96,7 @@ failing() { # NAME STATUS REGEX ARGUMENT...
 	like "$name: said" "$err" "$regex"
 }
 failing "a process without a ledger" 1 "has no ledger" status --pid $$
-failing "a file that is none" 1 "can not be read as a ledger" status --state "$tmp/cert.pem"
+failing "a file that is none" 1 "cannot be read as a ledger" status --state "$tmp/cert.pem"
 failing "no file" 1 "No such file" status --state "$tmp/nothing"
 failing "an unknown column" 2 "accepted: acted, client.*keyupdate.*not_accepted" status --sort size
 failing "an unknown argument" 2 "accepted: --pid" status --colour

@@ -52,7 +52,7 @@ check_says() {
 refused() {
 	local name=$1 regex=$2 status
 	shift 2
-	check_says "$name" 1 "can not be guarded: .*$regex" "$@"
+	check_says "$name" 1 "cannot be guarded: .*$regex" "$@"
 	[ ${#as[@]} = 0 ] || return 0 # that user can not read the tree
 	timeout 20 "$wrapper" --log=stderr -- "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
 	is "$name: run all the same" "$?" 0
@@ -90,15 +90,15 @@ if command -v fzf >/dev/null; then refused "Go with a loader" "is a Go program" 
 
 # An OpenSSL inside that the executable exports: first in scope, before any preload. Beside it a libssl.so that nobody calls.
 build exporting -DOWN -rdynamic -Wl,--no-as-needed -lssl
-refused "exports a libssl of its own" "libssl of its own inside" "$tmp/exporting"
+refused "exports a libssl of its own" "contains its own libssl" "$tmp/exporting"
 build inside -DOWN
-refused "has a libssl inside" "libssl of its own inside" "$tmp/inside"
+refused "has a libssl inside" "contains its own libssl" "$tmp/inside"
 upstream=
 for node in $(type -ap node); do
 	[ "$("$node" -p process.config.variables.node_shared_openssl 2>/dev/null)" = true ] || upstream=$node
 done
 if [ -n "$upstream" ]; then
-	refused "upstream's Node.js" "libssl of its own inside" "$upstream" -e 0
+	refused "upstream's Node.js" "contains its own libssl" "$upstream" -e 0
 	certificates
 	port=$(pick_port)
 	under with
@@ -107,7 +107,7 @@ if [ -n "$upstream" ]; then
 		require("tls").createServer(options, (socket) => socket.end("ok\n")).listen(Number(process.argv[3]), "127.0.0.1");' \
 		"$tmp/cert.pem" "$tmp/key.pem" "$port"
 	peer_summary 127.0.0.1 "$port" get 3 >"$tmp/peer"
-	check_says "a running one" 1 'a libssl of its own inside' --pid "$pid"
+	check_says "a running one" 1 'is not guarded: .*contains its own libssl' --pid "$pid"
 	is "a running one: it is true, three handshakes and not a word" "$(cat "$tmp/peer"; grep -c reneguard "$tmp/node.log")" \
 		"$(printf 'summary full=3 reused=0 refused=0\n0')"
 	stop "$pid"
@@ -194,15 +194,15 @@ os.setresuid(-1, 0, -1)
 os.execv(sys.argv[1], sys.argv[1:])' "$(command -v openssl)" s_server -nocert -accept 0
 within 5 grep -q openssl "/proc/$pid/comm"
 within 5 grep -q libssl "/proc/$pid/maps"
-check_says "executed with another real than effective user" 1 'the shim is not loaded there: .*AT_SECURE' --pid "$pid"
+check_says "executed with another real than effective user" 1 'is not guarded: the shim is not loaded: .*AT_SECURE' --pid "$pid"
 stop "$pid"
 start ordinary env LD_PRELOAD="$tmp/libreneguard.so" openssl s_server -nocert -accept 0
 within 5 grep -q openssl "/proc/$pid/comm"
 within 5 grep -q libssl "/proc/$pid/maps"
-check_says "an ordinary process" 0 'in front of .*libssl' --pid "$pid"
+check_says "an ordinary process" 0 'is guarded: .*in front of .*libssl' --pid "$pid"
 stop "$pid"
 start unguarded openssl s_server -nocert -accept 0
 within 5 grep -q openssl "/proc/$pid/comm"
-check_says "one without the shim" 1 'the shim is not loaded there$' --pid "$pid"
+check_says "one without the shim" 1 'is not guarded: the shim is not loaded$' --pid "$pid"
 stop "$pid"
 finish
