@@ -10,6 +10,7 @@
 #include "ctl/ctl.h"
 #include "ctl/elf_file.h"
 #include "ctl/maps.h"
+#include "ctl/text.h"
 
 /* What the mappings of a process show. */
 struct mapped {
@@ -96,7 +97,7 @@ int rg_check_process(const char *pid, bool quiet)
 	long number;
 
 	snprintf(subject.name, sizeof subject.name, "process %s", pid);
-	if (rg_ctl_parse_number(pid, INT32_MAX, &number))
+	if (rg_text_number(pid, INT32_MAX, &number))
 		return answer_for(&subject, (pid_t)number);
 	fprintf(stderr, "%s: cannot be checked: it is not a process ID; accepted: a number\n",
 		subject.name);

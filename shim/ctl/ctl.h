@@ -6,8 +6,6 @@
 #ifndef RG_CTL_H
 #define RG_CTL_H
 
-#include <stdbool.h>
-
 #define RG_CTL_NO	 1 /* the answer is no, or there is none */
 #define RG_CTL_BAD_USAGE 2
 
@@ -15,8 +13,5 @@ int rg_ctl_policy(int argc, char **argv);
 int rg_ctl_check(int argc, char **argv);
 int rg_ctl_status(int argc, char **argv);
 int rg_ctl_top(int argc, char **argv);
-
-/* Read TEXT as a decimal number from 1 to MAX. Returns false if it is none. */
-bool rg_ctl_parse_number(const char *text, long max, long *number);
 
 #endif

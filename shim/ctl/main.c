@@ -1,7 +1,5 @@
 /* reneguardctl, the inspector: shows policies, programs and ledgers, and changes nothing. */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/ctl.h"
@@ -38,16 +36,6 @@ static const struct {
 		{"check", rg_ctl_check},
 		{"status", rg_ctl_status},
 		{"top", rg_ctl_top}};
-
-bool rg_ctl_parse_number(const char *text, long max, long *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtol(text, &end, 10);
-	return errno == 0 && text[0] >= '0' && text[0] <= '9' && *end == '\0' && *number > 0 &&
-	       *number <= max;
-}
 
 int main(int argc, char **argv)
 {

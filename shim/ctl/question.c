@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ctl/ctl.h"
+#include "ctl/text.h"
 #include "ctl/view.h"
 
 #define STATUS_ARGUMENTS "--pid PID, --state FILE, --json, --prometheus, --sort COLUMN, --limit N"
@@ -42,11 +43,11 @@ static int set_value(struct rg_question *question, const char *command, const ch
 		if (!rg_view_column(value, &question->column, &accepted))
 			return bad_usage(command, "unknown column", value, accepted);
 	} else if (strcmp(option, "--pid") == 0) {
-		if (!rg_ctl_parse_number(value, INT32_MAX, &number))
+		if (!rg_text_number(value, INT32_MAX, &number))
 			return bad_usage(command, "bad process ID", value, ANY_NUMBER);
 		question->pid = (pid_t)number;
 	} else {
-		if (!rg_ctl_parse_number(value, INT32_MAX, &number))
+		if (!rg_text_number(value, INT32_MAX, &number))
 			return bad_usage(command, "bad limit", value, ANY_NUMBER);
 		question->limit = (size_t)number;
 	}

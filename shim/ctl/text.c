@@ -1,6 +1,8 @@
 #include "ctl/text.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,4 +29,14 @@ const char *rg_text_time(int64_t seconds, char text[RG_TIME_BYTES])
 	    strftime(text, RG_TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
 		strcpy(text, "?");
 	return text;
+}
+
+bool rg_text_number(const char *text, long max, long *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtol(text, &end, 10);
+	return errno == 0 && text[0] >= '0' && text[0] <= '9' && *end == '\0' && *number > 0 &&
+	       *number <= max;
 }
