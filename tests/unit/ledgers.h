@@ -1,5 +1,7 @@
-/* Ledgers for the tests: in memory that ends at a page nobody may touch, shared with forked
- * processes. */
+/*
+ * Ledgers for the tests. Their memory lies between two inaccessible pages and ends right before the
+ * second, so an access outside crashes. Forked processes share it.
+ */
 #ifndef LEDGERS_H
 #define LEDGERS_H
 
@@ -9,7 +11,7 @@
 #include "rg_ledger.h"
 #include "unit.h"
 
-/* A ledger for CLIENTS clients. Never freed: each test is a process of its own. */
+/* A ledger for CLIENTS clients. It is never freed: each test is a process of its own. */
 static inline struct rg_ledger *ledger_for(uint32_t clients)
 {
 	static const uint8_t seed[16] = "a seed of 16 byt";
@@ -26,7 +28,7 @@ static inline struct rg_ledger *ledger_for(uint32_t clients)
 	return ledger;
 }
 
-/* 10.x.x.x */
+/* The client with the address 10.x.x.x, x.x.x being NUMBER. */
 static inline struct rg_client client_number(uint32_t number)
 {
 	uint8_t address[4] = {10, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
@@ -41,9 +43,9 @@ static inline struct rg_key key_number(const struct rg_ledger *ledger, uint32_t 
 	return rg_ledger_key(ledger, &client);
 }
 
-/* How many places CLIENT has; the account in the last of them into ACCOUNT. */
-static inline unsigned places_of(const struct rg_ledger *ledger, struct rg_client client,
-				 struct rg_account *account)
+/* How many slots CLIENT has. ACCOUNT, unless NULL, gets the account in the last of them. */
+static inline unsigned slots_of(const struct rg_ledger *ledger, struct rg_client client,
+				struct rg_account *account)
 {
 	struct rg_account found;
 	unsigned count = 0;
@@ -58,7 +60,7 @@ static inline unsigned places_of(const struct rg_ledger *ledger, struct rg_clien
 	return count;
 }
 
-static inline unsigned places_taken(const struct rg_ledger *ledger)
+static inline unsigned slots_taken(const struct rg_ledger *ledger)
 {
 	struct rg_account account;
 	unsigned count = 0;

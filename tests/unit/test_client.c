@@ -1,5 +1,4 @@
-/* Who one client is: addresses, prefixes, networks; and the keyed hash that finds a client's place.
- */
+/* Addresses, prefixes and networks; and SipHash, the keyed hash that finds a client's slot. */
 #include "rg_client.h"
 
 #include "core/siphash.h"
@@ -17,7 +16,7 @@ static const char *const bad_networks[] = {
     "192.0.2.0/ 8",
     "192.0.2.0/8 ",
     "192.0.2.0/0008",
-    "192.0.2.0/024", /* no number of the policy has leading zeros */
+    "192.0.2.0/024", /* numbers of the policy have no leading zeros */
     "192.0.2.0/00",
     "192.0.2.0/8/8",
     "192.0.2.0/a",
@@ -36,13 +35,13 @@ static const char *const bad_networks[] = {
     "2001:db8::1::2",
     "[2001:db8::1]",
     "fe80::1%eth0",
-    "::ffff:192.0.2.0/95", /* a mapped network wider than IPv4 */
+    "::ffff:192.0.2.0/95", /* a mapped network that is wider than all of IPv4 */
     "::ffff:192.0.2.0/129",
     "1111:2222:3333:4444:5555:6666:7777:8888:9999",
     "1111:2222:3333:4444:5555:6666:255.255.255.255111111111111111111111",
 };
 
-START_TEST(test_network_bad)
+START_TEST(test_bad_network)
 {
 	struct rg_network network, before;
 	const char *text = bad_networks[_i];
@@ -79,10 +78,10 @@ static const struct {
     {"::ffff:192.0.2.7/120", "192.0.2.0", 24},
     {"::ffff:0:0/96", "0.0.0.0", 0},
     {"::ffff:c000:207", "192.0.2.7", 32},
-    {"::fffe:192.0.2.7", "::fffe:c000:207", 128}, /* not mapped (RFC 4291 2.5.5) */
+    {"::fffe:192.0.2.7", "::fffe:c000:207", 128}, /* not IPv4-mapped (RFC 4291 2.5.5) */
 };
 
-START_TEST(test_network_good)
+START_TEST(test_good_network)
 {
 	const char *text = good_networks[_i].text;
 	char *copy = unit_copy(text, strlen(text));
@@ -99,6 +98,7 @@ START_TEST(test_network_good)
 }
 END_TEST
 
+/* A single address is a network of one. */
 static struct rg_network network_of(const char *text)
 {
 	struct rg_network network;
@@ -108,14 +108,14 @@ static struct rg_network network_of(const char *text)
 }
 
 static const struct {
-	const char *network, *client;
+	const char *network, *address;
 	bool contains;
 } memberships[] = {
     {"192.0.2.0/24", "192.0.3.0", false},
     {"192.0.2.0/24", "192.0.1.255", false},
     {"192.0.2.128/25", "192.0.2.127", false},
     {"192.0.2.7", "192.0.2.6", false},
-    {"0.0.0.0/0", "::1", false}, /* every IPv4 client, and no other */
+    {"0.0.0.0/0", "::1", false}, /* all of IPv4, and nothing else */
     {"::/0", "192.0.2.7", false},
     {"::/96", "192.0.2.7", false},
     {"2001:db8::/33", "2001:db8:8000::", false},
@@ -131,29 +131,29 @@ static const struct {
 START_TEST(test_network_contains)
 {
 	struct rg_network network = network_of(memberships[_i].network);
-	struct rg_network client = network_of(memberships[_i].client);
+	struct rg_network host = network_of(memberships[_i].address);
 
-	ck_assert_int_eq(rg_network_contains(&network, &client.base), memberships[_i].contains);
+	ck_assert_int_eq(rg_network_contains(&network, &host.base), memberships[_i].contains);
 }
 END_TEST
 
-START_TEST(test_unknown_client)
+START_TEST(test_unknown_address)
 {
-	static const struct rg_address zero = {.family = RG_UNKNOWN};
+	static const struct rg_address unknown = {.family = RG_UNKNOWN};
 	struct rg_network all4 = network_of("0.0.0.0/0"), all6 = network_of("::/0");
-	struct rg_address masked = rg_address_cut(zero, 0);
+	struct rg_address cut = rg_address_cut(unknown, 0);
 	char text[RG_ADDRESS_TEXT_BYTES];
 
-	ck_assert_mem_eq(&masked, &zero, sizeof zero);
-	ck_assert(!rg_network_contains(&all4, &zero));
-	ck_assert(!rg_network_contains(&all6, &zero));
-	rg_address_text(&zero, text);
+	ck_assert_mem_eq(&cut, &unknown, sizeof unknown);
+	ck_assert(!rg_network_contains(&all4, &unknown));
+	ck_assert(!rg_network_contains(&all6, &unknown));
+	rg_address_text(&unknown, text);
 	ck_assert_str_eq(text, "unknown");
 }
 END_TEST
 
-/* Every prefix of either family, against a mask made bit by bit. */
-START_TEST(test_masked_every_prefix)
+/* Every prefix length of both families, compared with a mask that is made bit by bit. */
+START_TEST(test_cut_to_every_prefix)
 {
 	unsigned bits = _i == 0 ? 32 : 128;
 
@@ -184,8 +184,8 @@ START_TEST(test_longest_text)
 }
 END_TEST
 
-/* The reference implementation's vectors (Aumasson and Bernstein, 2012): key 00 to 0f, data 00, 01,
- * 02, … */
+/* Test vectors of the reference implementation (Aumasson and Bernstein, 2012): the key is 00 to 0f,
+ * the data 00, 01, 02, … */
 static const struct {
 	size_t bytes;
 	uint64_t hash;
@@ -231,11 +231,11 @@ int main(void)
 {
 	Suite *suite = suite_create("client");
 
-	UNIT_ADD_ROWS(suite, test_network_bad, bad_networks);
-	UNIT_ADD_ROWS(suite, test_network_good, good_networks);
+	UNIT_ADD_ROWS(suite, test_bad_network, bad_networks);
+	UNIT_ADD_ROWS(suite, test_good_network, good_networks);
 	UNIT_ADD_ROWS(suite, test_network_contains, memberships);
-	UNIT_ADD(suite, test_unknown_client);
-	unit_add(suite, "test_masked_every_prefix", test_masked_every_prefix, 0, 2);
+	UNIT_ADD(suite, test_unknown_address);
+	unit_add(suite, "test_cut_to_every_prefix", test_cut_to_every_prefix, 0, 2);
 	UNIT_ADD(suite, test_longest_text);
 	UNIT_ADD_ROWS(suite, test_siphash_vector, vectors);
 	UNIT_ADD(suite, test_siphash_depends_on_every_bit);

@@ -1,6 +1,7 @@
 /*
- * The ClientHello reader: hellos of real clients (tests/fuzz/corpus/client_hello), cut at every
- * byte, lying about every length; and hellos made here for what no client sends.
+ * The ClientHello reader. Hellos of real clients (tests/fuzz/corpus/client_hello) are read whole,
+ * cut at every byte, and with every length falsified. Hand-made hellos cover what no client
+ * sends.
  */
 #include "rg_client_hello.h"
 
@@ -15,6 +16,7 @@ static bool is_dtls(const char *name)
 	return strncmp(name, "dtls", 4) == 0;
 }
 
+/* Read a copy of exactly BYTES bytes into HELLO, which holds garbage before. */
 static int read_exactly(struct rg_client_hello *hello, const uint8_t *body, size_t bytes, bool dtls)
 {
 	uint8_t *exact = unit_copy(body, bytes);
@@ -26,8 +28,9 @@ static int read_exactly(struct rg_client_hello *hello, const uint8_t *body, size
 	return result;
 }
 
-/* --- where the fields of a good hello are, found without any check --- */
+/* --- where the lengths of a good hello are; nothing is checked here --- */
 
+/* A length field. */
 struct field {
 	size_t at, width;
 	bool in_extensions;
@@ -38,13 +41,13 @@ static size_t number_at(const uint8_t *at, size_t width)
 	return width == 1 ? at[0] : (size_t)at[0] << 8 | at[1];
 }
 
-/* The length fields of BODY into FIELDS; *PLAIN_END is where a hello without extensions would end.
- */
+/* Find the length fields of BODY; returns how many there are. *PLAIN_END is where the hello would
+ * end if it had no extensions. */
 static size_t length_fields(const uint8_t *body, size_t bytes, bool dtls, struct field fields[],
 			    size_t *plain_end)
 {
-	static const size_t widths[] = {1, 1, 2,
-					1}; /* session id, cookie, ciphers, compression methods */
+	/* session id, cookie, cipher suites, compression methods */
+	static const size_t widths[] = {1, 1, 2, 1};
 	size_t count = 0, at = RANDOM_END;
 
 	for (size_t i = 0; i < 4; i++) {
@@ -59,7 +62,7 @@ static size_t length_fields(const uint8_t *body, size_t bytes, bool dtls, struct
 	fields[count++] = (struct field){at, 2, true};
 	for (at += 2; at < bytes; at += 4 + number_at(body + at + 2, 2)) {
 		fields[count++] = (struct field){at + 2, 2, true};
-		if (number_at(body + at, 2) == 43)
+		if (number_at(body + at, 2) == 43) /* supported_versions: a list */
 			fields[count++] = (struct field){at + 4, 1, true};
 	}
 	return count;
@@ -112,8 +115,8 @@ START_TEST(test_corpus)
 }
 END_TEST
 
-/* What a good hello offers that ends with the last extension which is whole in the first CUT bytes
- * of BODY. */
+/* The offer in the first CUT bytes of BODY: that of a good hello with those of its extensions that
+ * end before the cut. */
 static enum rg_offer offer_of_whole(const uint8_t *body, size_t plain_end, size_t cut, bool dtls)
 {
 	struct rg_client_hello hello;
@@ -131,10 +134,8 @@ static enum rg_offer offer_of_whole(const uint8_t *body, size_t plain_end, size_
 	return hello.offer;
 }
 
-/*
- * A hello cut short is malformed, except where it ends exactly as one without extensions does; it
- * offers what it offered before the cut.
- */
+/* A hello that is cut short is malformed, unless it ends exactly where one without extensions
+ * would. It offers what came before the cut. */
 static void cut_everywhere(const char *name, const uint8_t *body, size_t bytes)
 {
 	struct field fields[HELLO_MAX];
@@ -166,7 +167,7 @@ static void append_byte(const char *name, const uint8_t *body, size_t bytes)
 	memcpy(longer, body, bytes);
 	longer[bytes] = 0;
 	ck_assert_msg(read_exactly(&hello, longer, bytes + 1, is_dtls(name)) == -1,
-		      "%s with a byte more is accepted", name);
+		      "%s with one byte more is accepted", name);
 	(void)read_exactly(&good, body, bytes, is_dtls(name));
 	ck_assert_int_eq(hello.offer, good.offer);
 }
@@ -180,9 +181,9 @@ static void add_to_field(uint8_t *body, const struct field *field, int change)
 		body[field->at] = (uint8_t)(value >> 8);
 }
 
-/* A length that lies inside the extensions is always found out; before them it may give another
- * good hello by chance. */
-static void lie_about_lengths(const char *name, const uint8_t *body, size_t bytes)
+/* A wrong length inside the extensions is always noticed. Before them it may happen to make another
+ * good hello. */
+static void change_lengths(const char *name, const uint8_t *body, size_t bytes)
 {
 	struct field fields[HELLO_MAX];
 	size_t plain_end;
@@ -190,20 +191,21 @@ static void lie_about_lengths(const char *name, const uint8_t *body, size_t byte
 
 	for (size_t i = 0; i < 2 * count; i++) {
 		struct rg_client_hello hello;
-		uint8_t *lie = unit_copy(body, bytes);
+		uint8_t *changed = unit_copy(body, bytes);
 		int result;
 
-		add_to_field(lie, &fields[i / 2], i % 2 == 0 ? 1 : -1);
-		result = read_exactly(&hello, lie, bytes, is_dtls(name));
+		add_to_field(changed, &fields[i / 2], i % 2 == 0 ? 1 : -1);
+		result = read_exactly(&hello, changed, bytes, is_dtls(name));
 		ck_assert_msg(result == -1 || !fields[i / 2].in_extensions,
-			      "%s: length at %zu is wrong and accepted", name, fields[i / 2].at);
-		free(lie);
+			      "%s: the length at byte %zu is wrong but accepted", name,
+			      fields[i / 2].at);
+		free(changed);
 	}
 }
 
-/* Only AddressSanitizer and the assertions inside look here: nothing of a changed hello is to be
- * relied upon. */
-static void scribble(const char *name, const uint8_t *body, size_t bytes)
+/* Any result is right for a hello with random changes. What fails here is AddressSanitizer or the
+ * assertion. */
+static void change_bytes(const char *name, const uint8_t *body, size_t bytes)
 {
 	uint64_t state = bytes;
 
@@ -220,15 +222,15 @@ static void scribble(const char *name, const uint8_t *body, size_t bytes)
 	}
 }
 
-static unit_on_file *const tortures[] = {cut_everywhere, append_byte, lie_about_lengths, scribble};
+static unit_on_file *const changes[] = {cut_everywhere, append_byte, change_lengths, change_bytes};
 
-START_TEST(test_tortured)
+START_TEST(test_changed_corpus)
 {
-	ck_assert_uint_gt(unit_corpus("client_hello", tortures[_i]), 30);
+	ck_assert_uint_gt(unit_corpus("client_hello", changes[_i]), 30);
 }
 END_TEST
 
-/* --- hellos made here: what stands behind the random, in hex --- */
+/* --- hand-made hellos: what comes after the random, in hex --- */
 
 #define CIPHERS	  "0002c02b0100"
 #define ID32	  "20000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
@@ -244,29 +246,33 @@ static const struct {
 	const char *name, *hex;
 	int result;
 	enum rg_offer offer;
-} made[] = {
-    {"nothing behind the random", "", -1, RG_OFFER_NONE},
+} handmade[] = {
+    {"nothing after the random", "", -1, RG_OFFER_NONE},
     {"session id of 33 bytes", ID33 CIPHERS, -1, RG_OFFER_NONE},
-    {"half a length of extensions", "00" CIPHERS "00", -1, RG_OFFER_NONE},
-    {"an extension's type alone", "00" CIPHERS "00020023", -1, RG_OFFER_NONE},
-    {"an extension without length", "00" CIPHERS "0003002300", -1, RG_OFFER_NONE},
+    {"one byte for the length of the extensions", "00" CIPHERS "00", -1, RG_OFFER_NONE},
+    {"an extension's type and nothing after it", "00" CIPHERS "00020023", -1, RG_OFFER_NONE},
+    {"one byte for the length of an extension", "00" CIPHERS "0003002300", -1, RG_OFFER_NONE},
     {"an extension longer than the rest", "00" CIPHERS "00040023ffff", -1, RG_OFFER_NONE},
     {"extensions longer than the hello", "00" CIPHERS "ffff" NO_TICKET, -1, RG_OFFER_NONE},
     {"cipher suites longer than the hello", "00ffff00", -1, RG_OFFER_NONE},
-    {"an odd list of versions", "00" CIPHERS "0008002b000403030403", -1, RG_OFFER_NONE},
+    {"a list of versions with an odd length", "00" CIPHERS "0008002b000403030403", -1,
+     RG_OFFER_NONE},
     {"versions longer than their extension", "00" CIPHERS "0007002b0003040304", -1, RG_OFFER_NONE},
-    {"versions without list", "00" CIPHERS "0004002b0000", -1, RG_OFFER_NONE},
-    {"half a length of extensions, id", ID32 CIPHERS "00", -1, RG_OFFER_SESSION_ID},
+    {"supported_versions without a list", "00" CIPHERS "0004002b0000", -1, RG_OFFER_NONE},
+    {"one byte for the length of the extensions, id", ID32 CIPHERS "00", -1, RG_OFFER_SESSION_ID},
     {"ticket, then a broken extension", "00" CIPHERS "0009" TICKET "0023ffff", -1, RG_OFFER_TICKET},
     {"a broken extension, then a ticket", "00" CIPHERS "00090023ffff" TICKET, -1, RG_OFFER_NONE},
-    {"ticket, the list too long", "00" CIPHERS "0006" TICKET, -1, RG_OFFER_TICKET},
-    {"ticket, the list too short", "00" CIPHERS "0000" TICKET, -1, RG_OFFER_TICKET},
+    {"ticket, the length of the extensions too large", "00" CIPHERS "0006" TICKET, -1,
+     RG_OFFER_TICKET},
+    {"ticket, the length of the extensions too small", "00" CIPHERS "0000" TICKET, -1,
+     RG_OFFER_TICKET},
     {"ticket, then an empty one", "00" CIPHERS "0009" TICKET NO_TICKET, 0, RG_OFFER_TICKET},
-    {"TLS 1.3 in an odd list, id", ID32 CIPHERS "0008" ODD13, -1, RG_OFFER_SESSION_ID},
-    {"TLS 1.3 in an odd list, then a good one, id", ID32 CIPHERS "000f" ODD13 SPEAKS13, -1,
-     RG_OFFER_SESSION_ID},
-    {"TLS 1.3 in an odd list, ticket", "00" CIPHERS "000d" ODD13 TICKET, -1, RG_OFFER_TICKET},
-    {"TLS 1.3 in an odd list, PSK", "00" CIPHERS "000d" ODD13 PSK, -1, RG_OFFER_NONE},
+    {"TLS 1.3 in a list of odd length, id", ID32 CIPHERS "0008" ODD13, -1, RG_OFFER_SESSION_ID},
+    {"TLS 1.3 in a list of odd length, then a good list, id", ID32 CIPHERS "000f" ODD13 SPEAKS13,
+     -1, RG_OFFER_SESSION_ID},
+    {"TLS 1.3 in a list of odd length, ticket", "00" CIPHERS "000d" ODD13 TICKET, -1,
+     RG_OFFER_TICKET},
+    {"TLS 1.3 in a list of odd length, PSK", "00" CIPHERS "000d" ODD13 PSK, -1, RG_OFFER_NONE},
     {"no extensions, no id", "00" CIPHERS, 0, RG_OFFER_NONE},
     {"no extensions, id", ID32 CIPHERS, 0, RG_OFFER_SESSION_ID},
     {"an empty list of extensions", "00" CIPHERS "0000", 0, RG_OFFER_NONE},
@@ -275,14 +281,16 @@ static const struct {
     {"ticket", "00" CIPHERS "0005" TICKET, 0, RG_OFFER_TICKET},
     {"ticket, TLS 1.3", "00" CIPHERS "000c" TICKET SPEAKS13, 0, RG_OFFER_TICKET},
     {"PSK without TLS 1.3", "00" CIPHERS "0005" PSK, 0, RG_OFFER_NONE},
-    {"PSK, TLS 1.2 alone", "00" CIPHERS "000c" SPEAKS12 PSK, 0, RG_OFFER_NONE},
+    {"PSK, only TLS 1.2", "00" CIPHERS "000c" SPEAKS12 PSK, 0, RG_OFFER_NONE},
     {"PSK, TLS 1.3", "00" CIPHERS "000c" SPEAKS13 PSK, 0, RG_OFFER_PSK},
     {"PSK before the versions", "00" CIPHERS "000c" PSK SPEAKS13, 0, RG_OFFER_PSK},
     {"PSK, ticket, id", ID32 CIPHERS "0011" SPEAKS13 TICKET PSK, 0, RG_OFFER_PSK},
     {"TLS 1.3, id", ID32 CIPHERS "0007" SPEAKS13, 0, RG_OFFER_AMBIGUOUS_ID},
     {"TLS 1.3, no id", "00" CIPHERS "0007" SPEAKS13, 0, RG_OFFER_NONE},
-    {"TLS 1.3 the last of three", ID32 CIPHERS "000b002b000706030203030304", 0, RG_OFFER_AMBIGUOUS_ID},
-    {"TLS 1.3 across two versions", ID32 CIPHERS "0009002b0005040003047f", 0, RG_OFFER_SESSION_ID},
+    {"TLS 1.3 as the last of three versions", ID32 CIPHERS "000b002b000706030203030304", 0,
+     RG_OFFER_AMBIGUOUS_ID},
+    {"the bytes of TLS 1.3 across two versions", ID32 CIPHERS "0009002b0005040003047f", 0,
+     RG_OFFER_SESSION_ID},
     {"an unknown extension", ID32 CIPHERS "00055a5a000100", 0, RG_OFFER_SESSION_ID},
 };
 
@@ -299,15 +307,15 @@ static size_t from_hex(uint8_t *bytes, const char *hex)
 	return count;
 }
 
-START_TEST(test_made)
+START_TEST(test_handmade)
 {
 	uint8_t body[HELLO_MAX] = {0x03, 0x03};
-	size_t bytes = RANDOM_END + from_hex(body + RANDOM_END, made[_i].hex);
+	size_t bytes = RANDOM_END + from_hex(body + RANDOM_END, handmade[_i].hex);
 	struct rg_client_hello hello;
 
-	ck_assert_msg(read_exactly(&hello, body, bytes, false) == made[_i].result, "%s",
-		      made[_i].name);
-	ck_assert_msg(hello.offer == made[_i].offer, "%s: offer %d", made[_i].name,
+	ck_assert_msg(read_exactly(&hello, body, bytes, false) == handmade[_i].result, "%s: not %d",
+		      handmade[_i].name, handmade[_i].result);
+	ck_assert_msg(hello.offer == handmade[_i].offer, "%s: offer %d", handmade[_i].name,
 		      (int)hello.offer);
 }
 END_TEST
@@ -316,8 +324,8 @@ int main(void)
 {
 	Suite *suite = suite_create("client_hello");
 
-	UNIT_ADD_ROWS(suite, test_tortured, tortures);
-	UNIT_ADD_ROWS(suite, test_made, made);
+	UNIT_ADD_ROWS(suite, test_changed_corpus, changes);
+	UNIT_ADD_ROWS(suite, test_handmade, handmade);
 	UNIT_ADD_ROWS(suite, test_corpus, corpus);
 	return unit_run(suite);
 }

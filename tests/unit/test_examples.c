@@ -1,14 +1,15 @@
 /*
- * The worked examples of README ("Choosing limits"), a day each, in the ledger: what a limit of
- * twice the busiest minute does to them, and to an attacker among them.
+ * A worked example of the README ("Choosing limits"): a day of browsers behind one NAT address,
+ * played into the ledger. It shows what a limit of twice the busiest minute does to the browsers
+ * and to an attacker among them, and what the default limit does.
  */
 #include "ledgers.h"
 
 #define DAY_S	    86400
 #define MINUTE_S    60
 #define BROWSERS    500
-#define PAGE_S	    120 /* each opens a page every two minutes, on average, at any time */
-#define CONNECTIONS 6	/* for a page, at once: HTTP/1.1 */
+#define PAGE_S	    120 /* each browser opens a page this often on average, day and night */
+#define CONNECTIONS 6	/* at once for each page, as with HTTP/1.1 */
 
 static const struct rg_limit twice_busiest = {4000, MINUTE_S};
 static const struct rg_limit default_limit = {120, MINUTE_S};
@@ -18,6 +19,7 @@ static struct rg_key key;
 static uint32_t acted, busiest, this_minute;
 static uint64_t minute;
 
+/* One offer to resume. */
 static void offer(const struct rg_limit *limit, uint64_t now_ns)
 {
 	if (now_ns / NS_PER_S / MINUTE_S != minute)
@@ -27,7 +29,8 @@ static void offer(const struct rg_limit *limit, uint64_t now_ns)
 	acted += rg_ledger_record(ledger, &key, RG_RESUMPTION, limit, false, now_ns).over;
 }
 
-/* A day of the browsers, and of ATTACKS offers a second beside them. */
+/* Play a day of the browsers, with ATTACKS offers a second from an attacker behind the same
+ * address. Returns how many offers there were. */
 static uint32_t day_behind_nat(const struct rg_limit *limit, unsigned attacks)
 {
 	uint64_t random = 2026;
@@ -62,7 +65,7 @@ START_TEST(test_nat)
 }
 END_TEST
 
-/* 120 a minute is eight of a hundred. */
+/* The default limit lets 120 a minute pass: eight in a hundred. */
 START_TEST(test_nat_default)
 {
 	uint32_t offers = day_behind_nat(&default_limit, 0);
@@ -72,7 +75,7 @@ START_TEST(test_nat_default)
 }
 END_TEST
 
-/* One of them offers a hundred a second. */
+/* The attacker makes a hundred offers a second. */
 START_TEST(test_nat_attacked)
 {
 	uint32_t offers = day_behind_nat(&twice_busiest, 100);

@@ -1,44 +1,47 @@
 /*
- * The observer: what libssl's message callback handed out in real handshakes
- * (tests/fuzz/corpus/handshake, both sides), sequences made here for what this libssl can not be
- * brought to do, and noise.
+ * The handshake events that rg_handshake_message tells from messages. They are recordings of
+ * libssl's message callback in real handshakes (tests/fuzz/corpus/handshake, both sides), hand-made
+ * sequences that this libssl cannot be brought to send, and noise.
  */
 #include "rg_handshake.h"
 
 #include "../fuzz/tape.h"
 #include "unit.h"
 
-#define SIGNS_BYTES 256
+#define EVENTS_BYTES 256
 
-/* Append the name of SIGN to SIGNS; of an offer or an answer also which. */
-static void note(char *signs, const struct rg_handshake *handshake, enum rg_hs_event hs_event)
+/* Append the name of HS_EVENT to EVENTS; of a hello also the offer, of an answer the result. */
+static void append_event(char *events, const struct rg_handshake *handshake,
+			 enum rg_hs_event hs_event)
 {
 	static const char *const names[] = {"",		"hello",     "renegotiation", "answered",
 					    "finished", "keyupdate", "refused"};
-	static const char *const offers[] = {":none", ":id", ":ticket", ":psk", ":perhaps"};
+	static const char *const offers[] = {":none", ":id", ":ticket", ":psk", ":ambiguous"};
 	const char *detail = hs_event == RG_HS_CLIENT_HELLO ? offers[handshake->hello.offer]
 			     : hs_event == RG_HS_ANSWERED
 				 ? (handshake->resumed ? ":resumed" : ":full")
 				 : "";
-	size_t used = strlen(signs);
+	size_t used = strlen(events);
 
 	ck_assert_int_ge((int)hs_event, RG_HS_NONE);
 	ck_assert_int_le((int)hs_event, RG_HS_REFUSED);
 	if (hs_event != RG_HS_NONE)
-		snprintf(signs + used, SIGNS_BYTES - used, "%s%s%s", used == 0 ? "" : " ",
+		snprintf(events + used, EVENTS_BYTES - used, "%s%s%s", used == 0 ? "" : " ",
 			 names[hs_event], detail);
 }
 
-static void play(struct rg_handshake *handshake, char *signs, const uint8_t *at, size_t left)
+/* Feed the tape at AT, LEFT bytes long, to HANDSHAKE, and append the events to EVENTS. */
+static void play(struct rg_handshake *handshake, char *events, const uint8_t *at, size_t left)
 {
 	struct tape_message message;
 
 	while (tape_next(&at, &left, &message)) {
 		uint8_t *exact = unit_copy(message.at, message.bytes);
 
-		note(signs, handshake,
-		     rg_handshake_message(handshake, message.written, message.version, message.type,
-					  exact, message.bytes, message.pristine));
+		append_event(events, handshake,
+			     rg_handshake_message(handshake, message.written, message.version,
+						  message.type, exact, message.bytes,
+						  message.pristine));
 		free(exact);
 	}
 }
@@ -47,8 +50,8 @@ static void play(struct rg_handshake *handshake, char *signs, const uint8_t *at,
 #define RESUMED(offer) "hello:" offer " answered:resumed finished"
 
 static const struct {
-	const char *file, *signs;
-	uint16_t negotiated; /* not looked at for clients */
+	const char *file, *events;
+	uint16_t negotiated; /* 0: the client's side, where it is not checked */
 } recordings[] = {
     {"tls12-renegotiation-refused-server", FULL("none") " renegotiation", 0x0303},
     {"tls12-renegotiation-refused-client", "finished", 0},
@@ -57,8 +60,8 @@ static const struct {
     {"tls12-hello-request-server", FULL("none") " renegotiation", 0x0303},
     {"tls12-hello-request-client", "finished renegotiation", 0},
     {"tls12-cleared-server", FULL("none") " " FULL("none"), 0x0303},
-    {"tls12-cleared-client", "finished",
-     0}, /* whoever clears a client says so: rg_handshake_reset */
+    /* In the shim SSL_clear calls rg_handshake_reset. Nothing calls it here: one event, not two. */
+    {"tls12-cleared-client", "finished", 0},
     {"tls12-full-server", FULL("none"), 0x0303},
     {"tls12-full-client", "finished", 0},
     {"tls12-id-server", RESUMED("id"), 0x0303},
@@ -66,7 +69,7 @@ static const struct {
     {"tls12-ticket-server", RESUMED("ticket"), 0x0303},
     {"tls12-ticket-client", "finished", 0},
     {"tls12-ticket-declined-server", FULL("ticket"), 0x0303},
-    {"tls13-full-server", FULL("perhaps"), 0x0304},
+    {"tls13-full-server", FULL("ambiguous"), 0x0304},
     {"tls13-full-client", "finished", 0},
     {"tls13-no-compat-server", FULL("none"), 0x0304},
     {"tls13-psk-server", RESUMED("psk"), 0x0304},
@@ -74,15 +77,15 @@ static const struct {
     {"tls13-psk-declined-server", FULL("psk"), 0x0304},
     {"tls13-early-server", RESUMED("psk"), 0x0304},
     {"tls13-early-client", "finished", 0},
-    {"tls13-retry-server", FULL("perhaps"), 0x0304},
+    {"tls13-retry-server", FULL("ambiguous"), 0x0304},
     {"tls13-retry-client", "finished", 0},
     {"tls13-psk-retry-server", RESUMED("psk"), 0x0304},
-    {"tls13-key-update-server", FULL("perhaps") " keyupdate", 0x0304},
+    {"tls13-key-update-server", FULL("ambiguous") " keyupdate", 0x0304},
     {"tls13-key-update-client", "finished", 0},
-    {"tls13-post-handshake-auth-server", FULL("perhaps"), 0x0304},
+    {"tls13-post-handshake-auth-server", FULL("ambiguous"), 0x0304},
     {"tls13-post-handshake-auth-client", "finished", 0},
-    {"mixed-full-server", FULL("perhaps"), 0x0303},
-    {"mixed-id-server", RESUMED("perhaps"), 0x0303},
+    {"mixed-full-server", FULL("ambiguous"), 0x0303},
+    {"mixed-id-server", RESUMED("ambiguous"), 0x0303},
     {"mixed-ticket-server", RESUMED("ticket"), 0x0303},
     {"dtls12-cookie-server", FULL("none"), 0xfefd},
     {"dtls12-ticket-server", RESUMED("ticket"), 0xfefd},
@@ -91,12 +94,12 @@ static const struct {
 START_TEST(test_recording)
 {
 	struct rg_handshake handshake = {.running = false};
-	char signs[SIGNS_BYTES] = "";
+	char events[EVENTS_BYTES] = "";
 	size_t bytes;
 	uint8_t *tape = unit_corpus_file("handshake", recordings[_i].file, &bytes);
 
-	play(&handshake, signs, tape, bytes);
-	ck_assert_str_eq(signs, recordings[_i].signs);
+	play(&handshake, events, tape, bytes);
+	ck_assert_str_eq(events, recordings[_i].events);
 	ck_assert(handshake.established);
 	if (recordings[_i].negotiated != 0) {
 		ck_assert_uint_eq(handshake.negotiated, recordings[_i].negotiated);
@@ -108,31 +111,32 @@ START_TEST(test_recording)
 }
 END_TEST
 
-static unsigned count_signs(const char *signs)
+static unsigned count_events(const char *events)
 {
-	unsigned count = signs[0] != '\0';
+	unsigned count = events[0] != '\0';
 
-	while ((signs = strchr(signs, ' ')) != NULL) {
-		signs++;
+	while ((events = strchr(events, ' ')) != NULL) {
+		events++;
 		count++;
 	}
 	return count;
 }
 
-/* A recording cut anywhere never says more than the whole; and nothing is read behind the cut. */
+/* A recording that is cut anywhere gives no more events than the whole, and no read goes past the
+ * cut. */
 static void cut_recording(const char *name, const uint8_t *tape, size_t bytes)
 {
 	struct rg_handshake handshake = {.running = false};
-	char whole[SIGNS_BYTES] = "";
+	char whole[EVENTS_BYTES] = "";
 
 	play(&handshake, whole, tape, bytes);
 	for (size_t cut = 0; cut < bytes; cut += 1 + cut / 64) {
-		char signs[SIGNS_BYTES] = "";
+		char events[EVENTS_BYTES] = "";
 
 		rg_handshake_reset(&handshake);
-		play(&handshake, signs, tape, cut);
-		ck_assert_msg(count_signs(signs) <= count_signs(whole), "%s cut to %zu: %s", name,
-			      cut, signs);
+		play(&handshake, events, tape, cut);
+		ck_assert_msg(count_events(events) <= count_events(whole),
+			      "%s cut to %zu bytes gives more: %s", name, cut, events);
 	}
 }
 
@@ -142,13 +146,19 @@ START_TEST(test_recording_cut)
 }
 END_TEST
 
-/* --- sequences made here --- */
+/* --- hand-made sequences --- */
 
 /*
- * A message is two letters: < read, > written; then C ClientHello, S ServerHello, R
- * HelloRetryRequest, V HelloVerifyRequest, H HelloRequest, T Certificate, K ServerKeyExchange, D
- * ServerHelloDone, F Finished, U KeyUpdate, N the alert no_renegotiation, A another alert, 2 a
- * hello of SSLv2. A capital P in front: pristine. Hellos are without extensions and id.
+ * A message is two letters. The first is its direction: < read, > written. The second is its kind:
+ *
+ *     C ClientHello           T Certificate           U KeyUpdate
+ *     S ServerHello           K ServerKeyExchange     N the alert no_renegotiation
+ *     R HelloRetryRequest     D ServerHelloDone       A another alert
+ *     V HelloVerifyRequest    F Finished              2 a ClientHello in the SSLv2 format
+ *     H HelloRequest
+ *
+ * A P before them says that the object is pristine (rg_handshake_message). Hellos have neither
+ * extensions nor a session id.
  */
 static size_t message_of(char letter, uint8_t message[80], int *type)
 {
@@ -185,50 +195,53 @@ static size_t message_of(char letter, uint8_t message[80], int *type)
 }
 
 static const struct {
-	const char *name, *messages, *signs;
-} made[] = {
-    {"noise before any hello", "<F>F<U<H<N>A<A<T", ""},
+	const char *name, *messages, *events;
+} handmade[] = {
+    {"other messages before any hello", "<F>F<U<H<N>A<A<T", ""},
     {"Finished read twice", "P<C>S>T>D<F<F", "hello:none answered:full"},
     {"HelloRequest read while a handshake runs", ">C<H<S<F>F", "finished"},
-    {"key update before the end", "P<C>S<U", "hello:none"},
-    {"key update written", "P<C>S>T>D<F>F>U", FULL("none")},
-    {"alert written for a hello that libssl kept to itself", "P<C>S>T>D<F>F>N",
+    {"KeyUpdate during the handshake", "P<C>S<U", "hello:none"},
+    {"KeyUpdate written", "P<C>S>T>D<F>F>U", FULL("none")},
+    {"a hello that the callback did not see is refused", "P<C>S>T>D<F>F>N",
      FULL("none") " refused"},
-    {"two such alerts", "P<C>S>T>D<F>F>N>N", FULL("none") " refused refused"},
-    {"hello and alert are one", "P<C>S>T>D<F>F<C>N", FULL("none") " renegotiation"},
-    {"each hello is one", "P<C>S>T>D<F>F<C>N<C>N<C>N",
+    {"two such hellos are refused", "P<C>S>T>D<F>F>N>N", FULL("none") " refused refused"},
+    {"a hello and its refusal are one event", "P<C>S>T>D<F>F<C>N", FULL("none") " renegotiation"},
+    {"three refused hellos are three events", "P<C>S>T>D<F>F<C>N<C>N<C>N",
      FULL("none") " renegotiation renegotiation renegotiation"},
-    {"hello, then an alert for another", "P<C>S>T>D<F>F<C>N>N",
+    {"a hello refused, then one that was not seen", "P<C>S>T>D<F>F<C>N>N",
      FULL("none") " renegotiation refused"},
-    {"honoured, then refused unseen", "P<C>S>T>D<F>F<C>S>T>D<F>F>N",
+    {"a hello honoured, then one refused that was not seen", "P<C>S>T>D<F>F<C>S>T>D<F>F>N",
      FULL("none") " renegotiation refused"},
-    {"another alert", "P<C>S>T>D<F>F>A<N<A", FULL("none")},
-    {"asked for", "P<C>S>T>D<F>F>H<C>S>T>D<F>F", FULL("none")},
-    {"asked for once, two come", "P<C>S>T>D<F>F>H<C>S>T>D<F>F<C", FULL("none") " renegotiation"},
-    {"asked for, cut off, another", "P<C>S>T>D<F>F>H<C>S<C", FULL("none") " renegotiation"},
-    {"asked for twice", "P<C>S>T>D<F>F>H<C>S>T>D<F>F>H<C>S>F<F", FULL("none")},
-    {"resumed by a ticket, no id echoed", "P<C>S>F<F", RESUMED("none")},
-    {"no certificate: anonymous", "P<C>S>K>D<F>F", FULL("none")},
-    {"neither: RSA-PSK and the like", "P<C>S>D<F>F", FULL("none")},
-    {"retry", "P<C>RP<C>S>T>D<F>F", FULL("none")},
-    {"a third hello after a retry", "P<C>RP<CP<C", "hello:none hello:none"},
-    {"verify request", "P<C>VP<C>S>T>D<F>F", FULL("none")},
-    {"cleared", "P<C>S>T>D<F>FP<C>S>F<F", FULL("none") " " RESUMED("none")},
-    {"cleared after a renegotiation", "P<C>S>T>D<F>F<C>SP<C>S>T>D<F>F",
+    {"alerts without a meaning here", "P<C>S>T>D<F>F>A<N<A", FULL("none")},
+    {"we asked for a renegotiation", "P<C>S>T>D<F>F>H<C>S>T>D<F>F", FULL("none")},
+    {"we asked for one, two came", "P<C>S>T>D<F>F>H<C>S>T>D<F>F<C", FULL("none") " renegotiation"},
+    {"we asked for one, it stopped halfway, another came", "P<C>S>T>D<F>F>H<C>S<C",
+     FULL("none") " renegotiation"},
+    {"we asked for two, one after the other", "P<C>S>T>D<F>F>H<C>S>T>D<F>F>H<C>S>F<F",
+     FULL("none")},
+    {"resumed by a ticket, no session id echoed", "P<C>S>F<F", RESUMED("none")},
+    {"full, no Certificate: anonymous", "P<C>S>K>D<F>F", FULL("none")},
+    {"full, no Certificate and no ServerKeyExchange: PSK", "P<C>S>D<F>F", FULL("none")},
+    {"HelloRetryRequest", "P<C>RP<C>S>T>D<F>F", FULL("none")},
+    {"a third hello after HelloRetryRequest", "P<C>RP<CP<C", "hello:none hello:none"},
+    {"HelloVerifyRequest", "P<C>VP<C>S>T>D<F>F", FULL("none")},
+    {"SSL_clear and another handshake", "P<C>S>T>D<F>FP<C>S>F<F", FULL("none") " " RESUMED("none")},
+    {"SSL_clear during a renegotiation", "P<C>S>T>D<F>F<C>SP<C>S>T>D<F>F",
      FULL("none") " renegotiation " FULL("none")},
-    {"cleared, then renegotiated", "P<C>S>T>D<F>FP<C>S>T>D<F>F<C",
+    {"SSL_clear, another handshake, a renegotiation", "P<C>S>T>D<F>FP<C>S>T>D<F>F<C",
      FULL("none") " " FULL("none") " renegotiation"},
-    {"a client asked", ">C<S<F>F<H>C<S<F>F<H>N", "finished renegotiation renegotiation"},
-    {"a client refuses a request it was not shown", ">C<S<F>F>N", "finished refused"},
-    {"sslv2: the first hello, the second is a renegotiation", "P<2>S>T>D<F>F<C",
+    {"client: one HelloRequest honoured, one refused", ">C<S<F>F<H>C<S<F>F<H>N",
+     "finished renegotiation renegotiation"},
+    {"client: refuses a HelloRequest that was not seen", ">C<S<F>F>N", "finished refused"},
+    {"an SSLv2 hello; the next one is a renegotiation", "P<2>S>T>D<F>F<C",
      FULL("none") " renegotiation"},
 };
 
-START_TEST(test_made)
+START_TEST(test_handmade)
 {
 	struct rg_handshake handshake = {.running = false};
-	char signs[SIGNS_BYTES] = "";
-	const char *at = made[_i].messages;
+	char events[EVENTS_BYTES] = "";
+	const char *at = handmade[_i].messages;
 
 	while (*at != '\0') {
 		bool pristine = *at == 'P', written;
@@ -240,16 +253,18 @@ START_TEST(test_made)
 		written = at[0] == '>';
 		bytes = message_of(at[1], message, &type);
 		exact = unit_copy(message, bytes);
-		note(signs, &handshake,
-		     rg_handshake_message(&handshake, written, type == 0 ? 2 : 0x0303, type, exact,
-					  bytes, pristine));
+		append_event(events, &handshake,
+			     rg_handshake_message(&handshake, written, type == 0 ? 2 : 0x0303, type,
+						  exact, bytes, pristine));
 		free(exact);
 		at += 2;
 	}
-	ck_assert_msg(strcmp(signs, made[_i].signs) == 0, "%s: \"%s\"", made[_i].name, signs);
+	ck_assert_msg(strcmp(events, handmade[_i].events) == 0, "%s gives \"%s\"",
+		      handmade[_i].name, events);
 }
 END_TEST
 
+/* Random messages, each with a type that matters. */
 START_TEST(test_noise)
 {
 	static const uint8_t types[] = {0, 1, 2, 3, 11, 12, 14, 20, 24};
@@ -290,7 +305,7 @@ int main(void)
 {
 	Suite *suite = suite_create("handshake");
 
-	UNIT_ADD_ROWS(suite, test_made, made);
+	UNIT_ADD_ROWS(suite, test_handmade, handmade);
 	UNIT_ADD_ROWS(suite, test_recording, recordings);
 	UNIT_ADD(suite, test_recording_cut);
 	unit_add(suite, "test_noise", test_noise, 0, 8);

@@ -1,4 +1,4 @@
-/* The ledger as one thread sees it: exact counts, and what is said how often. */
+/* The ledger in one thread: exact counts, and when a log line is due. */
 #include "ledgers.h"
 
 #define START_NS (1000 * NS_PER_S)
@@ -6,15 +6,15 @@
 static const struct rg_limit three = {3, 60};
 static const struct rg_limit none = {0, 0};
 
-static struct rg_result enter(struct rg_ledger *ledger, struct rg_key *key,
-			     const struct rg_limit *limit, uint64_t now_ns)
+static struct rg_result record(struct rg_ledger *ledger, struct rg_key *key,
+			       const struct rg_limit *limit, uint64_t now_ns)
 {
 	return rg_ledger_record(ledger, key, RG_RESUMPTION, limit, false, now_ns);
 }
 
-/* --- clients it does not know --- */
+/* --- finding a client --- */
 
-START_TEST(test_unknown_key_changes_nothing)
+START_TEST(test_key_without_slot_changes_nothing)
 {
 	struct rg_ledger *ledger = ledger_for(64);
 	struct rg_key key = key_number(ledger, 1);
@@ -23,12 +23,12 @@ START_TEST(test_unknown_key_changes_nothing)
 	rg_ledger_acted(ledger, &key, RG_RESUMPTION);
 	ck_assert(!rg_ledger_is_over(ledger, &key, RG_RESUMPTION, &three, START_NS));
 	ck_assert(!rg_ledger_is_full(ledger, &key, RG_RESUMPTION, &three, START_NS));
-	ck_assert_uint_eq(places_taken(ledger), 0);
+	ck_assert_uint_eq(slots_taken(ledger), 0);
 }
 END_TEST
 
-/* `unknown`, 0.0.0.0 and :: have all the same bytes and are three clients. */
-START_TEST(test_families_apart)
+/* The unknown address, 0.0.0.0 and :: have the same bytes, but are three clients. */
+START_TEST(test_families_are_separate)
 {
 	struct rg_ledger *ledger = ledger_for(64);
 
@@ -37,10 +37,10 @@ START_TEST(test_families_apart)
 		struct rg_client client = {{.family = families[i]}};
 		struct rg_key key = rg_ledger_key(ledger, &client);
 
-		ck_assert_uint_eq(enter(ledger, &key, &three, START_NS).count, 1);
-		ck_assert_uint_eq(places_of(ledger, client, NULL), 1);
+		ck_assert_uint_eq(record(ledger, &key, &three, START_NS).count, 1);
+		ck_assert_uint_eq(slots_of(ledger, client, NULL), 1);
 	}
-	ck_assert_uint_eq(places_taken(ledger), 3);
+	ck_assert_uint_eq(slots_taken(ledger), 3);
 }
 END_TEST
 
@@ -53,9 +53,9 @@ START_TEST(test_wrong_hint)
 		struct rg_key key = key_number(ledger, 1);
 
 		key.way_hint = hints[i];
-		ck_assert_uint_eq(enter(ledger, &key, NULL, START_NS).count, i + 1);
+		ck_assert_uint_eq(record(ledger, &key, NULL, START_NS).count, i + 1);
 	}
-	ck_assert_uint_eq(places_taken(ledger), 1);
+	ck_assert_uint_eq(slots_taken(ledger), 1);
 }
 END_TEST
 
@@ -70,37 +70,37 @@ START_TEST(test_exact_for_many)
 	for (uint32_t round = 1; round <= 30; round++)
 		for (uint32_t i = 0; i < 1000; i++) {
 			struct rg_key key = key_number(ledger, i);
-			struct rg_result result = enter(ledger, &key, &limit, START_NS + round);
+			struct rg_result result = record(ledger, &key, &limit, START_NS + round);
 
-			UNIT_MUST(result.over == (round > limit.count), "client %u, event %u", i,
-				  round);
-			UNIT_MUST(result.count == round, "client %u, event %u is called %u", i,
+			UNIT_MUST(result.over == (round > limit.count),
+				  "client %u: over is wrong at event %u", i, round);
+			UNIT_MUST(result.count == round, "client %u, event %u is counted as %u", i,
 				  round, result.count);
-			UNIT_MUST(result.log_due == (round == limit.count + 1), "line at event %u",
-				  round);
+			UNIT_MUST(result.log_due == (round == limit.count + 1),
+				  "log_due is wrong at event %u", round);
 		}
 	ck_assert_uint_eq(rg_ledger_evictions(ledger), 0);
-	ck_assert_uint_eq(places_taken(ledger), 1000);
-	ck_assert_uint_eq(places_of(ledger, client_number(7), &account), 1);
+	ck_assert_uint_eq(slots_taken(ledger), 1000);
+	ck_assert_uint_eq(slots_of(ledger, client_number(7), &account), 1);
 	ck_assert_uint_eq(account.events[RG_RESUMPTION], 30);
 	ck_assert_uint_eq(account.first_ns, START_NS + 1);
 	ck_assert_uint_eq(account.last_ns, START_NS + 30);
 }
 END_TEST
 
-/* Threads read the clock, then wait for each other: events come in another order than their times.
- */
+/* Threads read the clock, then wait for each other, so events come in another order than their
+ * times. */
 START_TEST(test_exact_out_of_order)
 {
 	struct rg_ledger *ledger = ledger_for(64);
 	struct rg_key key = key_number(ledger, 1);
 
 	for (uint32_t i = 0; i < 10; i++)
-		ck_assert_int_eq(enter(ledger, &key, &three, START_NS - 1000 * i).over, i >= 3);
+		ck_assert_int_eq(record(ledger, &key, &three, START_NS - 1000 * i).over, i >= 3);
 }
 END_TEST
 
-START_TEST(test_events_apart)
+START_TEST(test_events_are_separate)
 {
 	struct rg_ledger *ledger = ledger_for(64);
 	struct rg_key key = key_number(ledger, 1);
@@ -108,14 +108,14 @@ START_TEST(test_events_apart)
 
 	for (int event = 0; event < RG_EVENT_COUNT; event++)
 		for (int i = 0; i <= event; i++)
-			ck_assert_int_eq(rg_ledger_record(ledger, &key, (enum rg_event)event, &three,
-							 false, START_NS)
+			ck_assert_int_eq(rg_ledger_record(ledger, &key, (enum rg_event)event,
+							  &three, false, START_NS)
 					     .over,
 					 i >= 3);
 	rg_ledger_acted(ledger, &key, RG_INCOMPLETE);
 	rg_ledger_outcome(ledger, &key, RG_OUTCOME_NOT_ACCEPTED);
 	rg_ledger_outcome(ledger, &key, RG_OUTCOME_NOT_ACCEPTED);
-	ck_assert_uint_eq(places_of(ledger, client_number(1), &account), 1);
+	ck_assert_uint_eq(slots_of(ledger, client_number(1), &account), 1);
 	for (uint32_t event = 0; event < RG_EVENT_COUNT; event++) {
 		ck_assert_uint_eq(account.events[event], event + 1);
 		ck_assert_uint_eq(account.acted[event], event == RG_INCOMPLETE);
@@ -131,7 +131,7 @@ START_TEST(test_count_only)
 	struct rg_key key = key_number(ledger, 1);
 
 	for (uint32_t i = 1; i <= 1000; i++) {
-		struct rg_result result = enter(ledger, &key, NULL, START_NS + i);
+		struct rg_result result = record(ledger, &key, NULL, START_NS + i);
 
 		UNIT_MUST(!result.over && !result.log_due && result.count == i, "event %u", i);
 	}
@@ -144,7 +144,7 @@ START_TEST(test_without_limit)
 	struct rg_key key = key_number(ledger, 1);
 
 	for (uint32_t i = 1; i <= 5; i++) {
-		struct rg_result result = enter(ledger, &key, &none, START_NS + i);
+		struct rg_result result = record(ledger, &key, &none, START_NS + i);
 
 		ck_assert(result.over);
 		ck_assert_uint_eq(result.count, i);
@@ -153,16 +153,16 @@ START_TEST(test_without_limit)
 }
 END_TEST
 
-/* The count is of events since the client was last quiet. */
-START_TEST(test_count_begins_anew)
+/* The count covers the events since the client was last idle. */
+START_TEST(test_count_restarts)
 {
 	struct rg_ledger *ledger = ledger_for(64);
 	struct rg_key key = key_number(ledger, 1);
 
 	for (uint32_t i = 1; i <= 10; i++)
-		ck_assert_uint_eq(enter(ledger, &key, &three, START_NS).count, i);
-	ck_assert_uint_eq(enter(ledger, &key, &three, START_NS + 59 * NS_PER_S).count, 11);
-	ck_assert_uint_eq(enter(ledger, &key, &three, START_NS + 200 * NS_PER_S).count, 1);
+		ck_assert_uint_eq(record(ledger, &key, &three, START_NS).count, i);
+	ck_assert_uint_eq(record(ledger, &key, &three, START_NS + 59 * NS_PER_S).count, 11);
+	ck_assert_uint_eq(record(ledger, &key, &three, START_NS + 200 * NS_PER_S).count, 1);
 }
 END_TEST
 
@@ -185,7 +185,7 @@ START_TEST(test_is_over_and_full)
 }
 END_TEST
 
-/* Guard pages stand at both ends: a place outside is a crash. */
+/* The memory lies between inaccessible pages: a slot outside would crash. */
 START_TEST(test_stays_in_memory)
 {
 	static const uint32_t sizes[] = {1, 8, 64, 65, 1000, 65536};
@@ -200,9 +200,9 @@ START_TEST(test_stays_in_memory)
 			struct rg_key key = key_number(ledger, client);
 
 			key.way_hint = client * 2654435761U;
-			(void)enter(ledger, &key, &three, START_NS + client);
+			(void)record(ledger, &key, &three, START_NS + client);
 		}
-		ck_assert_uint_le(places_taken(ledger), rg_ledger_slots(ledger));
+		ck_assert_uint_le(slots_taken(ledger), rg_ledger_slots(ledger));
 	}
 }
 END_TEST
@@ -211,15 +211,15 @@ int main(void)
 {
 	Suite *suite = suite_create("ledger");
 
-	UNIT_ADD(suite, test_unknown_key_changes_nothing);
-	UNIT_ADD(suite, test_families_apart);
+	UNIT_ADD(suite, test_key_without_slot_changes_nothing);
+	UNIT_ADD(suite, test_families_are_separate);
 	UNIT_ADD(suite, test_wrong_hint);
 	UNIT_ADD(suite, test_exact_for_many);
 	UNIT_ADD(suite, test_exact_out_of_order);
-	UNIT_ADD(suite, test_events_apart);
+	UNIT_ADD(suite, test_events_are_separate);
 	UNIT_ADD(suite, test_count_only);
 	UNIT_ADD(suite, test_without_limit);
-	UNIT_ADD(suite, test_count_begins_anew);
+	UNIT_ADD(suite, test_count_restarts);
 	UNIT_ADD(suite, test_is_over_and_full);
 	UNIT_ADD(suite, test_stays_in_memory);
 	return unit_run(suite);

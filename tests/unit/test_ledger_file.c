@@ -1,4 +1,5 @@
-/* A ledger that was made elsewhere: what is believed to be one, and what a restart leaves of it. */
+/* A ledger that another process made: which memory is accepted as one, and what a restart of the
+ * machine leaves of it. */
 #include "ledgers.h"
 
 #define CLIENTS 64
@@ -8,7 +9,7 @@
 
 static const struct rg_limit three = {3, 60};
 
-/* A copy of LEDGER's memory, as a file is read by another process. */
+/* A copy of LEDGER's memory, as another process would find it in a file. */
 static uint8_t *copy_of(const struct rg_ledger *ledger)
 {
 	uint8_t *copy = aligned_alloc(64, rg_ledger_bytes(CLIENTS));
@@ -18,6 +19,7 @@ static uint8_t *copy_of(const struct rg_ledger *ledger)
 	return copy;
 }
 
+/* Record an event of CLIENT. Is it over the limit? */
 static bool over(struct rg_ledger *ledger, uint32_t client, uint64_t now_ns)
 {
 	struct rg_key key = key_number(ledger, client);
@@ -25,7 +27,7 @@ static bool over(struct rg_ledger *ledger, uint32_t client, uint64_t now_ns)
 	return rg_ledger_record(ledger, &key, RG_RESUMPTION, &three, false, now_ns).over;
 }
 
-/* Client 1, three events, which is as much as it may. */
+/* A file with three events of client 1, as many as its limit allows. */
 static uint8_t *used_file(void)
 {
 	struct rg_ledger *ledger = ledger_for(CLIENTS);
@@ -55,13 +57,13 @@ START_TEST(test_same_boot)
 	rg_ledger_resume(&ledger, BOOT, WALL_NS - NOW_NS);
 	ck_assert(over(&ledger, 1, NOW_NS + NS_PER_S));
 	ck_assert(!over(&ledger, 2, NOW_NS + NS_PER_S));
-	ck_assert_uint_eq(places_of(&ledger, client_number(1), &account), 1);
+	ck_assert_uint_eq(slots_of(&ledger, client_number(1), &account), 1);
 	ck_assert_uint_eq(account.events[RG_RESUMPTION], 4);
 	ck_assert_uint_eq(account.first_ns, NOW_NS);
 }
 END_TEST
 
-/* The clock began anew: limits are empty, totals stay, and the client was first heard of before the
+/* The clock began anew: limits are empty, totals stay, and the client was first seen before the
  * clock was zero. */
 START_TEST(test_other_boot)
 {
@@ -70,7 +72,7 @@ START_TEST(test_other_boot)
 	struct rg_account account;
 
 	rg_ledger_resume(&ledger, BOOT + 1, WALL_NS + away_ns - up_ns);
-	ck_assert_uint_eq(places_of(&ledger, client_number(1), &account), 1);
+	ck_assert_uint_eq(slots_of(&ledger, client_number(1), &account), 1);
 	ck_assert_uint_eq(account.events[RG_RESUMPTION], 3);
 	ck_assert_int_eq((int64_t)account.first_ns, (int64_t)up_ns - (int64_t)away_ns);
 	for (unsigned i = 0; i < 5; i++)
@@ -80,8 +82,8 @@ START_TEST(test_other_boot)
 }
 END_TEST
 
-/* Who was heard of before the boot makes room before who was heard of since. */
-START_TEST(test_old_ones_make_room)
+/* Clients that were last seen before the boot make room before those that were seen since. */
+START_TEST(test_old_clients_make_room)
 {
 	struct rg_ledger *ledger = ledger_for(8);
 
@@ -92,7 +94,7 @@ START_TEST(test_old_ones_make_room)
 	(void)over(ledger, 3, NS_PER_S);
 	for (uint32_t client = 100; client < 107; client++)
 		(void)over(ledger, client, 2 * NS_PER_S);
-	ck_assert_uint_eq(places_of(ledger, client_number(3), NULL), 1);
+	ck_assert_uint_eq(slots_of(ledger, client_number(3), NULL), 1);
 	ck_assert_uint_eq(rg_ledger_evictions(ledger), 7);
 }
 END_TEST
@@ -110,7 +112,7 @@ START_TEST(test_announced_again)
 }
 END_TEST
 
-/* --- what is none --- */
+/* --- memory that is not a ledger --- */
 
 START_TEST(test_every_length)
 {
@@ -124,13 +126,13 @@ START_TEST(test_every_length)
 
 		memcpy(copy, file, bytes < whole ? bytes : whole);
 		UNIT_MUST(bytes == whole || !rg_ledger_attach(&ledger, copy, bytes, &why),
-			  "%zu bytes", bytes);
+			  "%zu bytes are accepted", bytes);
 		free(copy);
 	}
 }
 END_TEST
 
-/* No bit of what never changes can be another. */
+/* The part that never changes is checked: no bit of it can be another. */
 START_TEST(test_every_bit)
 {
 	uint8_t *file = used_file();
@@ -141,34 +143,34 @@ START_TEST(test_every_bit)
 		file[bit / 8] ^= (uint8_t)(1U << bit % 8);
 		UNIT_MUST(!rg_ledger_attach(&ledger, file, rg_ledger_bytes(CLIENTS), &why) &&
 			      why != NULL,
-			  "bit %zu", bit);
+			  "accepted with bit %zu changed", bit);
 		file[bit / 8] ^= (uint8_t)(1U << bit % 8);
 	}
 	(void)attached(file);
 }
 END_TEST
 
-/* What is damaged afterwards, under the process that uses it, changes no index. */
+/* Damage under a process that uses the ledger never gives it a wrong index. */
 START_TEST(test_damaged_in_use)
 {
 	struct rg_ledger *ledger = ledger_for(CLIENTS);
 	uint64_t random = 1;
 
 	for (unsigned round = 0; round < 200; round++) {
-		uint64_t *states = (uint64_t *)ledger->head;
+		uint64_t *words = (uint64_t *)ledger->head;
 
-		for (size_t i = 0; i < rg_ledger_bytes(CLIENTS) / sizeof *states; i++)
-			states[i] = unit_random(&random);
+		for (size_t i = 0; i < rg_ledger_bytes(CLIENTS) / sizeof *words; i++)
+			words[i] = unit_random(&random);
 		for (uint32_t client = 0; client < 50; client++)
 			(void)over(ledger, client, NOW_NS);
-		(void)places_taken(ledger);
+		(void)slots_taken(ledger);
 		rg_ledger_resume(ledger, round, WALL_NS);
 	}
 	ck_assert_uint_eq(rg_ledger_slots(ledger), CLIENTS);
 }
 END_TEST
 
-/* --- what is shown of it --- */
+/* --- what the inspector shows --- */
 
 START_TEST(test_totals)
 {
@@ -191,7 +193,7 @@ START_TEST(test_totals)
 }
 END_TEST
 
-/* Whoever reads only the parts that were touched has every client. */
+/* A reader that copies only the parts that were touched has every client. */
 START_TEST(test_parts)
 {
 	static const uint32_t sizes[] = {64, 1000, 65536};
@@ -213,7 +215,7 @@ START_TEST(test_parts)
 			memcpy(memory + first, (uint8_t *)ledger->head + first, count);
 			read += count;
 		}
-		ck_assert_uint_eq(places_taken(&copy), places_taken(ledger));
+		ck_assert_uint_eq(slots_taken(&copy), slots_taken(ledger));
 		ck_assert_uint_le(read, 50 * 64 * 200);
 		free(memory);
 	}
@@ -242,7 +244,7 @@ START_TEST(test_about)
 }
 END_TEST
 
-/* So many are left as are let pass. */
+/* rg_limit_left says exactly how many more events pass. */
 START_TEST(test_left)
 {
 	static const struct rg_limit limits[] = {{1, 1}, {3, 60}, {120, 60}, {7, 86400}};
@@ -261,8 +263,9 @@ START_TEST(test_left)
 		for (uint32_t i = 0; i <= left; i++) {
 			struct rg_limit_step step = rg_limit_event(state, 5, now_ns, limit, false);
 
-			UNIT_MUST(step.over == (i == left), "round %u: %u left, event %u", round,
-				  left, i);
+			UNIT_MUST(step.over == (i == left),
+				  "round %u: %u left, but over is wrong at event %u", round, left,
+				  i);
 			state = step.state;
 		}
 	}
@@ -275,7 +278,7 @@ int main(void)
 
 	UNIT_ADD(suite, test_same_boot);
 	UNIT_ADD(suite, test_other_boot);
-	UNIT_ADD(suite, test_old_ones_make_room);
+	UNIT_ADD(suite, test_old_clients_make_room);
 	UNIT_ADD(suite, test_announced_again);
 	UNIT_ADD(suite, test_every_length);
 	UNIT_ADD(suite, test_every_bit);

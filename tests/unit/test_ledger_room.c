@@ -1,5 +1,5 @@
-/* Who has to make room in the ledger, and what becomes of whoever gets none. A ledger of eight places
- * is one set of ways. */
+/* Which client makes room in a full ledger, and what happens to one that gets no slot. A ledger of
+ * eight slots is a single set: every client competes for all of them. */
 #include "ledgers.h"
 
 #define START_NS (1000 * NS_PER_S)
@@ -7,13 +7,13 @@
 static const struct rg_limit three = {3, 60};
 static const uint32_t one_each[8] = {1, 1, 1, 1, 1, 1, 1, 1};
 
-static struct rg_result enter(struct rg_ledger *ledger, struct rg_key *key,
-			     const struct rg_limit *limit, uint64_t now_ns)
+static struct rg_result record(struct rg_ledger *ledger, struct rg_key *key,
+			       const struct rg_limit *limit, uint64_t now_ns)
 {
 	return rg_ledger_record(ledger, key, RG_RESUMPTION, limit, false, now_ns);
 }
 
-/* Eight clients in eight places, each with so many EVENTS under LIMIT. */
+/* Eight clients in eight slots. Client I has EVENTS[I] events under LIMIT. */
 static struct rg_ledger *full_ledger(const struct rg_limit *limit, const uint32_t events[8])
 {
 	struct rg_ledger *ledger = ledger_for(8);
@@ -22,21 +22,21 @@ static struct rg_ledger *full_ledger(const struct rg_limit *limit, const uint32_
 		struct rg_key key = key_number(ledger, i);
 
 		for (uint32_t event = 0; event < events[i]; event++)
-			(void)enter(ledger, &key, limit, START_NS);
+			(void)record(ledger, &key, limit, START_NS);
 	}
 	return ledger;
 }
 
 static const struct {
 	const char *what;
-	int was_idle;  /* which of the eight clients is quiet; -1: none, 8: all */
-	int silent; /* which was heard of longest ago */
-	int leaves; /* -1: nobody */
+	int idle;    /* which of the eight clients is idle; -1: none, 8: all */
+	int oldest;  /* which was seen longest ago */
+	int evicted; /* -1: nobody */
 } evictions[] = {
-    {"none is quiet: nobody, for one event of a newcomer", -1, 5, -1},
-    {"one is quiet, another was heard of longest ago", 2, 5, 2},
-    {"one is quiet, and heard of last", 7, 0, 7},
-    {"all are quiet: the one heard of longest ago", 8, 3, 3},
+    {"none is idle: nobody makes room for one event of a newcomer", -1, 5, -1},
+    {"one is idle, another was seen longest ago: the idle one", 2, 5, 2},
+    {"one is idle, and was seen last: that one", 7, 0, 7},
+    {"all are idle: the one that was seen longest ago", 8, 3, 3},
 };
 
 START_TEST(test_eviction)
@@ -46,28 +46,28 @@ START_TEST(test_eviction)
 
 	ck_assert_uint_eq(rg_ledger_slots(ledger), 8);
 	for (int i = 0; i < 8; i++) {
-		bool was_idle = evictions[_i].was_idle == i || evictions[_i].was_idle == 8;
+		bool idle = evictions[_i].idle == i || evictions[_i].idle == 8;
 		struct rg_key key = key_number(ledger, (uint32_t)i);
 		uint64_t now =
-		    START_NS + (i == evictions[_i].silent ? 0 : (uint64_t)(i + 1) * NS_PER_S);
+		    START_NS + (i == evictions[_i].oldest ? 0 : (uint64_t)(i + 1) * NS_PER_S);
 
-		(void)enter(ledger, &key, was_idle ? NULL : &three, now);
+		(void)record(ledger, &key, idle ? NULL : &three, now);
 	}
 	ck_assert_uint_eq(rg_ledger_evictions(ledger), 0);
-	ck_assert_uint_eq(enter(ledger, &newcomer, &three, START_NS + 10 * NS_PER_S).count, 1);
+	ck_assert_uint_eq(record(ledger, &newcomer, &three, START_NS + 10 * NS_PER_S).count, 1);
 	for (int i = 0; i < 8; i++)
-		ck_assert_msg((places_of(ledger, client_number((uint32_t)i), NULL) == 0) ==
-				  (i == evictions[_i].leaves),
+		ck_assert_msg((slots_of(ledger, client_number((uint32_t)i), NULL) == 0) ==
+				  (i == evictions[_i].evicted),
 			      "%s: client %d", evictions[_i].what, i);
-	ck_assert_uint_eq(rg_ledger_evictions(ledger), evictions[_i].leaves >= 0);
+	ck_assert_uint_eq(rg_ledger_evictions(ledger), evictions[_i].evicted >= 0);
 	ck_assert_uint_eq(rg_ledger_evictions_active(ledger), 0);
-	ck_assert_uint_eq(rg_ledger_unplaced(ledger), evictions[_i].leaves < 0);
+	ck_assert_uint_eq(rg_ledger_unplaced(ledger), evictions[_i].evicted < 0);
 }
 END_TEST
 
-/* Who has no place is counted all the same; over the limit it gets the place of whoever holds
- * least, who in turn is counted on. */
-START_TEST(test_doorkeeper)
+/* A client without a slot is counted all the same. Over its limit it gets the slot of the client
+ * that has the least on its limits. From then on that client is counted without a slot. */
+START_TEST(test_overflow)
 {
 	static const struct rg_limit ten = {10, 600};
 	static const uint32_t events[8] = {8, 8, 8, 8, 8, 4, 8, 8};
@@ -75,55 +75,55 @@ START_TEST(test_doorkeeper)
 	struct rg_key newcomer = key_number(ledger, 99), least = key_number(ledger, 5);
 
 	for (uint32_t event = 1; event <= 15; event++) {
-		struct rg_result result = enter(ledger, &newcomer, &ten, START_NS);
+		struct rg_result result = record(ledger, &newcomer, &ten, START_NS);
 
 		ck_assert_int_eq(result.over, event > 10);
 		ck_assert_int_eq(result.log_due, event == 11);
-		ck_assert_uint_eq(places_of(ledger, client_number(99), NULL), event > 10);
+		ck_assert_uint_eq(slots_of(ledger, client_number(99), NULL), event > 10);
 		ck_assert_uint_eq(result.count, event > 10 ? event : 1);
 		ck_assert_int_eq(
 		    rg_ledger_is_full(ledger, &newcomer, RG_RESUMPTION, &ten, START_NS),
 		    event >= 10);
 	}
-	ck_assert_uint_eq(places_of(ledger, client_number(5), NULL), 0);
+	ck_assert_uint_eq(slots_of(ledger, client_number(5), NULL), 0);
 	ck_assert_uint_eq(rg_ledger_evictions_active(ledger), 1);
 	ck_assert_uint_eq(rg_ledger_unplaced(ledger), 10);
 	for (uint32_t event = 5; event <= 11; event++)
-		ck_assert_int_eq(enter(ledger, &least, &ten, START_NS).over, event > 10);
+		ck_assert_int_eq(record(ledger, &least, &ten, START_NS).over, event > 10);
 	ck_assert_uint_eq(rg_ledger_lost(ledger), 0);
 }
 END_TEST
 
-START_TEST(test_doorkeeper_out_of_order)
+START_TEST(test_overflow_out_of_order)
 {
 	static const struct rg_limit six = {6, 60};
 	struct rg_ledger *ledger = full_ledger(&six, one_each);
 	struct rg_key newcomer = key_number(ledger, 99);
 
 	for (uint32_t i = 0; i < 10; i++)
-		ck_assert_int_eq(enter(ledger, &newcomer, &six, START_NS - 1000 * i).over, i >= 6);
+		ck_assert_int_eq(record(ledger, &newcomer, &six, START_NS - 1000 * i).over, i >= 6);
 }
 END_TEST
 
-/* Who was counted without a place takes his account along when there is one. */
-START_TEST(test_place_later)
+/* A client that was counted without a slot keeps its limit state when it gets one. */
+START_TEST(test_slot_later)
 {
 	static const struct rg_limit ten = {10, 600};
 	struct rg_ledger *ledger = full_ledger(&ten, one_each);
 	struct rg_key newcomer = key_number(ledger, 99);
 
 	for (uint32_t event = 0; event < 9; event++)
-		ck_assert(!enter(ledger, &newcomer, &ten, START_NS).over);
-	/* A minute later the others are quiet, and the newcomer has drained one event. */
-	ck_assert(!enter(ledger, &newcomer, &ten, START_NS + 60 * NS_PER_S).over);
-	ck_assert_uint_eq(places_of(ledger, client_number(99), NULL), 1);
-	ck_assert(!enter(ledger, &newcomer, &ten, START_NS + 60 * NS_PER_S).over);
-	ck_assert(enter(ledger, &newcomer, &ten, START_NS + 60 * NS_PER_S).over);
+		ck_assert(!record(ledger, &newcomer, &ten, START_NS).over);
+	/* A minute later the others are idle, and one event of the newcomer has drained. */
+	ck_assert(!record(ledger, &newcomer, &ten, START_NS + 60 * NS_PER_S).over);
+	ck_assert_uint_eq(slots_of(ledger, client_number(99), NULL), 1);
+	ck_assert(!record(ledger, &newcomer, &ten, START_NS + 60 * NS_PER_S).over);
+	ck_assert(record(ledger, &newcomer, &ten, START_NS + 60 * NS_PER_S).over);
 }
 END_TEST
 
-/* `block` holds for who has no place. */
-START_TEST(test_blocked_without_place)
+/* `block` also holds for clients without a slot. */
+START_TEST(test_blocked_without_slot)
 {
 	struct rg_ledger *ledger = ledger_for(8);
 
@@ -141,7 +141,7 @@ START_TEST(test_blocked_without_place)
 }
 END_TEST
 
-/* What is left of a client that had to go is not taken for the newcomer's. */
+/* A newcomer inherits nothing from the client whose slot it gets. */
 START_TEST(test_newcomer_starts_at_zero)
 {
 	struct rg_ledger *ledger = ledger_for(8);
@@ -151,17 +151,17 @@ START_TEST(test_newcomer_starts_at_zero)
 		struct rg_key key = key_number(ledger, client);
 
 		for (uint32_t i = 1; i <= 4; i++) {
-			/* The one before is quiet by then. */
+			/* The client before is idle by then. */
 			uint64_t now_ns = START_NS + client * 100 * NS_PER_S;
-			struct rg_result result = enter(ledger, &key, &three, now_ns);
+			struct rg_result result = record(ledger, &key, &three, now_ns);
 
-			UNIT_MUST(result.over == (i > 3) && result.count == i, "client %u, event %u",
-				  client, i);
+			UNIT_MUST(result.over == (i > 3) && result.count == i,
+				  "client %u: the result is wrong at event %u", client, i);
 		}
 		rg_ledger_acted(ledger, &key, RG_RESUMPTION);
 		rg_ledger_outcome(ledger, &key, RG_OUTCOME_ACCEPTED);
-		UNIT_MUST(places_of(ledger, client_number(client), &account) == 1, "client %u",
-			  client);
+		UNIT_MUST(slots_of(ledger, client_number(client), &account) == 1,
+			  "client %u does not have one slot", client);
 		UNIT_MUST(account.events[RG_RESUMPTION] == 4 && account.acted[RG_RESUMPTION] == 1 &&
 			      account.outcomes[RG_OUTCOME_ACCEPTED] == 1 &&
 			      account.first_ns == START_NS + client * 100 * NS_PER_S,
@@ -176,10 +176,10 @@ int main(void)
 	Suite *suite = suite_create("ledger_room");
 
 	UNIT_ADD_ROWS(suite, test_eviction, evictions);
-	UNIT_ADD(suite, test_doorkeeper);
-	UNIT_ADD(suite, test_doorkeeper_out_of_order);
-	UNIT_ADD(suite, test_place_later);
-	UNIT_ADD(suite, test_blocked_without_place);
+	UNIT_ADD(suite, test_overflow);
+	UNIT_ADD(suite, test_overflow_out_of_order);
+	UNIT_ADD(suite, test_slot_later);
+	UNIT_ADD(suite, test_blocked_without_slot);
 	UNIT_ADD(suite, test_newcomer_starts_at_zero);
 	return unit_run(suite);
 }

@@ -1,4 +1,4 @@
-/* The ledger as threads, forked processes and processes that are killed share it. */
+/* The ledger, shared by threads, by forked processes, and by processes that are killed. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +17,7 @@ static const struct rg_limit four = {4, 60};
 
 static struct rg_ledger *ledger;
 
+/* Record EVENTS of CLIENT. Returns how many are within LIMIT. */
 static unsigned allowed_of(uint32_t client, unsigned events, const struct rg_limit *limit,
 			   uint64_t now_ns)
 {
@@ -24,20 +25,22 @@ static unsigned allowed_of(uint32_t client, unsigned events, const struct rg_lim
 	unsigned allowed = 0;
 
 	while (events-- != 0)
-		allowed += !rg_ledger_record(ledger, &key, RG_RESUMPTION, limit, false, now_ns).over;
+		allowed +=
+		    !rg_ledger_record(ledger, &key, RG_RESUMPTION, limit, false, now_ns).over;
 	return allowed;
 }
 
+/* ALLOWED events of client 1 were within the limit, of all that the workers recorded. */
 static void check_hammered(unsigned allowed)
 {
 	struct rg_account account;
 
 	ck_assert_uint_eq(allowed, thousand.count);
-	ck_assert_uint_eq(places_of(ledger, client_number(1), &account), 1);
+	ck_assert_uint_eq(slots_of(ledger, client_number(1), &account), 1);
 	ck_assert_uint_eq(account.events[RG_RESUMPTION], WORKERS * EVENTS_EACH);
 }
 
-/* --- one client on all threads, on all processes --- */
+/* --- one client in all threads, or in all processes, at once --- */
 
 static void *hammer(void *result)
 {
@@ -61,17 +64,17 @@ START_TEST(test_threads_are_exact)
 }
 END_TEST
 
-static void *shared_words(size_t bytes)
+static void *shared_memory(size_t bytes)
 {
-	void *states = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	ck_assert(states != MAP_FAILED);
-	return states;
+	ck_assert(memory != MAP_FAILED);
+	return memory;
 }
 
 START_TEST(test_processes_are_exact)
 {
-	_Atomic unsigned *allowed = shared_words(sizeof *allowed);
+	_Atomic unsigned *allowed = shared_memory(sizeof *allowed);
 	int status;
 
 	ledger = ledger_for(64);
@@ -89,10 +92,10 @@ START_TEST(test_processes_are_exact)
 END_TEST
 
 /*
- * The same where no place is to be had until the client is over: exact, but for events that came
- * while it first got a seat, or its place.
+ * The same where the client gets no slot until it is over its limit. The count is exact, except for
+ * events that come while the client first gets its overflow record, or its slot.
  */
-START_TEST(test_threads_at_the_door)
+START_TEST(test_threads_without_slot)
 {
 	pthread_t threads[WORKERS];
 	unsigned results[WORKERS], allowed = 0;
@@ -108,14 +111,14 @@ START_TEST(test_threads_at_the_door)
 	}
 	ck_assert_uint_ge(allowed, thousand.count);
 	ck_assert_uint_le(allowed, thousand.count + WORKERS);
-	ck_assert_uint_eq(places_of(ledger, client_number(1), NULL), 1);
+	ck_assert_uint_eq(slots_of(ledger, client_number(1), NULL), 1);
 	ck_assert_uint_ne(rg_ledger_unplaced(ledger), 0);
 }
 END_TEST
 
-/* --- a new client that comes on all threads at once --- */
+/* --- a new client that comes in all threads at once --- */
 
-#ifdef __SANITIZE_THREAD__ /* each costs a hundred times as much */
+#ifdef __SANITIZE_THREAD__ /* each round takes a hundred times as long */
 #define ROUNDS 200
 #else
 #define ROUNDS 2000
@@ -136,9 +139,9 @@ static void meet(uint64_t meeting)
 static void check_round(unsigned round)
 {
 	for (uint32_t i = 0; i < CLIENTS; i++) {
-		unsigned slots = places_of(ledger, client_number(CLIENTS * round + i), NULL);
+		unsigned slots = slots_of(ledger, client_number(CLIENTS * round + i), NULL);
 
-		UNIT_MUST(slots == 1, "round %u: client has %u places", round, slots);
+		UNIT_MUST(slots == 1, "round %u: the client has %u slots", round, slots);
 		UNIT_MUST(atomic_load(&round_allowed[i]) == four.count,
 			  "round %u: %u events allowed", round, atomic_load(&round_allowed[i]));
 		atomic_store(&round_allowed[i], 0);
@@ -161,14 +164,14 @@ static void *arrive(void *number)
 	return NULL;
 }
 
-/* In an empty ledger, and in one of eight places where somebody always has to make room. */
-static const uint32_t first_sizes[] = {8192, 8};
+/* An empty ledger, and one of eight slots, where some client always has to make room. */
+static const uint32_t ledger_sizes[] = {8192, 8};
 
-START_TEST(test_first_insertion)
+START_TEST(test_new_client_in_all_threads)
 {
 	pthread_t threads[WORKERS];
 
-	ledger = ledger_for(first_sizes[_i]);
+	ledger = ledger_for(ledger_sizes[_i]);
 	for (uintptr_t i = 0; i < WORKERS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, arrive, (void *)i), 0);
 	for (unsigned i = 0; i < WORKERS; i++)
@@ -176,7 +179,7 @@ START_TEST(test_first_insertion)
 }
 END_TEST
 
-/* --- announcing, and a line that is due: one of all threads --- */
+/* --- only one of all threads announces, and only one has a line due --- */
 
 static _Atomic unsigned announced, lines;
 
@@ -194,7 +197,7 @@ static void *announce(void *unused)
 	return unused;
 }
 
-START_TEST(test_one_of_all_threads)
+START_TEST(test_announced_and_due_once)
 {
 	pthread_t threads[WORKERS];
 
@@ -210,11 +213,11 @@ END_TEST
 
 /* --- processes that are killed --- */
 
-#define KILLS	   2000
-#define KILLED_MIN 50
-#define KILLING_S  10 /* and no longer for more than the least, where forking is slow */
-#define VICTIMS	   4
-#define UNIT_NS	   (UINT64_C(1) << 27) /* of a claim's age, of which nine make it stale (claim.h) */
+#define KILLS	      2000
+#define KILLED_MIN    50
+#define KILLING_S     10 /* after which KILLED_MIN are enough: forking may be slow */
+#define VICTIMS	      4
+#define CLAIM_UNIT_NS (UINT64_C(1) << 27) /* nine of them make a claim stale (claim.h) */
 
 static uint64_t clock_ns(void)
 {
@@ -257,7 +260,7 @@ static void kill_often(void)
 	}
 }
 
-/* Sixteen places for 256 clients: they are claimed all the time. */
+/* Sixteen slots for 256 clients: slots are claimed all the time. */
 START_TEST(test_killed_processes)
 {
 	uint64_t later_ns;
@@ -265,19 +268,19 @@ START_TEST(test_killed_processes)
 	ledger = ledger_for(16);
 	kill_often();
 	/*
-	 * What the dead had claimed is anyone's after a while, which begins anew where the same
-	 * client comes again (claim_stands); nothing else was lost.
+	 * A slot that a killed process had claimed is free for others after a while. That while
+	 * begins anew when the same client comes again (claim_stands). Nothing else was lost.
 	 */
 	later_ns = clock_ns() + 3600 * NS_PER_S;
 	for (uint32_t client = 0; client < 300; client++) {
-		unsigned allowed = allowed_of(client, 10, &four, later_ns + client * UNIT_NS);
+		unsigned allowed = allowed_of(client, 10, &four, later_ns + client * CLAIM_UNIT_NS);
 
 		UNIT_MUST(allowed == four.count, "client %u: %u events allowed", client, allowed);
-		UNIT_MUST(places_of(ledger, client_number(client), NULL) == 1,
-			  "client %u has %u places", client,
-			  places_of(ledger, client_number(client), NULL));
+		UNIT_MUST(slots_of(ledger, client_number(client), NULL) == 1,
+			  "client %u has %u slots", client,
+			  slots_of(ledger, client_number(client), NULL));
 	}
-	ck_assert_uint_eq(places_taken(ledger), 16);
+	ck_assert_uint_eq(slots_taken(ledger), 16);
 }
 END_TEST
 
@@ -287,9 +290,9 @@ int main(void)
 
 	UNIT_ADD(suite, test_threads_are_exact);
 	UNIT_ADD(suite, test_processes_are_exact);
-	UNIT_ADD(suite, test_threads_at_the_door);
-	UNIT_ADD_ROWS(suite, test_first_insertion, first_sizes);
-	UNIT_ADD(suite, test_one_of_all_threads);
+	UNIT_ADD(suite, test_threads_without_slot);
+	UNIT_ADD_ROWS(suite, test_new_client_in_all_threads, ledger_sizes);
+	UNIT_ADD(suite, test_announced_and_due_once);
 	UNIT_ADD(suite, test_killed_processes);
 	return unit_run(suite);
 }

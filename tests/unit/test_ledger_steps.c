@@ -1,7 +1,7 @@
 /*
- * "A process that is killed at any instruction leaves it usable": a child enters its client
- * instruction by instruction, is stopped or killed between any two, and its twin or the others go
- * on. Needs ptrace, of our own child.
+ * "A process that is killed at any instruction leaves it usable" (rg_ledger.h). A child records an
+ * event one instruction at a time, and is stopped or killed between any two of them. Then this
+ * process records events of the same client or of others. Needs ptrace(2) on our own child.
  */
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -21,8 +21,8 @@ static struct rg_key child_key;
 static uint64_t child_now_ns;
 
 /*
- * A full ledger of eight places, all quiet. The order in which they make room decides who of two
- * newcomers has the lower place: the one who came first (UPWARDS) or the other.
+ * Fill a ledger of eight slots with idle clients. The order in which they make room decides which
+ * of two newcomers gets the lower slot: the one that came first (UPWARDS) or the other.
  */
 static void fill_ledger(bool upwards)
 {
@@ -31,7 +31,7 @@ static void fill_ledger(bool upwards)
 		uint64_t age_s = 10 * (upwards ? 10 - slot : slot + 2);
 
 		(void)rg_ledger_record(ledger, &key, RG_RESUMPTION, NULL, false,
-				      NOW_NS - age_s * NS_PER_S);
+				       NOW_NS - age_s * NS_PER_S);
 	}
 	child_key = key_number(ledger, CLIENT);
 	child_now_ns = NOW_NS;
@@ -52,6 +52,7 @@ static void discard_ledger(void)
 	free(ledger);
 }
 
+/* A child that is stopped right before it records its event. */
 static pid_t start_child(void)
 {
 	pid_t pid = fork();
@@ -62,14 +63,15 @@ static pid_t start_child(void)
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
 			_exit(1);
 		raise(SIGSTOP);
-		(void)rg_ledger_record(ledger, &child_key, RG_RESUMPTION, &two, false, child_now_ns);
+		(void)rg_ledger_record(ledger, &child_key, RG_RESUMPTION, &two, false,
+				       child_now_ns);
 		_exit(0);
 	}
-	UNIT_MUST(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status), "the child is not stopped");
+	UNIT_MUST(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status), "the child did not stop");
 	return pid;
 }
 
-/* Let the child do STEPS instructions; how many it did before it ended. */
+/* Let the child run STEPS instructions. Returns how many it ran before it ended. */
 static unsigned step(pid_t pid, unsigned steps)
 {
 	unsigned done = 0;
@@ -81,7 +83,8 @@ static unsigned step(pid_t pid, unsigned steps)
 		if (WIFEXITED(status))
 			break;
 		UNIT_MUST(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP,
-			  "the child stopped by %#x", (unsigned)status);
+			  "the child did not stop after an instruction: status %#x",
+			  (unsigned)status);
 	}
 	return done;
 }
@@ -95,11 +98,12 @@ static void end_child(pid_t pid, bool killed)
 	else
 		ck_assert_int_eq((int)ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
 	UNIT_MUST(waitpid(pid, &status, 0) == pid, "the child is gone");
-	UNIT_MUST(WIFSIGNALED(status) == killed, "the child ended by %#x", (unsigned)status);
+	UNIT_MUST(WIFSIGNALED(status) == killed, "the child ended with status %#x",
+		  (unsigned)status);
 }
 
-/* After how many instructions the child is through. */
-static unsigned whole(bool upwards)
+/* How many instructions the child needs for its event. */
+static unsigned steps_needed(bool upwards)
 {
 	pid_t pid;
 	unsigned steps;
@@ -107,12 +111,13 @@ static unsigned whole(bool upwards)
 	fresh_ledger(upwards);
 	pid = start_child();
 	steps = step(pid, UINT32_MAX);
-	ck_assert_uint_eq(places_of(ledger, client_number(CLIENT), NULL), 1);
+	ck_assert_uint_eq(slots_of(ledger, client_number(CLIENT), NULL), 1);
 	discard_ledger();
 	return steps;
 }
 
-/* So that neither too many points are looked at nor too many instructions stepped through. */
+/* How many instructions lie between two stops, when the child needs STEPS. There are at most
+ * POINTS_MAX stops, and about STEPS_MAX instructions to step through in all. */
 static unsigned stride(unsigned steps)
 {
 	unsigned points = STEPS_MAX / steps < POINTS_MAX ? STEPS_MAX / steps : POINTS_MAX;
@@ -131,12 +136,12 @@ static unsigned allowed_of(uint32_t client, unsigned events, uint64_t now_ns)
 }
 
 /*
- * The child stands still for as long as its twin takes to enter the same client, then goes on: one
- * place, with both events on it.
+ * The child is stopped while this process records an event of the same client, then goes on. The
+ * client must have one slot, with both events in it.
  */
-START_TEST(test_stopped_twin)
+START_TEST(test_stopped_anywhere)
 {
-	unsigned steps = whole(_i);
+	unsigned steps = steps_needed(_i);
 
 	for (unsigned stop = 0; stop < steps; stop += stride(steps)) {
 		struct rg_account account = {.first_ns = 0};
@@ -148,27 +153,28 @@ START_TEST(test_stopped_twin)
 		(void)step(pid, stop);
 		(void)allowed_of(CLIENT, 1, NOW_NS);
 		end_child(pid, false);
-		slots = places_of(ledger, client_number(CLIENT), &account);
+		slots = slots_of(ledger, client_number(CLIENT), &account);
 		UNIT_MUST(slots == 1,
-			  "stopped after %u of %u instructions: the client has %u places", stop,
+			  "stopped after %u of %u instructions: the client has %u slots", stop,
 			  steps, slots);
 		UNIT_MUST(account.events[RG_RESUMPTION] == 2,
 			  "stopped after %u of %u instructions: %u of 2 events are on the account",
 			  stop, steps, account.events[RG_RESUMPTION]);
-		UNIT_MUST(allowed_of(CLIENT, 10, NOW_NS) == 0, "stopped after %u instructions",
-			  stop);
+		UNIT_MUST(allowed_of(CLIENT, 10, NOW_NS) == 0,
+			  "stopped after %u instructions: more than two events are allowed", stop);
 		discard_ledger();
 	}
 }
 END_TEST
 
 /*
- * The child read a clock that is ahead of ours by as much as clocks of two processors, or two reads
- * of one, may be apart. What it claims is no dead process's: another client finds another place.
+ * The child's clock is ahead of ours, by as much as the clocks of two processors, or two readings
+ * of one clock, may differ. Its claim must not count as a dead process's: another client takes
+ * another slot.
  */
 START_TEST(test_clocks_apart)
 {
-	unsigned steps = whole(_i);
+	unsigned steps = steps_needed(_i);
 
 	for (unsigned stop = 0; stop < steps; stop += stride(steps)) {
 		pid_t pid;
@@ -179,27 +185,25 @@ START_TEST(test_clocks_apart)
 		(void)step(pid, stop);
 		(void)allowed_of(2000, 1, NOW_NS);
 		end_child(pid, false);
-		UNIT_MUST(places_of(ledger, client_number(2000), NULL) == 1,
-			  "stopped after %u of %u instructions: the other has no place", stop,
+		UNIT_MUST(slots_of(ledger, client_number(2000), NULL) == 1,
+			  "stopped after %u of %u instructions: the other client has no slot", stop,
 			  steps);
-		UNIT_MUST(places_of(ledger, client_number(CLIENT), NULL) == 1,
-			  "stopped after %u of %u instructions: the client has no place", stop,
+		UNIT_MUST(slots_of(ledger, client_number(CLIENT), NULL) == 1,
+			  "stopped after %u of %u instructions: the client has no slot", stop,
 			  steps);
 		discard_ledger();
 	}
 }
 END_TEST
 
-/* The child is killed. At once the others can go on; a little later every place is to be had again.
- */
+/* The child is killed. Other clients can go on at once, and later every slot can be used again. */
 START_TEST(test_killed_anywhere)
 {
-	unsigned steps = whole(_i);
+	unsigned steps = steps_needed(_i);
 
 	for (unsigned stop = 0; stop < steps; stop += stride(steps)) {
 		uint64_t later_ns = NOW_NS + 3600 * NS_PER_S;
 		unsigned allowed;
-
 		pid_t pid;
 
 		fresh_ledger(_i);
@@ -208,22 +212,23 @@ START_TEST(test_killed_anywhere)
 		end_child(pid, true);
 		allowed = allowed_of(2000, 5, NOW_NS);
 		UNIT_MUST(allowed == two.count,
-			  "killed after %u of %u instructions: another is allowed %u", stop, steps,
-			  allowed);
+			  "killed after %u of %u instructions: another client is allowed %u", stop,
+			  steps, allowed);
 		for (uint32_t client = 0; client < 8; client++) {
 			allowed = allowed_of(3000 + client, 5, later_ns);
 			UNIT_MUST(allowed == two.count,
-				  "killed after %u instructions: later, %u allowed", stop, allowed);
+				  "killed after %u instructions: an hour later %u are allowed",
+				  stop, allowed);
 		}
-		UNIT_MUST(places_taken(ledger) == 8,
-			  "killed after %u instructions: a place is lost", stop);
+		UNIT_MUST(slots_taken(ledger) == 8, "killed after %u instructions: a slot is lost",
+			  stop);
 		discard_ledger();
 	}
 }
 END_TEST
 
-/* No place is quiet: the child is counted without one. */
-static pid_t start_child_at_the_door(void)
+/* No client is idle, so the child's client is counted in the overflow table. */
+static pid_t start_child_without_slot(void)
 {
 	fresh_ledger(false);
 	for (uint32_t client = 0; client < 8; client++)
@@ -231,33 +236,35 @@ static pid_t start_child_at_the_door(void)
 	return start_child();
 }
 
-/* The child is killed there: it loses one event at most, and nobody else any. */
-START_TEST(test_killed_at_the_door)
+/* The child is killed there. Its client loses one event at most, and no other client loses any. */
+START_TEST(test_killed_without_slot)
 {
-	unsigned steps = whole(false), stop = 0;
+	unsigned steps = steps_needed(false), stop = 0;
 
 	for (;; stop += stride(steps)) {
-		pid_t pid = start_child_at_the_door();
+		pid_t pid = start_child_without_slot();
 		unsigned allowed;
 
 		if (step(pid, stop) != stop)
-			break; /* it was through before */
+			break; /* it ended before */
 		end_child(pid, true);
 		allowed = allowed_of(CLIENT, 5, NOW_NS);
 		UNIT_MUST(allowed == two.count || allowed == two.count - 1,
-			  "killed after %u instructions: it is allowed %u more", stop, allowed);
+			  "killed after %u instructions: its client is allowed %u more", stop,
+			  allowed);
 		for (uint32_t client = 3000; client < 3020; client++)
 			UNIT_MUST(allowed_of(client, 5, NOW_NS) == two.count,
-				  "killed after %u instructions: another is not allowed two", stop);
-		UNIT_MUST(places_taken(ledger) == 8,
-			  "killed after %u instructions: a place is lost", stop);
+				  "killed after %u instructions: another client is not allowed two",
+				  stop);
+		UNIT_MUST(slots_taken(ledger) == 8, "killed after %u instructions: a slot is lost",
+			  stop);
 		discard_ledger();
 	}
 	ck_assert_uint_gt(stop, 100);
 }
 END_TEST
 
-/* Containers and hardened kernels forbid it, and whoever is traced already can not be once more. */
+/* Containers and hardened kernels forbid ptrace, and a traced process cannot be traced again. */
 static bool can_trace(void)
 {
 	pid_t pid = fork();
@@ -278,9 +285,9 @@ int main(void)
 		return 0;
 	}
 
-	unit_add(suite, "test_stopped_twin", test_stopped_twin, 0, 2);
+	unit_add(suite, "test_stopped_anywhere", test_stopped_anywhere, 0, 2);
 	unit_add(suite, "test_clocks_apart", test_clocks_apart, 0, 2);
 	unit_add(suite, "test_killed_anywhere", test_killed_anywhere, 0, 2);
-	UNIT_ADD(suite, test_killed_at_the_door);
+	UNIT_ADD(suite, test_killed_without_slot);
 	return unit_run(suite);
 }

@@ -1,6 +1,6 @@
 /*
- * The limit against a sliding window that remembers every event: who never exceeds COUNT in a
- * PERIOD is never over; who exceeds twice COUNT always is.
+ * The limit, compared with a sliding window that remembers every event. A client that never exceeds
+ * COUNT in a PERIOD is never over. One that exceeds twice COUNT always is.
  */
 #include "rg_limit.h"
 
@@ -24,43 +24,45 @@ static const uint64_t starts_ns[] = {
 
 enum pattern { STEADY, PERIODS, AT_EDGES, BURSTS, RANDOM, JUMPS, PATTERNS };
 
-/* Nanoseconds until the next arrival, after NUMBER of them. */
+/* Nanoseconds from arrival NUMBER (from 1) to the next. */
 static uint64_t gap_ns(enum pattern pattern, const struct rg_limit *limit, unsigned number,
-		       uint64_t *state)
+		       uint64_t *random_state)
 {
 	uint64_t period = limit->period_s * NS_PER_S,
 		 each = (period + limit->count - 1) / limit->count;
-	uint64_t random = unit_random(state);
+	uint64_t random = unit_random(random_state);
 
 	switch (pattern) {
 	case STEADY: /* exactly the rate, later slightly above it */
 		return number < ARRIVALS / 2 ? each : each - each / 100 - 1;
-	case PERIODS: /* COUNT at once, each whole period */
+	case PERIODS: /* COUNT at once, every whole period */
 		return number % limit->count != 0 ? 0 : period;
-	case AT_EDGES: /* COUNT at once at the end, the beginning, the end of a period */
+	case AT_EDGES: /* COUNT at once, by turns at the end of a period and at its beginning */
 		return number % limit->count != 0	? 0
 		       : number / limit->count % 2 == 0 ? period - 1
 							: 1;
 	case BURSTS:
 		return random % limit->count != 0 ? random >> 32 & 63
 						  : period * (random >> 40 & 3) / 2;
-	case RANDOM: /* from a quarter of the rate to four times it */
+	case RANDOM: /* 500 at four times the rate, 500 at the rate, and so on */
 		return (random >> 8) % (number / 500 % 2 == 0 ? each / 2 + 1 : 2 * each + 1);
-	default:
+	default: /* JUMPS: random gaps, some of them up to 400 days */
 		return random % 50 == 0 ? (random >> 8) % (400 * DAY_S * NS_PER_S)
 					: (random >> 8) % (each + 1);
 	}
 }
 
+/* Play ARRIVALS of PATTERN from NOW_NS on into the limit and into the window. */
 static void compare(const struct rg_limit *limit, enum pattern pattern, uint64_t now_ns,
 		    bool keep_over)
 {
 	static struct window window;
-	uint64_t limit_state = 0, state = limit->count * 31 + pattern;
+	uint64_t limit_state = 0, random_state = limit->count * 31 + pattern;
 
 	memset(&window, 0, sizeof window);
 	for (unsigned i = 0; i < ARRIVALS; i++) {
-		struct rg_limit_step step = rg_limit_event(limit_state, TAG, now_ns, limit, keep_over);
+		struct rg_limit_step step =
+		    rg_limit_event(limit_state, TAG, now_ns, limit, keep_over);
 		unsigned now_in =
 		    window_add(&window, now_ns, limit->period_s * NS_PER_S, step.over);
 
@@ -69,9 +71,9 @@ static void compare(const struct rg_limit *limit, enum pattern pattern, uint64_t
 			  "%u/%us, pattern %d: over at arrival %u, %u in a period", limit->count,
 			  limit->period_s, (int)pattern, i, window.most);
 		UNIT_MUST(now_in <= 2 * limit->count || window_has_over(&window),
-			  "%u/%us, pattern %d: %u in a period and none is over", limit->count,
-			  limit->period_s, (int)pattern, now_in);
-		now_ns += gap_ns(pattern, limit, i + 1, &state);
+			  "%u/%us, pattern %d: %u in a period, and none of them is over",
+			  limit->count, limit->period_s, (int)pattern, now_in);
+		now_ns += gap_ns(pattern, limit, i + 1, &random_state);
 	}
 }
 
@@ -92,7 +94,7 @@ static const struct rg_limit edges[] = {
     {61000, 60}, {1000000, 1}, {1000000, 60}, {999999, DAY_S}, {1000000, DAY_S},
 };
 
-/* The word after COUNT events at once, all of them allowed. */
+/* The limit state after COUNT events at once, all of them allowed. */
 static uint64_t fill(const struct rg_limit *limit, uint64_t now_ns)
 {
 	uint64_t limit_state = 0;
@@ -102,8 +104,8 @@ static uint64_t fill(const struct rg_limit *limit, uint64_t now_ns)
 
 		UNIT_MUST(!step.over, "%u/%us: over at event %u", limit->count, limit->period_s,
 			  i + 1);
-		UNIT_MUST(step.was_idle == (i == 0), "%u/%us: quiet at event %u", limit->count,
-			  limit->period_s, i + 1);
+		UNIT_MUST(step.was_idle == (i == 0), "%u/%us: was_idle is wrong at event %u",
+			  limit->count, limit->period_s, i + 1);
 		limit_state = step.state;
 	}
 	return limit_state;
@@ -123,25 +125,27 @@ START_TEST(test_count_at_once)
 		ck_assert_uint_eq(step.state, limit_state);
 		ck_assert(rg_limit_is_full(limit_state, TAG, now, limit));
 		ck_assert(!rg_limit_is_over(limit_state, TAG, now, limit));
-		/* One more for each PERIOD / COUNT that passes, and no more than that. */
+		/* Each PERIOD / COUNT that passes allows one more event, and only one. */
 		now += each_ns + RG_TICK_NS;
 		step = rg_limit_event(limit_state, TAG, now, limit, false);
 		ck_assert(!step.over);
 		ck_assert(rg_limit_event(step.state, TAG, now, limit, false).over);
-		/* After a whole period without events nothing is left. */
-		ck_assert(rg_limit_is_drained(limit_state, TAG, starts_ns[i] + limit->period_s * NS_PER_S));
+		/* After a whole period without events the limit has drained. */
+		ck_assert(rg_limit_is_drained(limit_state, TAG,
+					      starts_ns[i] + limit->period_s * NS_PER_S));
 	}
 }
 END_TEST
 
-/* Rounding to ticks may make a big COUNT laxer, never stricter. */
-START_TEST(test_big_count_steady)
+/* Rounding to ticks may make a limit with a large COUNT laxer, but never stricter. */
+START_TEST(test_large_count_steady)
 {
 	static const struct rg_limit limit = {1000000, 1};
 	uint64_t limit_state = 0;
 
 	for (uint64_t i = 0; i < 3000000; i++) {
-		struct rg_limit_step step = rg_limit_event(limit_state, TAG, 77 + 1000 * i, &limit, false);
+		struct rg_limit_step step =
+		    rg_limit_event(limit_state, TAG, 77 + 1000 * i, &limit, false);
 
 		UNIT_MUST(!step.over, "over at event %llu", (unsigned long long)i);
 		limit_state = step.state;
@@ -167,8 +171,8 @@ START_TEST(test_no_limit)
 }
 END_TEST
 
-/* A kept event takes the client over until it has drained; a thousand of them no longer than one.
- */
+/* A kept event puts the client over its limit until it has drained. A thousand kept events take no
+ * longer than one. */
 START_TEST(test_keep_over)
 {
 	const struct rg_limit *limit = &limits[_i];
@@ -189,34 +193,37 @@ START_TEST(test_keep_over)
 }
 END_TEST
 
-/* What rg_limit_is_full, _over and _quiet foretell is what an event finds; on words nobody ever
- * wrote, too. */
-START_TEST(test_foretelling)
+/* The next event finds what rg_limit_is_full, rg_limit_is_over and rg_limit_is_drained said before,
+ * even with limit states that nothing ever wrote. */
+START_TEST(test_predictions)
 {
-	uint64_t state = (uint64_t)_i;
+	uint64_t random_state = (uint64_t)_i;
 
 	for (unsigned i = 0; i < 20000; i++) {
 		const struct rg_limit *limit = &limits[_i];
-		uint64_t now = unit_random(&state) >> (unit_random(&state) & 31);
-		uint64_t near =
-		    now / RG_TICK_NS + unit_random(&state) % (limit->period_s * 62500000 + 1);
-		uint64_t limit_state = i % 4 == 0
-				    ? unit_random(&state)
-				    : (near & (WRAP_NS / RG_TICK_NS - 1)) | (uint64_t)TAG << 52;
-		struct rg_limit_step step = rg_limit_event(limit_state, TAG, now, limit, i % 2 == 0);
+		uint64_t now = unit_random(&random_state) >> (unit_random(&random_state) & 31);
+		uint64_t near = now / RG_TICK_NS +
+				unit_random(&random_state) % (limit->period_s * 62500000 + 1);
+		uint64_t limit_state =
+		    i % 4 == 0 ? unit_random(&random_state)
+			       : (near & (WRAP_NS / RG_TICK_NS - 1)) | (uint64_t)TAG << 52;
+		struct rg_limit_step step =
+		    rg_limit_event(limit_state, TAG, now, limit, i % 2 == 0);
 		bool over = rg_limit_is_over(limit_state, TAG, now, limit);
 
-		UNIT_MUST(step.over == rg_limit_is_full(limit_state, TAG, now, limit), "full, word %#llx",
+		UNIT_MUST(step.over == rg_limit_is_full(limit_state, TAG, now, limit),
+			  "is_full is wrong with state %#llx", (unsigned long long)limit_state);
+		UNIT_MUST(step.was_idle == rg_limit_is_drained(limit_state, TAG, now),
+			  "is_drained is wrong with state %#llx", (unsigned long long)limit_state);
+		UNIT_MUST(!over || step.over, "is_over is wrong with state %#llx",
 			  (unsigned long long)limit_state);
-		UNIT_MUST(step.was_idle == rg_limit_is_drained(limit_state, TAG, now), "quiet, word %#llx",
+		UNIT_MUST(step.state >> 52 == TAG, "the tag is lost with state %#llx",
 			  (unsigned long long)limit_state);
-		UNIT_MUST(!over || step.over, "over, word %#llx", (unsigned long long)limit_state);
-		UNIT_MUST(step.state >> 52 == TAG, "tag, word %#llx", (unsigned long long)limit_state);
 	}
 }
 END_TEST
 
-/* --- words that do not count --- */
+/* --- limit states that do not count --- */
 
 START_TEST(test_other_tag)
 {
@@ -227,17 +234,19 @@ START_TEST(test_other_tag)
 		bool own = tag == TAG;
 
 		ck_assert_int_eq(rg_limit_is_drained(limit_state, (uint16_t)tag, NS_PER_S), !own);
-		ck_assert_int_eq(rg_limit_is_full(limit_state, (uint16_t)tag, NS_PER_S, &limit), own);
-		ck_assert_int_eq(rg_limit_event(limit_state, (uint16_t)tag, NS_PER_S, &limit, true).over,
+		ck_assert_int_eq(rg_limit_is_full(limit_state, (uint16_t)tag, NS_PER_S, &limit),
 				 own);
-		/* Twelve bits of a tag count. */
-		ck_assert_int_eq(rg_limit_is_full(limit_state, (uint16_t)(tag | 0xf000), NS_PER_S, &limit),
-				 own);
+		ck_assert_int_eq(
+		    rg_limit_event(limit_state, (uint16_t)tag, NS_PER_S, &limit, true).over, own);
+		/* Only the lower twelve bits of a tag matter. */
+		ck_assert_int_eq(
+		    rg_limit_is_full(limit_state, (uint16_t)(tag | 0xf000), NS_PER_S, &limit), own);
 	}
 }
 END_TEST
 
-/* Threads read the clock before they come: a little back in time costs a little, not everything. */
+/* Threads read the clock before they record an event, so time may go back a little. The limit state
+ * must not be taken for a stale one then. */
 START_TEST(test_back_in_time)
 {
 	static const struct rg_limit limit = {3, 60};
@@ -254,14 +263,14 @@ START_TEST(test_stale)
 	uint64_t then = WRAP_NS / 2;
 	uint64_t limit_state = fill(&limit, then);
 
-	/* From earlier, by anything up to the wrap; and from further ahead than an event can have
-	 * set it. */
+	/* A state is empty when its time has passed, however long ago, up to the wrap. So it is
+	 * when it lies further ahead than any event could have set it. */
 	for (uint64_t days = 1; days < 830; days++)
 		ck_assert_msg(rg_limit_is_drained(limit_state, TAG, then + days * DAY_S * NS_PER_S),
-			      "%d days later", (int)days);
+			      "not drained %d days later", (int)days);
 	for (uint64_t days = 2; days < 410; days++)
 		ck_assert_msg(rg_limit_is_drained(limit_state, TAG, then - days * DAY_S * NS_PER_S),
-			      "%d days before", (int)days);
+			      "not drained %d days before", (int)days);
 }
 END_TEST
 
@@ -271,10 +280,10 @@ int main(void)
 
 	UNIT_ADD_ROWS(suite, test_promises, limits);
 	UNIT_ADD_ROWS(suite, test_count_at_once, edges);
-	UNIT_ADD(suite, test_big_count_steady);
+	UNIT_ADD(suite, test_large_count_steady);
 	UNIT_ADD(suite, test_no_limit);
 	UNIT_ADD_ROWS(suite, test_keep_over, limits);
-	UNIT_ADD_ROWS(suite, test_foretelling, limits);
+	UNIT_ADD_ROWS(suite, test_predictions, limits);
 	UNIT_ADD(suite, test_other_tag);
 	UNIT_ADD(suite, test_stale);
 	UNIT_ADD(suite, test_back_in_time);

@@ -1,4 +1,5 @@
-/* Log lines: the contract's examples byte for byte, every byte value in every place, every size. */
+/* Log lines: the contract's examples byte for byte, every byte value in every position, and every
+ * line size. */
 #include "rg_line.h"
 
 #include "../fuzz/line_syntax.h"
@@ -20,7 +21,7 @@ static bool is_well_formed(enum rg_log_format format, const char *line)
 	return format == RG_FORMAT_JSON ? line_is_json(line) : line_is_logfmt(line);
 }
 
-/* --- the syntax that the other tests rely upon --- */
+/* --- the syntax check that the other tests rely on --- */
 
 static const struct {
 	enum rg_log_format format;
@@ -47,7 +48,7 @@ static const struct {
     {RG_FORMAT_TEXT, "a=b\n"},
 };
 
-START_TEST(test_syntax_is_strict)
+START_TEST(test_syntax_check_is_strict)
 {
 	ck_assert(!is_well_formed(malformed[_i].format, malformed[_i].line));
 }
@@ -109,7 +110,7 @@ END_TEST
 
 /* --- hostile values --- */
 
-/* What a reader finds behind key= (or "key":) in LINE. */
+/* What a reader finds after key= (or "key":) in LINE, unescaped, into VALUE. */
 static void value_of(const char *line, enum rg_log_format format, const char *key, char *value,
 		     size_t size)
 {
@@ -118,10 +119,11 @@ static void value_of(const char *line, enum rg_log_format format, const char *ke
 
 	snprintf(begin, sizeof begin, format == RG_FORMAT_JSON ? "\"%s\":" : "%s=", key);
 	at = strstr(line, begin);
-	UNIT_MUST(at != NULL, "no %s in %s", key, line);
+	UNIT_MUST(at != NULL, "there is no %s in %s", key, line);
 	at += strlen(begin);
 	if (*at == '"')
-		UNIT_MUST(line_is_string(&at, value, size), "value of %s: %s", key, line);
+		UNIT_MUST(line_is_string(&at, value, size), "the value of %s is malformed: %s", key,
+			  line);
 	else
 		snprintf(value, size, "%.*s", (int)strcspn(at, " "), at);
 }
@@ -131,15 +133,17 @@ START_TEST(test_every_byte)
 	char line[RG_LINE_BYTES], found[16];
 
 	for (unsigned byte = 1; byte < 256; byte++)
-		for (unsigned place = 0; place < 3; place++) {
+		for (unsigned position = 0; position < 3; position++) {
 			char value[4] = "aaa";
 			struct rg_report report = {.code = "X", .service = value, .libssl = "z"};
 
-			value[place] = (char)byte;
+			value[position] = (char)byte;
 			format_line(line, formats[_i], &report);
-			UNIT_MUST(is_well_formed(formats[_i], line), "byte %#x: %s", byte, line);
+			UNIT_MUST(is_well_formed(formats[_i], line), "byte %#x: malformed: %s",
+				  byte, line);
 			value_of(line, formats[_i], "service", found, sizeof found);
-			UNIT_MUST(strcmp(found, value) == 0, "byte %#x: %s", byte, line);
+			UNIT_MUST(strcmp(found, value) == 0, "byte %#x: another value: %s", byte,
+				  line);
 		}
 }
 END_TEST
@@ -168,7 +172,7 @@ START_TEST(test_injection)
 		    .code = "X", .action = "close", .value = injections[_i], .libssl = "3.0.19"};
 
 		format_line(line, formats[i], &report);
-		ck_assert_msg(is_well_formed(formats[i], line), "%s", line);
+		ck_assert_msg(is_well_formed(formats[i], line), "malformed: %s", line);
 		value_of(line, formats[i], "value", found, sizeof found);
 		ck_assert_str_eq(found, injections[_i]);
 		value_of(line, formats[i], "action", found, sizeof found);
@@ -177,9 +181,9 @@ START_TEST(test_injection)
 }
 END_TEST
 
-/* --- too long --- */
+/* --- values that are too long --- */
 
-/* A report of values of LENGTH times BYTE, all it can have. */
+/* A report with every field set. Each text is LENGTH times BYTE. */
 static struct rg_report long_report(char *text, size_t length, char byte)
 {
 	memset(text, byte, length);
@@ -205,14 +209,15 @@ START_TEST(test_every_size)
 
 			UNIT_MUST(length < size && line[length] == '\0' && strlen(line) == length,
 				  "size %zu: length %zu", size, length);
-			UNIT_MUST(is_well_formed(format, line), "size %zu: %s", size, line);
+			UNIT_MUST(is_well_formed(format, line), "size %zu: malformed: %s", size,
+				  line);
 			free(line);
 		}
 	}
 }
 END_TEST
 
-/* The line that a policy error makes in the worst case says which variable it was. */
+/* However long the bad value, a policy error's line still names the variable and the service. */
 START_TEST(test_long_value_leaves_the_rest)
 {
 	static char text[100001];
@@ -239,7 +244,7 @@ int main(void)
 {
 	Suite *suite = suite_create("line");
 
-	UNIT_ADD_ROWS(suite, test_syntax_is_strict, malformed);
+	UNIT_ADD_ROWS(suite, test_syntax_check_is_strict, malformed);
 	UNIT_ADD_ROWS(suite, test_injection, injections);
 	UNIT_ADD_ROWS(suite, test_every_byte, formats);
 	UNIT_ADD_ROWS(suite, test_every_size, long_bytes);

@@ -1,5 +1,7 @@
-/* The policy: every variable, bad values first; what is said about them; and the table against the
- * contract. */
+/*
+ * The policy, one variable at a time: defaults, bad values, good values, and the complaint about
+ * each bad one. The expected values are those of the contract (INTERFACE "Policy").
+ */
 #include "rg_policy.h"
 
 #include "unit.h"
@@ -22,8 +24,8 @@ static void complain(void *arg, const char *variable, const char *value, const c
 	snprintf(complaints->accepted, sizeof complaints->accepted, "%s", accepted);
 }
 
-/* Read an environment of SETTING alone, which is scribbled over and freed before the policy is
- * looked at. */
+/* Read an environment that holds only SETTING. It is overwritten and freed before anyone looks at
+ * the policy, which must keep copies only. */
 static void read_one(struct rg_policy *policy, struct complaints *complaints, const char *setting)
 {
 	char *copy = unit_copy(setting, strlen(setting) + 1);
@@ -37,7 +39,7 @@ static void read_one(struct rg_policy *policy, struct complaints *complaints, co
 	free(copy);
 }
 
-/* What the policy says about VARIABLE. */
+/* The value of VARIABLE, as the policy prints it. */
 static const char *setting_of(const struct rg_policy *policy, const char *variable)
 {
 	static char text[TEXT_BYTES];
@@ -47,13 +49,13 @@ static const char *setting_of(const struct rg_policy *policy, const char *variab
 	     i++)
 		if (strcmp(found, variable) == 0)
 			return text;
-	ck_abort_msg("no setting %s", variable);
+	ck_abort_msg("the policy does not print %s", variable);
 }
 
-/* --- the contract's table --- */
+/* --- the defaults of the contract --- */
 
 static const struct {
-	const char *variable, *standard;
+	const char *variable, *initial;
 } contract[] = {
     {"RENEGUARD_RENEGOTIATION", "close"},
     {"RENEGUARD_RESUMPTION", "warn:120/60s"},
@@ -76,7 +78,7 @@ static const struct {
     {"RENEGUARD_STRICT", "0"},
 };
 
-START_TEST(test_defaults_are_the_contracts)
+START_TEST(test_defaults)
 {
 	static char *const unrelated[] = {"RENEGUAR=off",
 					  "RENEGUARDS=off",
@@ -97,7 +99,7 @@ START_TEST(test_defaults_are_the_contracts)
 	while (rg_policy_setting(&policy, index, text, sizeof text, &variable, &what) != NULL) {
 		ck_assert_int_lt((int)index, ROWS(contract));
 		ck_assert_str_eq(variable, contract[index].variable);
-		ck_assert_str_eq(text, contract[index].standard);
+		ck_assert_str_eq(text, contract[index].initial);
 		ck_assert_uint_gt(strlen(what), 0);
 		index++;
 	}
@@ -115,23 +117,24 @@ static const struct {
     {"keyupdate", "off count warn close block"},
 };
 
-/* Each event takes the actions that the contract gives it, and no other. */
+/* Each event accepts exactly the actions that the contract lists for it. */
 START_TEST(test_event_actions)
 {
 	ck_assert_str_eq(rg_event_name((enum rg_event)_i), events[_i].name);
 	for (int action = 0; action < RG_ACTION_COUNT; action++) {
 		const char *name = rg_action_name((enum rg_action)action);
-		bool known = strstr(events[_i].actions, name) != NULL;
+		bool allowed = strstr(events[_i].actions, name) != NULL;
 		struct complaints complaints;
 		struct rg_policy policy;
 		char setting[64];
 
 		snprintf(setting, sizeof setting, "%s=%s", contract[_i].variable, name);
 		read_one(&policy, &complaints, setting);
-		ck_assert_int_eq(complaints.count == 0, known);
+		ck_assert_int_eq(complaints.count == 0, allowed);
 		ck_assert_str_eq(setting_of(&policy, contract[_i].variable),
-				 known ? name : contract[_i].standard);
-		ck_assert_int_eq(strstr(rg_rule_accepted((enum rg_event)_i), name) != NULL, known);
+				 allowed ? name : contract[_i].initial);
+		ck_assert_int_eq(strstr(rg_rule_accepted((enum rg_event)_i), name) != NULL,
+				 allowed);
 	}
 }
 END_TEST
@@ -180,23 +183,23 @@ static const char *const bad[] = {
 START_TEST(test_bad_value)
 {
 	size_t variable_length = strcspn(bad[_i], "=");
-	struct complaints complaints, none;
-	struct rg_policy policy, standard;
+	struct complaints complaints, ignored;
+	struct rg_policy policy, defaults;
 
-	read_one(&standard, &none, "UNRELATED=1");
+	read_one(&defaults, &ignored, "UNRELATED=1");
 	read_one(&policy, &complaints, bad[_i]);
 	ck_assert_msg(complaints.count == 1, "accepted: %s", bad[_i]);
 	ck_assert_uint_eq(strlen(complaints.variable), variable_length);
 	ck_assert_mem_eq(complaints.variable, bad[_i], variable_length);
 	ck_assert_str_eq(complaints.value, bad[_i] + variable_length + 1);
 	ck_assert_str_ne(complaints.accepted, "");
-	ck_assert_mem_eq(&policy, &standard, sizeof policy);
+	ck_assert_mem_eq(&policy, &defaults, sizeof policy);
 }
 END_TEST
 
 /* clang-format off */
 static const struct {
-	const char *setting, *text; /* NULL: as the value */
+	const char *setting, *text; /* as printed; NULL: the value itself */
 } good[] = {
     {RULE "off", NULL}, {RULE "decline", NULL}, {RULE "block:1/1s", NULL},
     {RULE "close:3/600s", NULL}, {RULE "close:3/10m", "close:3/600s"},
@@ -226,18 +229,18 @@ START_TEST(test_good_value)
 	struct rg_policy policy;
 
 	read_one(&policy, &complaints, good[_i].setting);
-	ck_assert_msg(complaints.count == 0, "refused: %s", good[_i].setting);
+	ck_assert_msg(complaints.count == 0, "not accepted: %s", good[_i].setting);
 	for (int i = 0; i < ROWS(contract); i++) {
 		bool set = strlen(contract[i].variable) == variable_length &&
 			   memcmp(contract[i].variable, good[_i].setting, variable_length) == 0;
 
 		ck_assert_str_eq(setting_of(&policy, contract[i].variable),
-				 set ? text : contract[i].standard);
+				 set ? text : contract[i].initial);
 	}
 }
 END_TEST
 
-/* --- the longest of each --- */
+/* --- the longest values --- */
 
 static const struct {
 	const char *variable;
@@ -247,7 +250,7 @@ static const struct {
 	       {"RENEGUARD_STATE", '/', 1023},
 	       {"RENEGUARD_SYSLOG_SOCKET", '/', 107}};
 
-START_TEST(test_longest)
+START_TEST(test_longest_value)
 {
 	for (size_t length = lengths[_i].longest; length <= lengths[_i].longest + 1; length++) {
 		char setting[2048];
@@ -268,7 +271,7 @@ START_TEST(test_longest)
 }
 END_TEST
 
-START_TEST(test_exempt_networks)
+START_TEST(test_most_exempt_networks)
 {
 	struct complaints complaints;
 	char setting[TEXT_BYTES] = "RENEGUARD_EXEMPT=";
@@ -292,9 +295,9 @@ int main(void)
 
 	UNIT_ADD_ROWS(suite, test_bad_value, bad);
 	UNIT_ADD_ROWS(suite, test_good_value, good);
-	UNIT_ADD_ROWS(suite, test_longest, lengths);
-	UNIT_ADD(suite, test_exempt_networks);
+	UNIT_ADD_ROWS(suite, test_longest_value, lengths);
+	UNIT_ADD(suite, test_most_exempt_networks);
 	UNIT_ADD_ROWS(suite, test_event_actions, events);
-	unit_add(suite, "test_defaults_are_the_contracts", test_defaults_are_the_contracts, 0, 2);
+	unit_add(suite, "test_defaults", test_defaults, 0, 2);
 	return unit_run(suite);
 }

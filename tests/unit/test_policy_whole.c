@@ -1,4 +1,5 @@
-/* The policy as a whole: several variables, unknown ones, and what it says about clients. */
+/* The policy as a whole: several variables at once, unknown ones, and which clients it makes of
+ * addresses. */
 #include "rg_policy.h"
 
 #include "unit.h"
@@ -43,7 +44,7 @@ START_TEST(test_unknown_variable)
 }
 END_TEST
 
-START_TEST(test_each_bad_one_is_told)
+START_TEST(test_each_bad_variable_is_reported)
 {
 	char *const environment[] = {"RENEGUARD_X=1",	   "RENEGUARD_RESUMPTION=warn:5/60s",
 				     "RENEGUARD_ROLE=x",   "RENEGUARD_KEYUPDATE=",
@@ -57,8 +58,8 @@ START_TEST(test_each_bad_one_is_told)
 }
 END_TEST
 
-/* A limit does not outlive the value that had it. */
-START_TEST(test_no_limit_left_from_the_default)
+/* A rule without a limit also removes the default's limit. */
+START_TEST(test_default_limit_is_removed)
 {
 	char *const environment[] = {"RENEGUARD_RESUMPTION=close", NULL};
 	struct rg_policy policy = policy_of(environment, 0);
@@ -106,7 +107,7 @@ START_TEST(test_rule_text)
 }
 END_TEST
 
-/* Text that does not fit is cut, and terminated. */
+/* Text that does not fit is cut, but still terminated. */
 START_TEST(test_setting_text_sizes)
 {
 	char *const environment[] = {"RENEGUARD_EXEMPT=192.0.2.7,2001:db8::/32,10.0.0.0/8",
@@ -119,7 +120,8 @@ START_TEST(test_setting_text_sizes)
 
 		for (size_t i = 0;
 		     rg_policy_setting(&policy, i, text, size, &variable, &what) != NULL; i++)
-			UNIT_MUST(strnlen(text, size) < size, "%s in %zu bytes", variable, size);
+			UNIT_MUST(strnlen(text, size) < size, "%s is not terminated in %zu bytes",
+				  variable, size);
 		free(text);
 	}
 }
@@ -136,7 +138,7 @@ static struct rg_address address_of(const char *text)
 }
 
 static const struct {
-	const char *client;
+	const char *address;
 	bool exempt;
 } exempt[] = {
     {"192.0.2.8", false},    {"11.0.0.0", false},	{"2001:db9::", false},
@@ -149,41 +151,42 @@ START_TEST(test_exempt)
 	char *const environment[] = {
 	    "RENEGUARD_EXEMPT=192.0.2.7,10.0.0.0/8,2001:db8::/32,::ffff:172.16.0.0/108", NULL};
 	struct rg_policy policy = policy_of(environment, 0);
-	struct rg_address client = address_of(exempt[_i].client),
-			  unknown_client = {.family = RG_UNKNOWN};
+	struct rg_address address = address_of(exempt[_i].address),
+			  no_address = {.family = RG_UNKNOWN};
 
-	ck_assert_int_eq(rg_policy_exempts(&policy, &client), exempt[_i].exempt);
-	ck_assert(!rg_policy_exempts(&policy, &unknown_client));
+	ck_assert_int_eq(rg_policy_exempts(&policy, &address), exempt[_i].exempt);
+	ck_assert(!rg_policy_exempts(&policy, &no_address));
 }
 END_TEST
 
 static const struct {
-	const char *peer, *client;
+	const char *address, *client;
 } cuts[] = {
     {"192.0.2.7", "192.0.2.0"},
     {"::ffff:192.0.2.7", "192.0.2.0"},
     {"2001:db8:1:2:3::4", "2001:db8:1::"},
 };
 
-START_TEST(test_client_is_cut)
+START_TEST(test_address_is_cut)
 {
 	char *const environment[] = {"RENEGUARD_IPV4_PREFIX=24", "RENEGUARD_IPV6_PREFIX=48", NULL};
 	struct rg_policy policy = policy_of(environment, 0);
-	struct rg_address peer = address_of(cuts[_i].peer), want = address_of(cuts[_i].client);
-	struct rg_client got = rg_policy_client(&policy, &peer);
+	struct rg_address address = address_of(cuts[_i].address),
+			  want = address_of(cuts[_i].client);
+	struct rg_client got = rg_policy_client(&policy, &address);
 
 	ck_assert_mem_eq(&got.base, &want, sizeof want);
 }
 END_TEST
 
-START_TEST(test_unknown_is_not_cut)
+START_TEST(test_unknown_address_is_not_cut)
 {
 	char *const environment[] = {"RENEGUARD_IPV4_PREFIX=0", "RENEGUARD_IPV6_PREFIX=0", NULL};
 	struct rg_policy policy = policy_of(environment, 0);
-	struct rg_address unknown_client = {.family = RG_UNKNOWN};
-	struct rg_client got = rg_policy_client(&policy, &unknown_client);
+	struct rg_address no_address = {.family = RG_UNKNOWN};
+	struct rg_client got = rg_policy_client(&policy, &no_address);
 
-	ck_assert_mem_eq(&got.base, &unknown_client, sizeof unknown_client);
+	ck_assert_mem_eq(&got.base, &no_address, sizeof no_address);
 }
 END_TEST
 
@@ -192,13 +195,13 @@ int main(void)
 	Suite *suite = suite_create("policy_whole");
 
 	UNIT_ADD_ROWS(suite, test_unknown_variable, unknown);
-	UNIT_ADD(suite, test_each_bad_one_is_told);
-	UNIT_ADD(suite, test_no_limit_left_from_the_default);
+	UNIT_ADD(suite, test_each_bad_variable_is_reported);
+	UNIT_ADD(suite, test_default_limit_is_removed);
 	UNIT_ADD(suite, test_no_program_name);
 	UNIT_ADD_ROWS(suite, test_rule_text, rules);
 	UNIT_ADD(suite, test_setting_text_sizes);
 	UNIT_ADD_ROWS(suite, test_exempt, exempt);
-	UNIT_ADD_ROWS(suite, test_client_is_cut, cuts);
-	UNIT_ADD(suite, test_unknown_is_not_cut);
+	UNIT_ADD_ROWS(suite, test_address_is_cut, cuts);
+	UNIT_ADD(suite, test_unknown_address_is_not_cut);
 	return unit_run(suite);
 }

@@ -1,16 +1,16 @@
-/* What is to be done about an event: every rule, account and kind of client there is. */
+/* What to do about an event: every combination of action, limit, result and kind of client. */
 #include "rg_verdict.h"
 
 #include "unit.h"
 
-#define LIMITED 2 /* bits of a row's number, above them the action */
+#define LIMITED 2 /* bits of a case's number */
 #define OVER	4
 #define LOG_DUE 8
 #define KNOWN	16
 #define EXEMPT	32
 #define CASES	64
 
-/* The contract, said another way than the code says it. */
+/* The contract, written in another way than the code under test. */
 static struct rg_verdict expected(enum rg_action action, int bits)
 {
 	bool limited = bits & LIMITED;
@@ -33,13 +33,14 @@ START_TEST(test_every_case)
 			rule.limit = (struct rg_limit){3, 600};
 		got = rg_verdict(&rule, &result, bits & KNOWN, bits & EXEMPT);
 		ck_assert_msg(got.action == want.action && got.log == want.log,
-			      "%s, bits %d: %s, log %d", rg_action_name(rule.action), bits,
-			      rg_action_name(got.action), got.log);
+			      "%s, bits %d: the action is %s, log is %d",
+			      rg_action_name(rule.action), bits, rg_action_name(got.action),
+			      got.log);
 	}
 }
 END_TEST
 
-/* The table's corners, spelt out. */
+/* The corner cases, spelled out. */
 static const struct {
 	const char *what;
 	enum rg_action action;
@@ -48,14 +49,14 @@ static const struct {
 	enum rg_action verdict;
 	bool log;
 } corners[] = {
-    {"exempt, without limit", RG_CLOSE, {0, 0}, true, true, true, true, RG_COUNT, false},
+    {"exempt, a rule without limit", RG_CLOSE, {0, 0}, true, true, true, true, RG_COUNT, false},
     {"exempt, over", RG_BLOCK, {3, 600}, true, true, true, true, RG_COUNT, false},
     {"unknown, over a limit", RG_CLOSE, {3, 600}, true, true, false, false, RG_COUNT, false},
     {"below the limit", RG_CLOSE, {3, 600}, false, false, true, false, RG_COUNT, false},
     {"count, over", RG_COUNT, {3, 600}, true, true, true, false, RG_COUNT, false},
     {"off", RG_OFF, {0, 0}, true, true, true, false, RG_COUNT, false},
-    {"unknown, without limit", RG_CLOSE, {0, 0}, true, false, false, false, RG_CLOSE, true},
-    {"over, said a moment ago", RG_CLOSE, {3, 600}, true, false, true, false, RG_CLOSE, false},
+    {"unknown, a rule without limit", RG_CLOSE, {0, 0}, true, false, false, false, RG_CLOSE, true},
+    {"over, logged a moment ago", RG_CLOSE, {3, 600}, true, false, true, false, RG_CLOSE, false},
     {"over", RG_DECLINE, {3, 600}, true, true, true, false, RG_DECLINE, true},
 };
 
@@ -65,14 +66,14 @@ START_TEST(test_corner)
 	struct rg_result result = {corners[_i].over, corners[_i].log_due, 4};
 	struct rg_verdict got = rg_verdict(&rule, &result, corners[_i].known, corners[_i].exempt);
 
-	ck_assert_msg(got.action == corners[_i].verdict, "%s: %s", corners[_i].what,
+	ck_assert_msg(got.action == corners[_i].verdict, "%s: the action is %s", corners[_i].what,
 		      rg_action_name(got.action));
-	ck_assert_msg(got.log == corners[_i].log, "%s: log %d", corners[_i].what, got.log);
+	ck_assert_msg(got.log == corners[_i].log, "%s: log is %d", corners[_i].what, got.log);
 }
 END_TEST
 
-/* ERR_TLS_RENEGOTIATION_DISABLED: refused where none is allowed. ERR_TLS_SESSION_ATTACK: any event
- * over its limit. */
+/* ERR_TLS_RENEGOTIATION_DISABLED: a renegotiation is refused under a rule that allows none.
+ * ERR_TLS_SESSION_ATTACK: every other line about an event. */
 START_TEST(test_codes)
 {
 	for (int action = 0; action < RG_ACTION_COUNT; action++) {

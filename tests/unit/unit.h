@@ -1,7 +1,7 @@
 /*
- * What the unit tests share: running a suite, exact-size copies (so that AddressSanitizer sees
- * every byte read too many), files of the corpora, and random numbers that are the same in every
- * run. Tests run in the root of the tree.
+ * Helpers for the unit tests: running a suite, copies of exact size (AddressSanitizer then reports
+ * every read past the end), corpus files, and random numbers that are the same in every run. Tests
+ * run in the root of the source tree.
  */
 #ifndef UNIT_H
 #define UNIT_H
@@ -16,15 +16,15 @@
 #define ROWS(table) ((int)(sizeof(table) / sizeof(table)[0]))
 #define NS_PER_S    UINT64_C(1000000000)
 
-/* ck_assert_msg for loops that run a million times: ck_assert leaves a mark, by a system call, each
- * time it holds. */
+/* Like ck_assert_msg, for loops that run a million times. The ck_assert macros make a system call
+ * even when the assertion holds, to mark the place. */
 #define UNIT_MUST(holds, ...)                                                                      \
 	do {                                                                                       \
 		if (!(holds))                                                                      \
 			ck_abort_msg(__VA_ARGS__);                                                 \
 	} while (0)
 
-/* A case of its own for each test function: one that hangs or crashes takes no other along. */
+/* Each test function gets a test case of its own: if one hangs or crashes, the others still run. */
 #define UNIT_ADD(suite, test)		  unit_add(suite, #test, test, 0, 1)
 #define UNIT_ADD_ROWS(suite, test, table) unit_add(suite, #test, test, 0, ROWS(table))
 
@@ -32,7 +32,7 @@ static inline void unit_add(Suite *suite, const char *name, const TTest *test, i
 {
 	TCase *tcase = tcase_create(name);
 
-	tcase_set_timeout(tcase, 600); /* far more than any takes; tests/run bounds them all */
+	tcase_set_timeout(tcase, 600); /* more than any test takes; tests/run limits them all */
 	tcase_add_loop_test(tcase, test, first, end);
 	suite_add_tcase(suite, tcase);
 }
@@ -48,7 +48,7 @@ static inline int unit_run(Suite *suite)
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* A copy in memory that ends where it ends. To be freed. */
+/* A heap copy of exactly COUNT bytes. The caller frees it. */
 static inline void *unit_copy(const void *bytes, size_t count)
 {
 	void *copy = malloc(count);
@@ -69,7 +69,7 @@ static inline uint64_t unit_random(uint64_t *state)
 	return z ^ z >> 31;
 }
 
-/* The file NAME of the corpus KIND. Its content is to be freed. */
+/* Read file NAME of corpus KIND; *BYTES is its size. The caller frees the content. */
 static inline uint8_t *unit_corpus_file(const char *kind, const char *name, size_t *bytes)
 {
 	uint8_t *content = malloc(65536);
@@ -78,7 +78,7 @@ static inline uint8_t *unit_corpus_file(const char *kind, const char *name, size
 
 	snprintf(path, sizeof path, "tests/fuzz/corpus/%s/%s", kind, name);
 	file = fopen(path, "rb");
-	ck_assert_msg(file != NULL && content != NULL, "%s can not be read", path);
+	ck_assert_msg(file != NULL && content != NULL, "cannot read %s", path);
 	*bytes = fread(content, 1, 65536, file);
 	fclose(file);
 	content = realloc(content, *bytes);
@@ -88,7 +88,7 @@ static inline uint8_t *unit_corpus_file(const char *kind, const char *name, size
 
 typedef void unit_on_file(const char *name, const uint8_t *content, size_t bytes);
 
-/* Call ON_FILE for every file of the corpus KIND; how many there were. */
+/* Call ON_FILE for every file of corpus KIND. Returns the number of files. */
 static inline unsigned unit_corpus(const char *kind, unit_on_file *on_file)
 {
 	char path[512];
@@ -98,7 +98,7 @@ static inline unsigned unit_corpus(const char *kind, unit_on_file *on_file)
 
 	snprintf(path, sizeof path, "tests/fuzz/corpus/%s", kind);
 	directory = opendir(path);
-	ck_assert_msg(directory != NULL, "no %s", path);
+	ck_assert_msg(directory != NULL, "cannot open %s", path);
 	while ((entry = readdir(directory)) != NULL) {
 		uint8_t *content;
 		size_t bytes;

@@ -1,4 +1,4 @@
-/* A sliding window that remembers every event: what the limit is compared with. */
+/* A sliding window that remembers every event: the exact reference for testing the limit. */
 #ifndef WINDOW_H
 #define WINDOW_H
 
@@ -9,12 +9,13 @@
 
 struct window {
 	uint64_t at_ns[WINDOW_EVENTS];
-	bool over[WINDOW_EVENTS];
-	unsigned begin, end;
-	unsigned most; /* ever in one period */
+	bool over[WINDOW_EVENTS]; /* what the limit said of it */
+	unsigned begin, end;	  /* the events in the window */
+	unsigned most;		  /* the most events it ever held */
 };
 
-/* One more arrival; what was a period ago is no longer in it. */
+/* Add an event at NOW_NS and drop those that are PERIOD_NS old. Returns how many events the window
+ * holds. */
 static inline unsigned window_add(struct window *window, uint64_t now_ns, uint64_t period_ns,
 				  bool over)
 {
