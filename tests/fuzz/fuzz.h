@@ -1,5 +1,5 @@
-/* What the fuzz targets share. A finding is a crash: a sanitizer's, or one of ours where a promise
- * is broken. */
+/* Helpers for the fuzz targets. A finding is a crash: a sanitizer's, or that of FUZZ_MUST when a
+ * promise is broken. */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -17,7 +17,7 @@
 		}                                                                                  \
 	} while (0)
 
-/* A copy in memory that ends where it ends. To be freed. */
+/* A heap copy of exactly COUNT bytes. The caller frees it. */
 static inline void *fuzz_copy(const void *bytes, size_t count)
 {
 	void *copy = malloc(count);

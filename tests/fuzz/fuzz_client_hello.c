@@ -13,10 +13,11 @@ static void read_as(const uint8_t *input, size_t bytes, bool dtls)
 	FUZZ_MUST(result == 0 || result == -1);
 	FUZZ_MUST(hello.session_id_bytes <= RG_SESSION_ID_MAX);
 	FUZZ_MUST(hello.offer != RG_OFFER_PSK || hello.tls13);
-	FUZZ_MUST(hello.offer != RG_OFFER_AMBIGUOUS_ID || (hello.tls13 && hello.session_id_bytes != 0));
+	FUZZ_MUST(hello.offer != RG_OFFER_AMBIGUOUS_ID ||
+		  (hello.tls13 && hello.session_id_bytes != 0));
 	FUZZ_MUST(hello.offer != RG_OFFER_SESSION_ID ||
 		  (!hello.tls13 && hello.session_id_bytes != 0));
-	/* Nothing of what stood there before is left. */
+	/* The result does not depend on what the struct held before. */
 	memset(&again, 0, sizeof again);
 	FUZZ_MUST(rg_client_hello_read(&again, body, bytes, dtls) == result);
 	FUZZ_MUST(again.offer == hello.offer && again.legacy_version == hello.legacy_version);

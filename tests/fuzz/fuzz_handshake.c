@@ -13,20 +13,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
 	while (tape_next(&input, &bytes, &message)) {
 		uint8_t *exact = fuzz_copy(message.at, message.bytes);
 		bool established = handshake.established;
-		enum rg_hs_event sign =
+		enum rg_hs_event hs_event =
 		    rg_handshake_message(&handshake, message.written, message.version, message.type,
 					 exact, message.bytes, message.pristine);
 
 		free(exact);
-		FUZZ_MUST(sign >= RG_HS_NONE && sign <= RG_HS_REFUSED);
-		FUZZ_MUST(sign != RG_HS_CLIENT_HELLO ||
+		FUZZ_MUST(hs_event >= RG_HS_NONE && hs_event <= RG_HS_REFUSED);
+		FUZZ_MUST(hs_event != RG_HS_CLIENT_HELLO ||
 			  (!message.written && !handshake.established));
-		FUZZ_MUST(sign != RG_HS_RENEGOTIATION ||
+		FUZZ_MUST(hs_event != RG_HS_RENEGOTIATION ||
 			  (!message.written && handshake.established));
-		FUZZ_MUST(sign != RG_HS_ANSWERED || (message.written && !handshake.established));
-		FUZZ_MUST(sign != RG_HS_FINISHED || (!established && handshake.established));
-		FUZZ_MUST(sign != RG_HS_KEY_UPDATE || (!message.written && established));
-		FUZZ_MUST(sign != RG_HS_REFUSED ||
+		FUZZ_MUST(hs_event != RG_HS_ANSWERED ||
+			  (message.written && !handshake.established));
+		FUZZ_MUST(hs_event != RG_HS_FINISHED || (!established && handshake.established));
+		FUZZ_MUST(hs_event != RG_HS_KEY_UPDATE || (!message.written && established));
+		FUZZ_MUST(hs_event != RG_HS_REFUSED ||
 			  (message.written && message.type == RG_CONTENT_ALERT));
 		FUZZ_MUST(handshake.hello.session_id_bytes <= RG_SESSION_ID_MAX);
 	}

@@ -1,14 +1,15 @@
 /*
- * Input: a state file. Odd first byte: what never changes is put right, so that the rest of the
- * file is met as well. Nothing outside the memory is touched (the sanitizer's business), and what
- * is read of it is of use.
+ * Input: a state file. If the first byte is odd, the part that never changes is repaired, so that
+ * the rest of the file is used, too. The sanitizers find accesses outside the memory. What is read
+ * from the ledger must have sane values.
  */
 #include "fuzz.h"
 #include "rg_ledger.h"
 
-#define PLACES 8
+#define SLOTS  8
 #define NOW_NS UINT64_C(1000000000000)
 
+/* What the shim does with a ledger. */
 static void use(struct rg_ledger *ledger)
 {
 	static const struct rg_limit limits[] = {{3, 60}, {0, 0}, {1000000, 86400}};
@@ -39,7 +40,7 @@ static void use(struct rg_ledger *ledger)
 }
 
 /* What `reneguardctl status` reads. */
-static void look_at(const struct rg_ledger *ledger)
+static void show(const struct rg_ledger *ledger)
 {
 	size_t whole = rg_ledger_bytes(rg_ledger_slots(ledger)), first, bytes;
 	struct rg_totals totals;
@@ -64,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
 {
 	static const uint8_t seed[16] = "a seed of 16 byt";
 	bool repair = bytes != 0 && input[0] % 2 != 0;
-	size_t whole = rg_ledger_bytes(PLACES), size = repair ? whole : bytes;
+	size_t whole = rg_ledger_bytes(SLOTS), size = repair ? whole : bytes;
 	uint8_t *memory = aligned_alloc(64, (size + 64) / 64 * 64);
 	struct rg_ledger ledger;
 	const char *why;
@@ -72,11 +73,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
 	memset(memory, 0, size);
 	memcpy(memory, input, bytes < size ? bytes : size);
 	if (repair)
-		rg_ledger_make(&ledger, memory, PLACES, seed);
+		rg_ledger_make(&ledger, memory, SLOTS, seed);
 	if (rg_ledger_attach(&ledger, memory, size, &why)) {
 		FUZZ_MUST(rg_ledger_bytes(rg_ledger_slots(&ledger)) == size);
 		use(&ledger);
-		look_at(&ledger);
+		show(&ledger);
 		rg_ledger_resume(&ledger, input[0], NOW_NS);
 		use(&ledger);
 	} else {

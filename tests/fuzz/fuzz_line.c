@@ -1,4 +1,5 @@
-/* Input: two bytes of size, one of flags, then the report's strings, each ended by a zero. */
+/* Input: two bytes for the size of the line, one of flags, then the strings of the report, each
+ * ended by a zero byte. */
 #include "fuzz.h"
 #include "line_syntax.h"
 #include "rg_line.h"
@@ -9,7 +10,7 @@
 #define FLAG_TELL   0x02
 #define INPUT_BYTES 3
 
-/* The next string of *AT as a copy; NULL at the end. */
+/* A copy of the string at *AT, which is moved past it; NULL at the end. The caller frees it. */
 static char *next_string(const uint8_t **at, size_t *left)
 {
 	size_t length = strnlen((const char *)*at, *left);

@@ -1,4 +1,4 @@
-/* Input: an environment, one variable a line. */
+/* Input: an environment, one variable per line. */
 #include "fuzz.h"
 #include "rg_policy.h"
 
@@ -14,6 +14,7 @@ static void complain(void *arg, const char *variable, const char *value, const c
 	(*count)++;
 }
 
+/* Make the lines of INPUT the strings of ENVIRONMENT. Returns how many there are. */
 static size_t split(char *environment[VARIABLES_MAX + 1], const uint8_t *input, size_t bytes)
 {
 	size_t count = 0;
@@ -33,6 +34,7 @@ static size_t split(char *environment[VARIABLES_MAX + 1], const uint8_t *input, 
 	return count;
 }
 
+/* Overwrite the strings before they are freed: a policy must not point to them. */
 static void discard(char *environment[], size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -41,7 +43,7 @@ static void discard(char *environment[], size_t count)
 	}
 }
 
-/* Every setting of POLICY as a variable. */
+/* Make every setting of POLICY a variable of ENVIRONMENT. Returns how many there are. */
 static size_t print(char *environment[SETTINGS_MAX + 1], const struct rg_policy *policy)
 {
 	static char text[TEXT_BYTES];
@@ -59,7 +61,7 @@ static size_t print(char *environment[SETTINGS_MAX + 1], const struct rg_policy 
 	return count;
 }
 
-/* What is printed of a policy gives the same policy. */
+/* The settings that a policy prints, read again, give the same policy. */
 static void check_round_trip(const struct rg_policy *policy)
 {
 	char *first[SETTINGS_MAX + 1], *second[SETTINGS_MAX + 1];

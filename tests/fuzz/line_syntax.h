@@ -1,7 +1,8 @@
 /*
- * Is a line what a log parser can read? A strict reader of both formats, written from the contract
- * and RFC 8259, not from line.c: a flat JSON object of strings and whole numbers, or logfmt's
- * key=value.
+ * Checks that a log parser can read a line. A strict parser of both formats, written from the
+ * contract and RFC 8259, not from line.c. JSON is a flat object of strings and whole numbers,
+ * logfmt is key=value. Functions that take a pointer to a pointer, AT, move it past what they have
+ * read, and return false where that is malformed.
  */
 #ifndef LINE_SYNTAX_H
 #define LINE_SYNTAX_H
@@ -30,8 +31,8 @@ static inline bool line_is_number(const char **at)
 }
 
 /*
- * A string in quotes, moved behind; its characters (each below 256) into VALUE of SIZE bytes,
- * unless it is NULL. Of the escapes only those that a byte needs are allowed.
+ * A string in quotes. Its characters, unescaped and each below 256, go into VALUE of SIZE bytes,
+ * unless VALUE is NULL. Only bytes that need an escape may have one.
  */
 static inline bool line_is_string(const char **at, char *value, size_t size)
 {
@@ -41,7 +42,7 @@ static inline bool line_is_string(const char **at, char *value, size_t size)
 		return false;
 	for (; **at != '"'; (*at)++) {
 		unsigned byte = (unsigned char)**at;
-		int taken = 0;
+		int length = 0;
 
 		if (byte < ' ' || byte > '~')
 			return false;
@@ -49,11 +50,11 @@ static inline bool line_is_string(const char **at, char *value, size_t size)
 			(*at)++;
 			byte = (unsigned char)**at;
 			if (byte == 'u' &&
-			    (sscanf(*at + 1, "00%2x%n", &byte, &taken) != 1 || taken != 4))
+			    (sscanf(*at + 1, "00%2x%n", &byte, &length) != 1 || length != 4))
 				return false;
-			if (taken == 0 && byte != '"' && byte != '\\')
+			if (length == 0 && byte != '"' && byte != '\\')
 				return false;
-			*at += taken;
+			*at += length;
 		}
 		if (value != NULL && used + 1 < size)
 			value[used++] = (char)byte;
@@ -79,7 +80,7 @@ static inline bool line_is_json(const char *line)
 	return line[1] == '\0';
 }
 
-/* A bare value has nothing in it that could end it, begin another, or be taken for an escape. */
+/* A value without quotes: nothing in it could end it, begin another, or pass for an escape. */
 static inline bool line_is_bare(const char **at)
 {
 	const char *begin = *at;

@@ -1,13 +1,13 @@
 /*
- * Records what libssl's message callback hands out in real handshakes, for the corpora beside it:
- * one file with the messages of each scenario (tests/fuzz/tape.h), and one with the body of each
- * kind of ClientHello.
+ * Records what libssl's message callback hands out in real handshakes. It writes the corpora in
+ * this folder: for each scenario a file with the messages (tests/fuzz/tape.h), and a file with the
+ * body of each ClientHello that the server read.
  *
  *     cc tests/fuzz/record.c tests/fuzz/scenarios.c -lssl -lcrypto -o record
  *     ./record tests/fuzz/corpus
  *
- * The files are committed; this is only run to make new ones (they differ in every random). The
- * hellos named after other programs were taken from the wire.
+ * The files are committed. Run this only to make new ones; all their random values will differ. The
+ * hellos that are named after other programs were captured on the network.
  */
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -189,7 +189,6 @@ struct stage record_stage_dtls(void)
 			      record_context(DTLS_client_method(), DTLS1_2_VERSION), NULL};
 }
 
-/* One connection from start to end; the session it leaves is offered by the next. */
 struct link record_connect(struct stage *stage, struct tape *server, struct tape *client,
 			   bool early)
 {
@@ -208,7 +207,6 @@ struct link record_connect(struct stage *stage, struct tape *server, struct tape
 	return link;
 }
 
-/* An object that is freed without a shutdown takes its session along. */
 void record_hang_up(struct link *link)
 {
 	SSL_set_shutdown(link->server, SSL_SENT_SHUTDOWN);

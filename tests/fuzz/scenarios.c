@@ -1,3 +1,4 @@
+/* The connections that the recorder records (record.h). Each is named after its corpus file. */
 #include "record.h"
 
 #include <string.h>
@@ -39,7 +40,7 @@ static void tls12_ticket(struct tape *server, struct tape *client)
 	resumed(record_stage(TLS1_2_VERSION), server, client, false);
 }
 
-/* The ticket is of another server. */
+/* The ticket is from another server, so this one declines it. */
 static void ticket_declined(int version, struct tape *server, struct tape *client)
 {
 	struct stage stage = record_stage(version);
@@ -133,7 +134,7 @@ static void tls13_post_handshake_auth(struct tape *server, struct tape *client)
 	record_end(&stage, &link);
 }
 
-/* Both versions spoken by the client, TLS 1.2 by the server: session ids that may be an offer. */
+/* The client speaks both versions, the server only TLS 1.2: the session ids are ambiguous. */
 static struct stage stage_mixed(bool tickets)
 {
 	struct stage stage = {record_context(TLS_server_method(), TLS1_2_VERSION),
@@ -159,7 +160,7 @@ static void mixed_ticket(struct tape *server, struct tape *client)
 	resumed(stage_mixed(true), server, client, false);
 }
 
-/* The peer starts COUNT new handshakes; OPTION is the server's. */
+/* The client starts COUNT new handshakes. OPTION is set on the server. */
 static void renegotiate(uint64_t option, unsigned count, struct tape *server, struct tape *client)
 {
 	struct stage stage = record_stage(TLS1_2_VERSION);
@@ -184,7 +185,7 @@ static void tls12_renegotiation_refused(struct tape *server, struct tape *client
 	renegotiate(0, 1, server, client);
 }
 
-/* The server asks for a handshake; then the client starts one by itself. */
+/* The server asks for a new handshake; then the client starts one by itself. */
 static void tls12_hello_request(struct tape *server, struct tape *client)
 {
 	struct stage stage = record_stage(TLS1_2_VERSION);
@@ -199,7 +200,7 @@ static void tls12_hello_request(struct tape *server, struct tape *client)
 	record_end(&stage, &link);
 }
 
-/* Two connections on one pair of objects. */
+/* Two connections on one pair of SSL objects. */
 static void tls12_cleared(struct tape *server, struct tape *client)
 {
 	struct stage stage = record_stage(TLS1_2_VERSION);
@@ -247,7 +248,7 @@ static void sslv2_hello(struct tape *server, struct tape *client)
 	record_end(&stage, &link);
 }
 
-/* What SSLv3 sent: the hello of tls12-id, ending behind its compression methods. */
+/* A hello as SSLv3 sends it: that of tls12-id, ending after its compression methods. */
 static void no_extensions(struct tape *server, struct tape *client)
 {
 	struct tape whole = {.used = 0};

@@ -1,6 +1,6 @@
 /*
- * A sequence of messages as bytes, so that recordings of libssl, seeds of the fuzzer and whatever
- * the fuzzer makes of them are one format. A message is one byte of flags, two of length (most
+ * A sequence of messages as bytes. Recordings of libssl, the fuzzer's seeds and what the fuzzer
+ * makes of them all have this format. A message is one byte of flags, two of length (most
  * significant first), and that many bytes, or as many as are left.
  */
 #ifndef TAPE_H
@@ -11,12 +11,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#define TAPE_WRITTEN  0x01 /* by our side */
-#define TAPE_PRISTINE 0x02
-#define TAPE_DTLS     0x04
-#define TAPE_ALERT    0x08 /* else a handshake message */
-#define TAPE_SSL2                                                                                  \
-	0x10 /* content type 0: an SSLv2 hello, which libssl hands out without handshake header */
+#define TAPE_WRITTEN	  0x01 /* by our side */
+#define TAPE_PRISTINE	  0x02 /* see rg_handshake_message */
+#define TAPE_DTLS	  0x04
+#define TAPE_ALERT	  0x08 /* otherwise a handshake message */
+#define TAPE_SSL2	  0x10 /* content type 0: an SSLv2 hello, without a handshake header */
 #define TAPE_BYTES	  16384
 #define TAPE_HEADER_BYTES 3
 
@@ -25,8 +24,8 @@ enum { TAPE_TYPE_SSL2 = 0, TAPE_TYPE_ALERT = 21, TAPE_TYPE_HANDSHAKE = 22 };
 struct tape {
 	uint8_t bytes[TAPE_BYTES];
 	size_t used;
-	unsigned hellos;
-	bool keep_hellos;
+	unsigned hellos;  /* saved so far, by the recorder */
+	bool keep_hellos; /* save them as files, too */
 };
 
 struct tape_message {
@@ -36,11 +35,13 @@ struct tape_message {
 	size_t bytes;
 };
 
+/* Does a tape hold messages of this content TYPE? */
 static inline bool tape_takes(int type)
 {
 	return type == TAPE_TYPE_SSL2 || type == TAPE_TYPE_ALERT || type == TAPE_TYPE_HANDSHAKE;
 }
 
+/* Append a message. False if there is no room for it. */
 static inline bool tape_put(struct tape *tape, bool written, int version, int type, bool pristine,
 			    const void *message, size_t bytes)
 {
@@ -59,7 +60,8 @@ static inline bool tape_put(struct tape *tape, bool written, int version, int ty
 	return true;
 }
 
-/* The next message at *AT, which is moved behind it. False at the end of the tape. */
+/* Read the message at *AT and move *AT past it; *LEFT is how many bytes are left. False at the end
+ * of the tape. */
 static inline bool tape_next(const uint8_t **at, size_t *left, struct tape_message *message)
 {
 	uint8_t flags;

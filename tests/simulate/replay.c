@@ -1,7 +1,7 @@
 /*
- * replay haproxy|haproxy-nopurge|nginx ENTRIES: connections from standard input, one a line,
- * `CLIENT MILLISECONDS`, into the model of that table (rivals.h); prints each client that it acts
- * upon once. For tests/daemons/rivals.sh, which has the real ones do the same.
+ * replay haproxy|haproxy-nopurge|nginx ENTRIES: feeds connections to the model of that table
+ * (rivals.h). Standard input has one connection per line, `CLIENT MILLISECONDS`. Prints each client
+ * that the model acts upon, once. tests/daemons/rivals.sh compares that with the real programs.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,10 +8,10 @@
 
 struct entry {
 	uint32_t client;
-	uint32_t chain;	       /* the next with the same hash */
+	uint32_t chain;	       /* the next in its bucket, or the next free one */
 	uint32_t newer, older; /* in order of use */
 	uint64_t used_ms;
-	uint64_t excess; /* nginx: thousandths */
+	uint64_t excess; /* nginx: thousandths of a request */
 	uint64_t window; /* HAProxy: when the current window began */
 	uint32_t current, previous;
 };
@@ -96,7 +96,7 @@ static bool oldest_expired(const struct rivals *r, uint64_t now_ms)
 	return r->oldest != NONE && now_ms - r->entries[r->oldest].used_ms >= PERIOD_MS;
 }
 
-/* A new entry for CLIENT, or NULL. */
+/* A new entry for CLIENT. NULL if the table is full and does not purge. */
 static struct entry *make(struct rivals *r, uint32_t client, uint64_t now_ms)
 {
 	unsigned expired = r->kind == RIVAL_NGINX ? 2 : 100;

@@ -1,9 +1,10 @@
 /*
- * simulate [ADDRESSES]: a flood of so many distinct addresses (ten million) within one period,
- * under 120/60s, at the default capacity. Behind it clients that send more than twice the limit, in
- * four manners, and clients that never exceed it, in three. Who is caught, and who is caught
- * wrongly, by the ledger and by what others do with the same memory. The seed is fixed: every run
- * prints the same. Ends with 1 where the ledger misses one or acts upon the wrong one.
+ * simulate [ADDRESSES]: a flood of that many distinct addresses (ten million) within one period,
+ * under 120/60s, at the default capacity. Hidden in it are clients that send more than twice the
+ * limit, in four manners, and clients that never exceed it, in three. Prints who is caught, and who
+ * is caught wrongly, by the ledger and by other programs' tables in the same memory (rivals.h). The
+ * seed is fixed: every run prints the same. The status is 1 if the ledger misses a client or acts
+ * upon a wrong one.
  */
 #include <math.h>
 #include <stdio.h>
@@ -63,7 +64,7 @@ static void put(uint32_t client, uint64_t at_ns)
 	events[event_count++] = (struct event){START_NS + at_ns, client};
 }
 
-/* COUNT events at equal distances within SPAN_NS. */
+/* COUNT events at equal distances within SPAN_NS from FROM_NS on. */
 static void put_evenly(uint32_t client, unsigned count, uint64_t from_ns, uint64_t span_ns)
 {
 	for (unsigned i = 0; i < count; i++)
@@ -112,9 +113,9 @@ static int by_time(const void *left, const void *right)
 				       : a->client > b->client;
 }
 
-/* --- those who are to tell --- */
+/* --- the tables that are compared --- */
 
-struct judge {
+struct table {
 	const char *name;
 	bool (*event)(void *state, uint32_t address, uint64_t now_ns);
 	void *state;
@@ -136,14 +137,14 @@ static bool rival_event(void *state, uint32_t address, uint64_t now_ns)
 	return rivals_event(state, address, now_ns);
 }
 
-/* Odd factors permute the addresses: all are distinct, the flood's and the clients'. */
+/* The address that has this NUMBER. The factor is odd, so no two numbers give the same address. */
 static uint32_t address_of(uint32_t number)
 {
 	return number * 2654435761U;
 }
 
-/* Everything in order of time; CAUGHT counts the clients of each manner that were acted upon. */
-static void run(const struct judge *judge, uint32_t flood, unsigned caught[MANNERS])
+/* Play all events in order of time. CAUGHT gets how many clients of each manner were acted upon. */
+static void run(const struct table *table, uint32_t flood, unsigned caught[MANNERS])
 {
 	static bool acted[MANNERS * EACH];
 	size_t next = 0;
@@ -158,10 +159,10 @@ static void run(const struct judge *judge, uint32_t flood, unsigned caught[MANNE
 			uint32_t client = events[next].client;
 
 			acted[client] |=
-			    judge->event(judge->state, address_of(client), events[next].at_ns);
+			    table->event(table->state, address_of(client), events[next].at_ns);
 			next++;
 		} else {
-			(void)judge->event(judge->state, address_of(MANNERS * EACH + i), flood_ns);
+			(void)table->event(table->state, address_of(MANNERS * EACH + i), flood_ns);
 			i++;
 		}
 	}
@@ -169,7 +170,7 @@ static void run(const struct judge *judge, uint32_t flood, unsigned caught[MANNE
 		caught[client / EACH] += acted[client];
 }
 
-/* True where everyone above was caught and nobody else. */
+/* Print a line. True if everyone above the limit was caught, and nobody else. */
 static bool print(const char *name, const unsigned caught[MANNERS])
 {
 	unsigned above = 0, all = 0, wrong = 0;
@@ -205,12 +206,12 @@ static void print_bound(const struct rg_ledger *ledger, uint32_t flood)
 
 	printf(
 	    "\nThe ledger: %llu clients made room, %llu of them with a limit in use; %llu events "
-	    "were of clients without a place.\n",
+	    "were of clients without a slot.\n",
 	    (unsigned long long)rg_ledger_evictions(ledger),
 	    (unsigned long long)rg_ledger_evictions_active(ledger),
 	    (unsigned long long)rg_ledger_unplaced(ledger));
-	printf("Records given up although in use: %llu; the bound, were there no places but seats: "
-	       "%.2g a newcomer (P[Poisson(%.3f) >= 8]), %.2g in all.\n",
+	printf("Overflow records given up while in use: %llu. The bound, if there were no slots: "
+	       "%.2g for a newcomer (P[Poisson(%.3f) >= 8]), %.2g in all.\n",
 	       (unsigned long long)rg_ledger_lost(ledger), poisson_tail(in_use / sets, 8),
 	       in_use / sets, poisson_tail(in_use / sets, 8) * flood);
 }
@@ -222,7 +223,7 @@ int main(int argc, char **argv)
 	size_t bytes = rg_ledger_bytes(CLIENTS);
 	void *memory = aligned_alloc(64, bytes);
 	struct rg_ledger ledger;
-	struct judge judges[] = {
+	struct table tables[] = {
 	    {"reneguard", ledger_event, &ledger},
 	    {"haproxy stick table", rival_event, rivals_make(RIVAL_HAPROXY, bytes)},
 	    {"  with nopurge", rival_event, rivals_make(RIVAL_HAPROXY_NOPURGE, bytes)},
@@ -250,13 +251,13 @@ int main(int argc, char **argv)
 	for (int m = 0; m < MANNERS; m++)
 		printf(" %4d", m + 1);
 	putchar('\n');
-	for (size_t i = 0; i < sizeof judges / sizeof judges[0]; i++) {
-		run(&judges[i], flood, caught);
-		good |= print(judges[i].name, caught) && i == 0;
+	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+		run(&tables[i], flood, caught);
+		good |= print(tables[i].name, caught) && i == 0;
 	}
 	print_bound(&ledger, flood);
-	for (size_t i = 1; i < sizeof judges / sizeof judges[0]; i++)
-		rivals_free(judges[i].state);
+	for (size_t i = 1; i < sizeof tables / sizeof tables[0]; i++)
+		rivals_free(tables[i].state);
 	free(memory);
 	free(events);
 	return good ? 0 : 1;

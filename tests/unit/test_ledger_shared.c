@@ -269,7 +269,8 @@ START_TEST(test_killed_processes)
 	kill_often();
 	/*
 	 * A slot that a killed process had claimed is free for others after a while. That while
-	 * begins anew when the same client comes again (claim_stands). Nothing else was lost.
+	 * begins anew when the same client comes again (core/ledger/slots.c). Nothing else is
+	 * lost.
 	 */
 	later_ns = clock_ns() + 3600 * NS_PER_S;
 	for (uint32_t client = 0; client < 300; client++) {
