@@ -118,8 +118,8 @@ BENCH_COUNTED int counted_accept(SSL *ssl)
 	return SSL_do_handshake(ssl);
 }
 
-/* Without a close_notify libssl drops the session from its cache, and there would be nothing to
- * resume. */
+/* SSL_shutdown sends the close_notify. Without it libssl drops the session from its cache, and
+ * nothing could be resumed. */
 BENCH_COUNTED void counted_close(SSL *ssl)
 {
 	SSL_shutdown(ssl);
@@ -131,11 +131,11 @@ static void wait_readable(int fd)
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 
 	if (fd >= 0 && poll(&poll_fd, 1, READABLE_WITHIN_MS) != 1)
-		bench_die("nothing to read");
+		bench_die("there is nothing to read");
 }
 
-/* Whether that side is done. Anything but wanting to read is the end of the bench. */
-static int done(SSL *ssl, int result)
+/* Is this side done? Any error other than SSL_ERROR_WANT_READ ends the benchmark. */
+static int is_done(SSL *ssl, int result)
 {
 	if (result == 1)
 		return 1;
@@ -153,13 +153,13 @@ void bench_handshake(struct bench_link *link)
 		if (step > 0 && !client_done)
 			wait_readable(link->client_fd);
 		if (!client_done)
-			client_done = done(link->client, SSL_do_handshake(link->client));
+			client_done = is_done(link->client, SSL_do_handshake(link->client));
 		if (!server_done) {
 			wait_readable(link->server_fd);
-			server_done = done(link->server, counted_accept(link->server));
+			server_done = is_done(link->server, counted_accept(link->server));
 		}
 		if (client_done && server_done)
 			return;
 	}
-	bench_die("handshake without end");
+	bench_die("the handshake does not end");
 }

@@ -1,13 +1,13 @@
 /*
- * What the programs of the bench share: contexts, a loopback connection with both ends in this
- * process, a handshake driven from one end to the other.
+ * Helpers for the benchmark programs: contexts, a loopback connection with both ends in this
+ * process, and a handshake that is driven in turns from both ends.
  *
- * Functions named counted_… are the server's side and the only code callgrind collects
- * (--toggle-collect); they are never inlined, never nested, and do nothing a server would not do.
- * What runs before bench_measured() warms up (lazy binding, caches, first-time allocations) and is
- * forgotten (--zero-before).
+ * Functions named counted_… are the server's side. Callgrind collects nothing else
+ * (--toggle-collect). They are never inlined, never nested, and do nothing that a server would not
+ * do. Each program measures in its bench_measured(). What runs before that warms up (lazy binding,
+ * caches, first allocations) and is not counted (--zero-before).
  *
- * A step that fails ends the process with status 1 and a reason: a figure is never taken from less
+ * A step that fails ends the process with status 1 and a reason, so no figure comes from less work
  * than was asked for.
  */
 #ifndef BENCH_H
@@ -25,24 +25,24 @@ struct bench_link {
 	int client_fd;
 };
 
+/* Print WHAT, errno and the errors of libssl; exit with status 1. */
 _Noreturn void bench_die(const char *what);
 
-/* No program of the bench lives longer than a few minutes, whatever happens to its parent. */
+/* Let an alarm end this process after a few minutes, whatever happens to its parent. */
 void bench_end_in_time(void);
 
-/* The number in text, at least 1. */
+/* The number in TEXT, from 1 to 1,000,000. */
 int bench_count(const char *text);
 
 /* TLS1_2_VERSION for "1.2", TLS1_3_VERSION for "1.3". */
 int bench_version(const char *text);
 
-/* Contexts that speak that one version; the server's with the certificate and key of CERT and KEY
- * (PEM files). */
+/* Contexts that speak only VERSION. CERT and KEY are PEM files, for the server. */
 SSL_CTX *bench_server_ctx(int version, const char *cert, const char *key);
 SSL_CTX *bench_client_ctx(int version);
 
-/* A listener on 127.0.0.1, on a port the system picks; a client connected to it; the server's end
- * of that one. */
+/* A listener on 127.0.0.1, on a port that the system picks; a client's connection to it; and the
+ * server's end of that connection. The ends are non-blocking. */
 int bench_listen(void);
 int bench_connect(int listener);
 int bench_accept(int listener);
@@ -52,8 +52,8 @@ SSL *counted_open(SSL_CTX *ctx, int fd);
 int counted_accept(SSL *ssl);
 void counted_close(SSL *ssl);
 
-/* One step of each side in turn until both are done; on sockets each waits until there is something
- * to read, so that the number of steps does not depend on the moment. */
+/* Each side makes one step in turn, until both are done. On sockets it first waits until there is
+ * something to read, so that the number of steps is the same in every run. */
 void bench_handshake(struct bench_link *link);
 
 #endif

@@ -1,11 +1,13 @@
 /*
  * connections COUNT CERT KEY: the memory of a server process that holds COUNT connections open at
- * once (loopback TCP, the client is a process of its own). Prints lines, `NAME VALUE`:
- *   start_rss_bytes, start_dirty_bytes   of the whole process before it used libssl: pages
- * resident, and those of them it wrote to warm_rss_bytes, warm_dirty_bytes     the same after the
- * first connections malloc_bytes_each                    bytes in use from malloc, per connection
- *   dirty_bytes_each                     pages written to, per connection: also what is not
- * malloc's
+ * once, over loopback TCP. The client is another process. Prints `NAME VALUE` lines:
+ *
+ *   start_rss_bytes     the resident pages of the process, before it used libssl
+ *   start_dirty_bytes   those of them that it wrote to
+ *   warm_rss_bytes      the same two after the first connections
+ *   warm_dirty_bytes
+ *   malloc_bytes_each   bytes in use from malloc, per connection
+ *   dirty_bytes_each    pages written to, per connection: also memory that is not from malloc
  */
 #include "bench.h"
 
@@ -41,7 +43,7 @@ static long smaps_bytes(const char *field)
 	return kilobytes * 1024;
 }
 
-/* Dirty pages, not Pss: what other processes map of the same files does not change them. */
+/* Dirty pages rather than Pss: they do not change when other processes map the same files. */
 static struct pages pages(void)
 {
 	return (struct pages){.rss = smaps_bytes("Rss:"),
@@ -59,7 +61,7 @@ static long malloc_bytes(void)
 	return (long)(info.uordblks + info.hblkhd);
 }
 
-/* The client process: connects, shakes hands, keeps all of it open until the server closes its end
+/* The client process. It makes the connections and keeps them open until the server closes its end
  * of the pipe. */
 static void client(int listener, int connections, int wait_fd)
 {
@@ -93,6 +95,7 @@ static void serve(SSL_CTX *ctx, int listener, int connections, SSL **held)
 	}
 }
 
+/* Raise the limit of open files where it is too low. */
 static void need_descriptors(int connections)
 {
 	struct rlimit limit;
@@ -104,7 +107,7 @@ static void need_descriptors(int connections)
 		return;
 	limit.rlim_cur = wanted;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		bench_die("descriptors");
+		bench_die("the limit of open files is too low");
 }
 
 int main(int argc, char **argv)

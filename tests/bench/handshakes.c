@@ -1,8 +1,8 @@
 /*
  * handshakes 1.2|1.3 full|ticket|id COUNT CERT KEY: COUNT handshakes over loopback TCP, both ends
- * in this process, each of the kind named and checked to be. id: the session stays in the server's
- * cache and the client names it, by session id in TLS 1.2, by a PSK identity that is no more than a
- * key to the cache in TLS 1.3.
+ * in this process. Each is checked to be of the kind asked for. id: the session stays in the
+ * server's cache, and the client names it. In TLS 1.2 it does so by session id, in TLS 1.3 by a PSK
+ * identity that is only a key to the cache.
  */
 #include "bench.h"
 
@@ -22,7 +22,7 @@ struct run {
 
 void bench_measured(const struct run *run, int handshakes);
 
-/* The newest session the client was given. */
+/* The newest session that the client received. */
 static SSL_SESSION *latest;
 
 static int keep_session(SSL *ssl, SSL_SESSION *session)
@@ -54,8 +54,8 @@ static void handshake(const struct run *run, int may_be_full)
 
 	counted_close(link.server);
 	close(link.server_fd);
-	while (SSL_read(link.client, &byte, 1) >
-	       0) /* the tickets of TLS 1.3, then the close_notify */
+	/* The tickets of TLS 1.3, then the close_notify. */
+	while (SSL_read(link.client, &byte, 1) > 0)
 		;
 	SSL_shutdown(link.client);
 	SSL_free(link.client);

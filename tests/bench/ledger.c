@@ -1,15 +1,17 @@
 /*
- * ledger CLIENTS|zipf MILLISECONDS: accounting operations per second, each what a new connection
- * does: make the client's key, enter an event under a limit (120/60s). CLIENTS are drawn evenly;
- * zipf is ten million with exponent 1 (the busiest sends every 23rd event, half of all are from the
- * busiest 3,000). The ledger is of the default capacity, in memory shared between processes.
- * Prints `one VALUE`, `threads VALUE`, `processes VALUE`: one worker, two threads, two processes;
- * operations per second of all workers, the best of three runs each. Workers are pinned, each to a
- * CPU of its own.
+ * ledger CLIENTS|zipf MILLISECONDS: accounting operations per second. An operation is what a new
+ * connection does: make the client's key and record an event under a limit (120/60s). CLIENTS are
+ * drawn evenly. zipf is ten million clients with exponent 1: the busiest sends every 23rd event,
+ * and half of all events come from the busiest 3,000. The ledger has the default capacity, in
+ * memory that processes share.
  *
- * And the same with `bare_` before it, taken in turns: the key is made, and one atomic addition to a
- * cache line of the client's is all that is done. No account that two processors share and that is
- * exact can do less, so that is as far as two of them can get.
+ * Prints `one VALUE`, `threads VALUE`, `processes VALUE`: operations per second of one worker, of
+ * two threads together, of two processes together. Each is the best of three runs. Each worker is
+ * pinned to a CPU of its own.
+ *
+ * Between these runs it measures a bare account, printed with `bare_` before the name: the key is
+ * made, and one atomic addition goes to a cache line of the client's. No exact account that two
+ * processors share can do less, so this is the most that two of them can reach.
  */
 #include <math.h>
 #include <pthread.h>
@@ -39,13 +41,13 @@ enum {
 static struct rg_ledger ledger;
 static struct line {
 	_Alignas(64) atomic_ulong count;
-} * lines; /* of the bare account */
+} * lines; /* the bare account */
 static bool bare;
 static const struct rg_limit limit = {.count = 120, .period_s = 60};
 static uint32_t clients;
-static uint32_t *skewed; /* NULL: even */
+static uint32_t *skewed; /* clients drawn for zipf; NULL: draw evenly */
 
-/* In memory that processes share too. */
+/* This memory is shared by processes, too. */
 static struct shared {
 	atomic_bool go, stop;
 	atomic_ulong operations;
@@ -125,13 +127,13 @@ static void *work_in_thread(void *worker)
 	return NULL;
 }
 
-/* Lets the workers that wait go, and stops them. Operations per second. */
+/* Let the waiting workers run for MILLISECONDS, then stop them. Returns the seconds they had. */
 static double timed(long milliseconds)
 {
 	struct timespec run = {milliseconds / 1000, milliseconds % 1000 * 1000000};
 	uint64_t begin;
 
-	(void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* all are at the start */
+	(void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* until all workers wait */
 	begin = now_ns();
 	atomic_store(&shared->go, true);
 	(void)nanosleep(&run, NULL);
@@ -198,7 +200,7 @@ static void *shared_memory(size_t bytes)
 	return memory;
 }
 
-/* Rank r with probability 1/r: the logarithm of the rank is even. */
+/* Draw rank r with a probability proportional to 1/r: the logarithm of the rank is drawn evenly. */
 static void draw_skewed(void)
 {
 	uint64_t random = 88172645463325252U;
@@ -225,7 +227,7 @@ int main(int argc, char **argv)
 	clients = strcmp(argv[1], "zipf") == 0 ? MANY : (uint32_t)strtoul(argv[1], NULL, 10);
 	milliseconds = strtol(argv[2], NULL, 10);
 	if (clients == 0 || milliseconds <= 0)
-		die("a number is wrong");
+		die("CLIENTS and MILLISECONDS are numbers from 1");
 	if (strcmp(argv[1], "zipf") == 0)
 		draw_skewed();
 	shared = shared_memory(sizeof *shared);

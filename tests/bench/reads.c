@@ -1,7 +1,7 @@
 /*
  * reads 1.2|1.3 one-record|one-byte-records COUNT CERT KEY: COUNT SSL_read calls of one byte each,
- * on a server whose peer is joined to it by memory BIOs. one-record: all bytes lie in one record
- * already decrypted, so that what is counted is SSL_read itself; one-byte-records: each byte comes
+ * on a server whose client is joined to it by memory BIOs. one-record: all bytes are in one record
+ * that is already decrypted, so only SSL_read itself is counted. one-byte-records: each byte comes
  * in a record of its own.
  */
 #include "bench.h"
@@ -66,7 +66,7 @@ int main(int argc, char **argv)
 	int bytes = reads + WARM_UP_READS;
 	int one_record = strcmp(argv[2], "one-record") == 0;
 	if (one_record && bytes > RECORD_MAX_BYTES)
-		bench_die("more reads than a record has bytes");
+		bench_die("COUNT is more than one record holds");
 
 	SSL_CTX *server_ctx = bench_server_ctx(version, argv[4], argv[5]);
 	SSL_CTX *client_ctx = bench_client_ctx(version);

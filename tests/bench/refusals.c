@@ -1,7 +1,7 @@
 /*
- * refusals COUNT CERT KEY: COUNT connections of a client that is blocked, over loopback TCP, both
- * ends in this process. To be run under the shim with RENEGUARD_HANDSHAKE=block, which the first
- * connection, of the warm-up, sets off; every other has to be refused.
+ * refusals COUNT CERT KEY: COUNT connections of a blocked client, over loopback TCP, both ends in
+ * this process. Run it under the shim with RENEGUARD_HANDSHAKE=block. The first connection, which
+ * belongs to the warm-up, gets the client blocked; every later one must be refused.
  */
 #include "bench.h"
 
@@ -26,6 +26,7 @@ static void refusal(SSL_CTX *ctx, int listener)
 	close(client);
 }
 
+/* The handshake that gets the client blocked. */
 static void blocking_handshake(SSL_CTX *ctx, int listener)
 {
 	SSL_CTX *client_ctx = bench_client_ctx(TLS1_3_VERSION);

@@ -1,10 +1,12 @@
 /*
- * visitors full|resumed|bare PORT FROM MILLISECONDS THREADS RATE: TLS 1.3 connections to
- * 127.0.0.1:PORT from the address FROM, one after the other in each thread, with one HTTP request
- * each; resumed: each offers the session of a first one; bare: nothing is sent, the server has to
- * end the connection. RATE: connections per second of all threads that are aimed at, 0: as many as
- * go. Prints served, refused, seconds, and the latency of those served (bare: all), from connect to
- * the answer's end: `NAME VALUE` lines.
+ * visitors full|resumed|bare PORT FROM MILLISECONDS THREADS RATE: connects to 127.0.0.1:PORT from
+ * the address FROM, one connection after the other in each thread. full: TLS 1.3 and one HTTP
+ * request. resumed: the same, each connection offering the newest session. bare: nothing is sent,
+ * the server has to end the connection. RATE is the number of connections per second to aim at, of
+ * all threads together; 0: as many as possible.
+ *
+ * Prints `NAME VALUE` lines: served, refused, seconds, and percentiles of the latency, from connect
+ * to the end of the answer, of the connections that were served (bare: of all).
  */
 #include "bench.h"
 
@@ -21,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS_MAX = 32, SAMPLES_MAX = 200000, PATIENCE_S = 5, NS_PER_S = 1000000000 };
+enum { THREADS_MAX = 32, SAMPLES_MAX = 200000, TIMEOUT_S = 5, NS_PER_S = 1000000000 };
 enum kind { FULL, RESUMED, BARE };
 
 static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -45,7 +47,7 @@ static long long now_ns(void)
 	return (long long)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-/* The newest session of this thread, in the context's new-session callback. */
+/* The newest session of this thread. The context's new-session callback sets it. */
 static _Thread_local SSL_SESSION *latest;
 
 static int keep_session(SSL *ssl, SSL_SESSION *session)
@@ -56,16 +58,16 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
-/* It leaves by RST: no connection of this storm waits in a table of the kernel's. */
+/* A connected socket, or -1. It is closed by a RST, so that no connection stays in TIME_WAIT. */
 static int open_socket(void)
 {
-	struct timeval patience = {PATIENCE_S, 0};
+	struct timeval timeout = {TIMEOUT_S, 0};
 	struct linger abortive = {1, 0};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
 	if (fd < 0)
 		bench_die("socket");
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
 	if (bind(fd, (struct sockaddr *)&run.from, sizeof run.from) != 0)
@@ -77,7 +79,7 @@ static int open_socket(void)
 	return fd;
 }
 
-/* True where the answer came; in the case of a resumption, resumed. */
+/* Make a TLS connection and a request on FD. Did an answer come? */
 static int visit_tls(int fd)
 {
 	SSL *ssl = SSL_new(run.ctx);
@@ -92,7 +94,7 @@ static int visit_tls(int fd)
 	    SSL_write(ssl, request, sizeof request - 1) == sizeof request - 1)
 		while ((n = SSL_read(ssl, text, sizeof text)) > 0)
 			answered = 1;
-	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN); /* the session stays good */
+	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN); /* keeps the session usable */
 	SSL_free(ssl);
 	return answered;
 }
@@ -134,7 +136,7 @@ static void *keep_visiting(void *number)
 	while (now_ns() < run.end_ns && due_ns < run.end_ns) {
 		wait_until(due_ns);
 		visit();
-		/* Who is behind does not hurry after. */
+		/* A thread that is late does not catch up. */
 		due_ns += gap_ns;
 		due_ns = due_ns > now_ns() - gap_ns ? due_ns : now_ns();
 	}
@@ -175,7 +177,7 @@ int main(int argc, char **argv)
 	run.rate = (int)strtol(argv[6], NULL, 10);
 	if (inet_pton(AF_INET, "127.0.0.1", &run.to.sin_addr) != 1 ||
 	    inet_pton(AF_INET, argv[3], &run.from.sin_addr) != 1 || run.threads > THREADS_MAX)
-		bench_die("an argument is wrong");
+		bench_die("FROM is an IPv4 address, THREADS at most 32");
 	run.ctx = bench_client_ctx(TLS1_3_VERSION);
 	SSL_CTX_set_mode(run.ctx, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_options(run.ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);

@@ -1,5 +1,5 @@
-// A plug-in linked to a libssl, that lends its calls to facehost. Compiled with -foptimize-sibling-calls
-// it jumps to libssl, with the host's return address left in place.
+// A plug-in that is linked to a libssl and offers its functions to facehost in a table. Compiled
+// with -foptimize-sibling-calls it jumps to libssl, which then finds the host's return address.
 #include "face.h"
 #include <stddef.h>
 

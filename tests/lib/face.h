@@ -1,5 +1,5 @@
-// The few functions of libssl that a small server calls, as a table: facehost fills one by dlsym, or
-// finds it in a plug-in that was linked to a libssl (face.c).
+// A table of the few libssl functions that a small server calls. facehost fills it by dlsym, or
+// finds it filled in a plug-in that is linked to a libssl (face.c).
 #ifndef TESTS_LIB_FACE_H
 #define TESTS_LIB_FACE_H
 
@@ -21,7 +21,7 @@
 	X(void, ERR_clear_error, (void), ())                                                       \
 	X(int, SSL_get_error, (const void *ssl, int result), (ssl, result))
 
-// Not in every version: NULL where missing.
+// Not every version of libssl has these: NULL if it is missing.
 #define FACE_CALLS_OF_SOME(X)                                                                      \
 	X(const void *, TLS_server_method, (void), ())                                             \
 	X(const void *, SSLv23_server_method, (void), ())                                          \

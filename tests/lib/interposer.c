@@ -1,5 +1,6 @@
-// Another preload that hooks libssl, as key loggers and tracers do: it says what it was called for, and
-// forwards to what it found by RTLD_NEXT, or (BY_HANDLE) in the libssl that it opened itself.
+// Another preloaded library that hooks libssl, as key loggers and tracers do. It prints which
+// function was called and forwards to the real one, which it finds by RTLD_NEXT. With BY_HANDLE it
+// finds it in LIBSSL, which it opens itself.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ FORWARD(void *, SSL_new, (void *ctx), (ctx))
 FORWARD(int, SSL_accept, (void *ssl), (ssl))
 FORWARD(int, SSL_read, (void *ssl, void *data, int bytes), (ssl, data, bytes))
 
-__attribute__((constructor)) static void tell(void)
+__attribute__((constructor)) static void tell_at_start(void)
 {
 	if (getenv("INTERPOSER_TELLS"))
 		printf("SSL_new: %s\n", find("SSL_new") ? "found" : "nothing");

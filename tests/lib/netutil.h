@@ -1,5 +1,5 @@
-// Sockets of the test tools: loopback TCP with a chosen source address, Unix sockets, bounded
-// waits. Every function ends the program with status 2 on an error that a test can not be about.
+// Sockets for the test tools: loopback TCP with a chosen source address, Unix sockets, bounded
+// waits. Errors that no test is about end the program with status 2.
 #ifndef TESTS_LIB_NETUTIL_H
 #define TESTS_LIB_NETUTIL_H
 
@@ -35,7 +35,7 @@ static inline int net_is_unix(const char *host)
 	return strncmp(host, NET_UNIX_PREFIX, strlen(NET_UNIX_PREFIX)) == 0;
 }
 
-// Fills `address` from a numeric IPv4 or IPv6 host; gives the length in use.
+// Fills `address` from a numeric IPv4 or IPv6 host. Returns the length in use.
 static inline socklen_t net_address(const char *host, int port, struct sockaddr_storage *address)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)address;
@@ -56,6 +56,7 @@ static inline socklen_t net_address(const char *host, int port, struct sockaddr_
 	return sizeof(*in6);
 }
 
+// Reads and writes on fd give up after timeout_ms.
 static inline void net_bound_waits(int fd, int timeout_ms)
 {
 	struct timeval limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
@@ -64,8 +65,8 @@ static inline void net_bound_waits(int fd, int timeout_ms)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
-// Connects to HOST:PORT (or unix:PATH), from `source` if it is not NULL; -1 when refused. fd:N is a
-// connection that was made before.
+// Connects to host:port, or to unix:PATH, from the address `source` unless it is NULL. A host fd:N
+// means descriptor N, which is connected already. Returns the descriptor, or -1 if refused.
 static inline int net_connect(const char *host, int port, const char *source, int timeout_ms)
 {
 	struct sockaddr_storage address;
@@ -106,7 +107,7 @@ static inline int net_connect(const char *host, int port, const char *source, in
 	return fd;
 }
 
-// Listens on HOST (port 0: any, told in *port) or unix:PATH.
+// Listens on host or on unix:PATH. If *port is 0, the system picks one; *port is the port then.
 static inline int net_listen(const char *host, int *port)
 {
 	struct sockaddr_storage address;
@@ -133,7 +134,7 @@ static inline int net_listen(const char *host, int *port)
 	return fd;
 }
 
-// Waits until fd is ready for `events`; 0 when the time is over.
+// Waits until fd is ready for `events`. Returns 0 if that takes longer than timeout_ms.
 static inline int net_wait(int fd, short events, int timeout_ms)
 {
 	struct pollfd wanted = {fd, events, 0};

@@ -1,5 +1,5 @@
-// A dlopen of a program's own, as HAProxy 3.0 has one: before and after it loads anything it asks dlsym
-// whether functions of libssl are still where they were.
+// A program's own dlopen, as HAProxy 3.0 has it. Before and after loading an object it asks dlsym
+// for a function of libssl. It says so if the answer has changed.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>

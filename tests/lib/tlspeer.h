@@ -1,5 +1,5 @@
-// One connection of tlspeer: its options, how it is opened, exchanges a request and ends, and what
-// was seen of it on the way. Included by tlspeer.c alone.
+// One connection of tlspeer: its options, how it opens, exchanges a request and ends, and what it
+// saw on the way. Only tlspeer.c includes this.
 #ifndef TESTS_LIB_TLSPEER_H
 #define TESTS_LIB_TLSPEER_H
 
@@ -21,12 +21,12 @@ static struct {
 struct peer {
 	SSL *ssl;
 	int fd;
-	int client_hellos; // sent in this connection
-	int status;	   // HTTP status of the last exchange, 0 = none
-	char alert[64];	   // last one received
+	int client_hellos; // sent on this connection
+	int status;	   // HTTP status of the last exchange; 0: none
+	char alert[64];	   // the last one received
 };
 
-static SSL_SESSION *session; // the newest one the server gave
+static SSL_SESSION *session; // the newest one from the server
 
 static int keep_session(SSL *ssl, SSL_SESSION *fresh)
 {
@@ -63,7 +63,7 @@ static void on_message(int sent, int version, int type, const void *data, size_t
 		peer->client_hellos++;
 }
 
-// What ended the connection: the alert, or how else.
+// What ended the connection: an alert, or something else.
 static const char *ending(struct peer *peer)
 {
 	if (peer->alert[0])
@@ -73,6 +73,7 @@ static const char *ending(struct peer *peer)
 	return errno == ECONNRESET || errno == EPIPE ? "reset" : "closed";
 }
 
+// Connects the socket and makes the SSL, without a handshake. `offer`: resume the session.
 static bool peer_open(struct peer *peer, SSL_CTX *ctx, bool offer)
 {
 	*peer = (struct peer){.status = 0};
@@ -107,8 +108,8 @@ static void peer_close(struct peer *peer)
 	ERR_clear_error();
 }
 
-// Is the response that begins at `text` complete? HTTP by its Content-Length (no such header: not
-// before the end).
+// Is the response at `text` complete? HTTP: it is as long as Content-Length says. Without that
+// header it is complete when the connection ends.
 static bool complete(const char *text, size_t length)
 {
 	const char *body, *header;
@@ -122,7 +123,7 @@ static bool complete(const char *text, size_t length)
 			     strtoul(header + strlen("\r\nContent-Length:"), NULL, 10);
 }
 
-// Reads the answer to what was sent; true when all of it came.
+// Reads the response to the request. Did all of it come?
 static bool read_response(struct peer *peer)
 {
 	static char text[RESPONSE_BYTES];
@@ -147,6 +148,7 @@ static bool read_response(struct peer *peer)
 	return length > 0;
 }
 
+// Writes the request into text; returns its length.
 static int request(char *text, size_t size)
 {
 	return opt.exchange == LINE ? snprintf(text, size, "ping\n")

@@ -1,7 +1,6 @@
-// One connection of tlsserver: how its bytes move (three kinds of I/O), one call of libssl driven
-// to its end with errno and the error queue watched around it, the program's own callbacks, and the
-// line that reports all of it. Included by tlsserver.c alone, which is built as a program and as a
-// plug-in.
+// One connection of tlsserver. It moves bytes by one of three kinds of I/O. It drives one call of
+// libssl to its end, watching errno and the error queue. It has callbacks of its own, and reports
+// all that in a line. Only tlsserver.c includes this, which is built as a program and as a plug-in.
 #ifndef TESTS_LIB_TLSSERVER_H
 #define TESTS_LIB_TLSSERVER_H
 
@@ -36,11 +35,13 @@ struct options {
 
 struct connection {
 	SSL *ssl;
-	BIO *bio; // over ssl, for ENTRY_BIO
+	BIO *bio; // on top of ssl, for ENTRY_BIO
 	int n, fd;
 	enum io io;
-	int ret, requests, own;
-	int calls, errno_sum, queue_dirty; // of the calls that succeeded
+	int ret, requests;
+	int own; // the result of our own second handshake; -2: there was none
+	// The calls that succeeded, the sum of errno after each, how many left an error queued.
+	int calls, errno_sum, queue_dirty;
 };
 
 // --- the program's own callbacks ---------------------------------------------------------------
@@ -109,11 +110,11 @@ static void detach(struct connection *c)
 	if (c->ret == 0)
 		SSL_shutdown(c->ssl);
 	flush(c);
-	BIO_free_all(c->bio); // and the reference it took to the BIO below the SSL
+	BIO_free_all(c->bio); // also drops its reference to the BIO below the SSL
 	close(c->fd);
 }
 
-// Waits for what the call wants; false when it does not come in time.
+// Waits for what the call wants. False if nothing can be waited for, or it does not come in time.
 static bool supply(struct connection *c, int wanted)
 {
 	char bytes[PUMP_BYTES];
@@ -171,7 +172,7 @@ static int call(struct connection *c, enum entry entry, void *data, int size)
 	return -1;
 }
 
-// Drives one call to its end and gives its result.
+// Drives one call to its end and returns its result.
 static int step(struct connection *c, enum entry entry, void *data, int size)
 {
 	int ret;
@@ -191,8 +192,8 @@ static int step(struct connection *c, enum entry entry, void *data, int size)
 	return ret;
 }
 
-// --- the report
-// -----------------------------------------------------------------------------------
+// --- the report ----------------------------------------------------------------------------------
+// Makes one more call after the end. Prints its result, SSL_get_error and the reason in the queue.
 static void report_again(struct connection *c, const char *name, enum entry entry)
 {
 	char text[16] = "late";
@@ -219,7 +220,7 @@ static void report(struct connection *c)
 	snprintf(noted, sizeof(noted), "%s", code && (flags & ERR_TXT_STRING) ? data : "-");
 	printf("conn=%d requests=%d own=%d ret=%d error=%d lib=%d reason=%d", c->n, c->requests,
 	       c->own, c->ret, error, ERR_GET_LIB(code), ERR_GET_REASON(code));
-	printf(" broken_pipes=%d", broken_pipes); // before the calls below, that may well earn one
+	printf(" broken_pipes=%d", broken_pipes); // before the calls below, which may cause one
 	report_again(c, "later_read", ENTRY_READ);
 	report_again(c, "later_peek", ENTRY_PEEK);
 	report_again(c, "later_write", ENTRY_WRITE);
@@ -237,10 +238,9 @@ static void report(struct connection *c)
 	       text, noted);
 }
 
-// --- what daemons do to themselves at start
-// --------------------------------------------------------- What a daemon does once it listens:
-// chroot, and the identity of nobody.
-static void lock_up(const char *directory)
+// --- what daemons do to themselves at start ------------------------------------------------------
+// Once it listens, a daemon changes its root directory and becomes nobody.
+static void enter_jail(const char *directory)
 {
 	enum { NOBODY = 65534 };
 
@@ -248,7 +248,7 @@ static void lock_up(const char *directory)
 		net_die(directory);
 }
 
-// A daemon that closes every descriptor it inherited, and whose own ones then get those numbers.
+// Like a daemon that closes all descriptors it inherited, so that its own get those numbers.
 static void churn_fds(const char *path)
 {
 	int fd;

@@ -1,7 +1,8 @@
-// keycount.so: preloaded behind the shim, counts what libssl asks libcrypto for that costs an
-// asymmetric operation (or, EVP_PKEY_derive in some versions, derives a key of a handshake): the
-// file KEYCOUNT holds the number, as one 64-bit word. All these take at most six arguments of a
-// register's size and return one, so that one stub forwards them all.
+// keycount.so: preloaded after the shim, counts libssl's calls of libcrypto that cost an asymmetric
+// operation. In some versions EVP_PKEY_derive also derives keys of a handshake; those calls count,
+// too. The file that KEYCOUNT names holds the number, as one 64-bit integer. All these functions
+// take at most six arguments of register size and return one such value, so one stub forwards them
+// all.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -30,6 +31,7 @@ __attribute__((constructor)) static void begin(void)
 		close(fd);
 }
 
+// Counts a call; returns the real function.
 static operation *counted(const char *name)
 {
 	void *symbol = dlsym(RTLD_NEXT, name);

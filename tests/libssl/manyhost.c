@@ -1,6 +1,7 @@
-// manyhost threads|turns CERT PLUGIN PORT...: a program with several libssl in it, each behind a
-// plug-in of its own (tlsserver.so, RTLD_LOCAL). `threads`: all serve at once, each in its thread,
-// until killed; `turns`: in one thread each serves one connection in its turn, three times round.
+// manyhost threads|turns CERT PLUGIN PORT...: a program with more than one libssl in it. Each is
+// used by a plug-in of its own (tlsserver.so, opened with RTLD_LOCAL). `threads`: all serve at the
+// same time, each in a thread of its own, until killed. `turns`: one thread serves one connection
+// with each, one after the other, three times round.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -1,10 +1,16 @@
-// facehost [OPTION]... CERT KIND=OBJECT...: a program that is not linked to libssl and calls one
-// or several, each behind a port of its own: KIND `lookup` is a libssl itself, its functions found by
-// dlsym; `linked` is a plug-in (face.c), `deepbind` one opened with RTLD_DEEPBIND. One thread serves all of them by turns, ONE
-// CALL OF A LIBSSL EACH. Prints `ready PORT` per face, in their order, `served PORT` per connection.
-//   --connections N  of each face, then it closes everything (default: until killed)
-//   --one-by-one     the faces in turn: open, serve, close, and only then the next
-//   --jail DIR       chroot and the identity of nobody before anything is opened
+// facehost [OPTION]... CERT KIND=OBJECT...: a program that is not linked to libssl. It opens one
+// libssl or several and runs a server on each, with a port of its own. KIND says what OBJECT is:
+//
+//   lookup    a libssl; its functions are found by dlsym
+//   linked    a plug-in that is linked to a libssl (face.c)
+//   deepbind  the same, opened with RTLD_DEEPBIND
+//
+// One thread runs all servers by turns, one call of a libssl each. Prints `ready PORT` per server,
+// in their order, and `served PORT` per connection.
+//
+//   --connections N  each server ends after N connections (default: until killed)
+//   --one-by-one     open, serve and close one server, and only then the next
+//   --jail DIR       chroot to DIR and become nobody before anything is opened
 #include "face.h"
 #include "netutil.h"
 #include <dlfcn.h>
@@ -15,7 +21,7 @@
 enum { FACES_MAX = 16, WANT_READ = 2, WANT_WRITE = 3, PEM = 1, ALLOW_CLIENT_RENEGOTIATION = 0x100 };
 enum step { OPEN, CONTEXT, WAIT, NEW, ATTACH, ACCEPT, READ, WRITE, FREE, CLOSED };
 
-struct place {
+struct server {
 	const char *kind, *object;
 	int port, listener, fd, served;
 	enum step step;
@@ -34,174 +40,175 @@ static void give_up(const char *what)
 	exit(2);
 }
 
-static void look_up(struct place *p)
+static void find_functions(struct server *s)
 {
 	dlerror();
 #define X(returns, name, parameters, arguments)                                                    \
-	*(void **)&p->face.name = dlsym(p->handle, #name);                                         \
-	if (!p->face.name)                                                                         \
+	*(void **)&s->face.name = dlsym(s->handle, #name);                                         \
+	if (!s->face.name)                                                                         \
 		give_up(dlerror());                                                                \
 	if (dlerror())                                                                             \
 		give_up("dlsym answered, and left an error");
 	FACE_CALLS(X)
 #undef X
 #define X(returns, name, parameters, arguments)                                                    \
-	*(void **)&p->face.name = dlsym(p->handle, #name);                                         \
-	if (!p->face.name != !!dlerror())                                                          \
+	*(void **)&s->face.name = dlsym(s->handle, #name);                                         \
+	if (!s->face.name != !!dlerror())                                                          \
 		give_up("dlsym and dlerror do not agree");
 	FACE_CALLS_OF_SOME(X)
 #undef X
 }
 
-static void open_face(struct place *p)
+static void open_face(struct server *s)
 {
 	const struct face *lent = NULL;
 
-	p->handle = dlopen(p->object, RTLD_NOW | RTLD_LOCAL |
-					  (strcmp(p->kind, "deepbind") == 0 ? RTLD_DEEPBIND : 0));
-	if (!p->handle)
+	s->handle = dlopen(s->object, RTLD_NOW | RTLD_LOCAL |
+					  (strcmp(s->kind, "deepbind") == 0 ? RTLD_DEEPBIND : 0));
+	if (!s->handle)
 		give_up(dlerror());
-	if (strcmp(p->kind, "lookup") == 0) {
-		look_up(p);
+	if (strcmp(s->kind, "lookup") == 0) {
+		find_functions(s);
 		return;
 	}
-	lent = dlsym(p->handle, "face");
+	lent = dlsym(s->handle, "face");
 	if (!lent)
 		give_up(dlerror());
-	p->face = *lent;
+	s->face = *lent;
 }
 
-static void make_context(struct place *p)
+static void make_context(struct server *s)
 {
-	const struct face *f = &p->face;
+	const struct face *f = &s->face;
 
 	if (f->SSL_library_init) // up to 1.0.2
 		f->SSL_library_init();
 	else
 		f->OPENSSL_init_ssl(0, NULL);
-	p->ctx = f->SSL_CTX_new(f->TLS_server_method ? f->TLS_server_method()
+	s->ctx = f->SSL_CTX_new(f->TLS_server_method ? f->TLS_server_method()
 						      : f->SSLv23_server_method());
-	if (!p->ctx || f->SSL_CTX_use_certificate_chain_file(p->ctx, cert) != 1 ||
-	    f->SSL_CTX_use_PrivateKey_file(p->ctx, cert, PEM) != 1)
+	if (!s->ctx || f->SSL_CTX_use_certificate_chain_file(s->ctx, cert) != 1 ||
+	    f->SSL_CTX_use_PrivateKey_file(s->ctx, cert, PEM) != 1)
 		give_up("no context");
-	f->SSL_CTX_set_session_id_context(p->ctx, "facehost", 8);
+	f->SSL_CTX_set_session_id_context(s->ctx, "facehost", 8);
 	if (f->SSL_CTX_set_options)
-		f->SSL_CTX_set_options(p->ctx, ALLOW_CLIENT_RENEGOTIATION);
-	p->listener = net_listen("127.0.0.1", &p->port);
-	fcntl(p->listener, F_SETFL, O_NONBLOCK);
-	printf("ready %d\n", p->port);
+		f->SSL_CTX_set_options(s->ctx, ALLOW_CLIENT_RENEGOTIATION);
+	s->listener = net_listen("127.0.0.1", &s->port);
+	fcntl(s->listener, F_SETFL, O_NONBLOCK);
+	printf("ready %d\n", s->port);
 }
 
-static void accept_one(struct place *p)
+static void accept_one(struct server *s)
 {
-	p->fd = accept(p->listener, NULL, NULL);
-	if (p->fd < 0)
+	s->fd = accept(s->listener, NULL, NULL);
+	if (s->fd < 0)
 		return;
-	fcntl(p->fd, F_SETFL, O_NONBLOCK);
-	p->step = NEW;
+	fcntl(s->fd, F_SETFL, O_NONBLOCK);
+	s->step = NEW;
 }
 
-// What comes after a call that gave RESULT.
-static enum step after(const struct place *p, int result, enum step done)
+// The step after a call that returned result; done is the one after a success.
+static enum step after(const struct server *s, int result, enum step done)
 {
 	int error;
 
 	if (result > 0)
 		return done;
-	error = p->face.SSL_get_error(p->ssl, result);
-	return error == WANT_READ || error == WANT_WRITE ? p->step : FREE;
+	error = s->face.SSL_get_error(s->ssl, result);
+	return error == WANT_READ || error == WANT_WRITE ? s->step : FREE;
 }
 
-static void read_some(struct place *p)
+static void read_some(struct server *s)
 {
 	char text[4096];
-	int n = p->face.SSL_read(p->ssl, text, sizeof(text));
+	int n = s->face.SSL_read(s->ssl, text, sizeof(text));
 
-	p->step = after(p, n, n > 0 && text[n - 1] == '\n' ? WRITE : READ);
+	s->step = after(s, n, n > 0 && text[n - 1] == '\n' ? WRITE : READ);
 }
 
-static void close_connection(struct place *p)
+static void close_connection(struct server *s)
 {
-	p->face.SSL_free(p->ssl);
-	p->ssl = NULL;
-	close(p->fd);
-	printf("served %d\n", p->port);
-	p->step = ++p->served == connections ? CLOSED : WAIT;
-	if (p->step != CLOSED)
+	s->face.SSL_free(s->ssl);
+	s->ssl = NULL;
+	close(s->fd);
+	printf("served %d\n", s->port);
+	s->step = ++s->served == connections ? CLOSED : WAIT;
+	if (s->step != CLOSED)
 		return;
-	close(p->listener);
-	p->face.SSL_CTX_free(p->ctx);
-	dlclose(p->handle);
+	close(s->listener);
+	s->face.SSL_CTX_free(s->ctx);
+	dlclose(s->handle);
 }
 
-static void turn(struct place *p)
+// Makes the next step, which is at most one call of the libssl (but for the setup).
+static void advance(struct server *s)
 {
-	// SSL_get_error looks at the thread's queue: another connection's error must not be in it.
-	if (p->ssl)
-		p->face.ERR_clear_error();
-	switch (p->step) {
+	// SSL_get_error reads the thread's error queue, so no other connection's error may be left.
+	if (s->ssl)
+		s->face.ERR_clear_error();
+	switch (s->step) {
 	case OPEN:
-		open_face(p);
-		p->step = CONTEXT;
+		open_face(s);
+		s->step = CONTEXT;
 		break;
 	case CONTEXT:
-		make_context(p);
-		p->step = WAIT;
+		make_context(s);
+		s->step = WAIT;
 		break;
 	case WAIT:
-		accept_one(p);
+		accept_one(s);
 		break;
 	case NEW:
-		p->ssl = p->face.SSL_new(p->ctx);
-		p->step = ATTACH;
+		s->ssl = s->face.SSL_new(s->ctx);
+		s->step = ATTACH;
 		break;
 	case ATTACH:
-		p->face.SSL_set_fd(p->ssl, p->fd);
-		p->step = ACCEPT;
+		s->face.SSL_set_fd(s->ssl, s->fd);
+		s->step = ACCEPT;
 		break;
 	case ACCEPT:
-		p->step = after(p, p->face.SSL_accept(p->ssl), READ);
+		s->step = after(s, s->face.SSL_accept(s->ssl), READ);
 		break;
 	case READ:
-		read_some(p);
+		read_some(s);
 		break;
 	case WRITE:
-		p->step =
-		    after(p, p->face.SSL_write(p->ssl, answer, sizeof(answer) - 1), READ);
+		s->step =
+		    after(s, s->face.SSL_write(s->ssl, answer, sizeof(answer) - 1), READ);
 		break;
 	case FREE:
-		close_connection(p);
+		close_connection(s);
 		break;
 	case CLOSED:
 		break;
 	}
 }
 
-static bool is_idle(const struct place *p)
+static bool is_waiting(const struct server *s)
 {
-	return p->step == WAIT || p->step == ACCEPT || p->step == READ || p->step == WRITE;
+	return s->step == WAIT || s->step == ACCEPT || s->step == READ || s->step == WRITE;
 }
 
-// Until all are closed; sleeps a little where all wait for their peers.
-static void serve(struct place *places, int count)
+// Runs the servers until all are closed. Sleeps a little when all wait for their clients.
+static void serve(struct server *servers, int count)
 {
-	int open, idle;
+	int open, waiting;
 
 	do {
-		open = idle = 0;
+		open = waiting = 0;
 		for (int i = 0; i < count; i++) {
-			enum step before = places[i].step;
+			enum step before = servers[i].step;
 
-			turn(&places[i]);
-			open += places[i].step != CLOSED;
-			idle += places[i].step == before && is_idle(&places[i]);
+			advance(&servers[i]);
+			open += servers[i].step != CLOSED;
+			waiting += servers[i].step == before && is_waiting(&servers[i]);
 		}
-		if (idle == open)
+		if (waiting == open)
 			usleep(500);
 	} while (open);
 }
 
-static void lock_up(void)
+static void enter_jail(void)
 {
 	if (chroot(jail) || chdir("/") || setgid(65534) || setuid(65534))
 		net_die(jail);
@@ -209,7 +216,7 @@ static void lock_up(void)
 
 int main(int argc, char **argv)
 {
-	static struct place places[FACES_MAX];
+	static struct server servers[FACES_MAX];
 	int count = 0, i = 1;
 
 	for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i++) {
@@ -222,18 +229,18 @@ int main(int argc, char **argv)
 	}
 	cert = i < argc ? argv[i++] : NULL;
 	for (; i < argc && count < FACES_MAX; i++, count++) {
-		places[count].kind = strtok(argv[i], "=");
-		places[count].object = strtok(NULL, "=");
+		servers[count].kind = strtok(argv[i], "=");
+		servers[count].object = strtok(NULL, "=");
 	}
-	if (!count || !places[count - 1].object)
+	if (!count || !servers[count - 1].object)
 		give_up("usage: facehost [OPTION]... CERT KIND=OBJECT...");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	if (jail)
-		lock_up();
+		enter_jail();
 	for (i = 0; one_by_one && i < count; i++)
-		serve(&places[i], 1);
+		serve(&servers[i], 1);
 	if (!one_by_one)
-		serve(places, count);
+		serve(servers, count);
 	return 0;
 }

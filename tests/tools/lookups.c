@@ -1,10 +1,10 @@
-// lookups: what dlsym says, for comparison of one run with another. Not linked to libssl.
-//   lookups ask PLUGIN LIBSSL   a line per handle and name: in which object the answer lies, under what
-//                               name, what dlerror and errno say; asked from the program and, by
-//                               PLUGIN (this file, built as one), from a plug-in
-//   lookups whose LIBSSL NAME   the object in which LIBSSL's NAME is found to lie
-//   lookups effects             fsync and time as called directly, and as found by dlsym
-//   lookups speed N             N times a name that is nobody's
+// lookups: prints what dlsym answers, so that two runs can be compared. Not linked to libssl.
+//   lookups ask PLUGIN LIBSSL   a line per handle and name: the object that the answer is in, its
+//                               name there, dlerror and errno. The program asks, then PLUGIN does,
+//                               which is this file built as a plug-in.
+//   lookups whose LIBSSL NAME   the object in which dlsym finds NAME, asked by the handle of LIBSSL
+//   lookups effects             fsync and time, called directly and as found by dlsym
+//   lookups speed N             calls dlsym N times for a name that nobody hooks
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
@@ -22,8 +22,8 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path ? path : "-";
 }
 
-// Programs differ in their names only by the path they were called by.
-static void tell(const char *from, const char *where, const char *name, void *answer)
+// Prints only the base name of the object: a program may be called by another path.
+static void print_found(const char *from, const char *where, const char *name, void *answer)
 {
 	int saved = errno;
 	const char *error = dlerror();
@@ -39,7 +39,7 @@ static void tell(const char *from, const char *where, const char *name, void *an
 #define ASK(where, handle, name)                                                                   \
 	do {                                                                                       \
 		errno = ERRNO_MARK;                                                                \
-		tell(from, where, name, dlsym(handle, name));                                      \
+		print_found(from, where, name, dlsym(handle, name));                               \
 	} while (0)
 
 void ask(const char *from, const char *libssl);
@@ -63,7 +63,7 @@ void ask(const char *from, const char *libssl)
 	}
 	for (size_t i = 0; i < sizeof(ssl_names) / sizeof(*ssl_names); i++)
 		ASK("libssl", ssl, ssl_names[i]);
-	// Not in the global scope: whoever asks for these there must not find ours.
+	// libssl is not in the global scope, so dlsym must not find the shim's hooks there either.
 	for (size_t i = 0; i < sizeof(hooked) / sizeof(*hooked); i++) {
 		printf("%s %s: default %s, program %s, libssl %s\n", from, hooked[i],
 		       dlsym(RTLD_DEFAULT, hooked[i]) ? "found" : "not there",
@@ -78,7 +78,7 @@ static void effects(void)
 	static const char *const where[] = {"default", "next", "libc"};
 	void *handles[] = {RTLD_DEFAULT, RTLD_NEXT, dlopen("libc.so.6", RTLD_LAZY)};
 	time_t now = time(NULL);
-	int ends[2]; // of a pipe, which can not be synchronised
+	int ends[2]; // of a pipe, for which fsync fails
 
 	if (pipe(ends))
 		exit(2);

@@ -1,6 +1,6 @@
-// plughost PLUGIN ARG...: a program that is not linked to libssl and opens one that is, as Python,
-// Apache httpd and Dovecot do: by dlopen with RTLD_LOCAL, where dlsym(RTLD_NEXT) finds nothing.
-// Runs the plug-in's tlsserver_main.
+// plughost PLUGIN ARG...: runs the plug-in's tlsserver_main. Like Python, Apache httpd and Dovecot,
+// this program is not linked to libssl, but opens an object that is, by dlopen with RTLD_LOCAL.
+// There dlsym(RTLD_NEXT) finds nothing.
 #include <dlfcn.h>
 #include <stdio.h>
 

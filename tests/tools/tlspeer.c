@@ -1,6 +1,6 @@
 // tlspeer: the TLS client of the tests, for ordinary traffic and for attacks. `tlspeer --help`
-// tells the usage. One line of key=value pairs per connection, and a `summary` line at the end;
-// every wait is bounded.
+// prints the usage. It prints one line of key=value pairs per connection, and a `summary` line at
+// the end. Every wait is bounded.
 #include "tlspeer.h"
 #include <getopt.h>
 #include <signal.h>
@@ -14,16 +14,16 @@ static const char usage[] =
     "  keyupdate [N]    one TLS 1.3 connection: N requested key updates with an exchange after "
     "each\n"
     "  early-data [N]   one full handshake, then N resumptions with 0-RTT data\n"
-    "  incomplete [N]   N connections that end after the ClientHello was answered\n"
-    "  hold [N]         N open connections after their handshake, until standard input ends\n"
+    "  incomplete [N]   N connections that end once the ClientHello has been answered\n"
+    "  hold [N]         N connections, kept open after the handshake until standard input ends\n"
     "options: --from ADDR  --tls 1.2|1.3  --sni NAME  --path PATH  --line (one line instead of "
     "HTTP)\n"
     "  --none (no exchange)  --how id|ticket  --groups LIST  --ciphers LIST  --cert PEM  "
     "--tickets-kept\n"
     "  --pause-ms N (between connections)  --timeout-ms N\n";
 
-// One connection with one exchange; prints its line and gives what it was: "full", "reused" or
-// "refused".
+// Makes one connection with one exchange and prints its line. Returns what it was: "full", "reused"
+// or "refused".
 static const char *visit(SSL_CTX *ctx, int n, bool offer)
 {
 	struct peer peer;
@@ -130,8 +130,8 @@ static int early_data(SSL_CTX *ctx, int count)
 	return 0;
 }
 
-// Sends the ClientHello of a handshake through a memory BIO, waits for the first bytes of the
-// answer, and leaves.
+// Sends a ClientHello, made through a memory BIO, waits for the first bytes of the answer, and
+// leaves.
 static int incomplete(SSL_CTX *ctx, int count)
 {
 	for (int n = 1; n <= count; n++) {
@@ -189,7 +189,7 @@ static SSL_CTX *parse(int argc, char **argv)
 	SSL_CTX_sess_set_new_cb(ctx, keep_session);
 	SSL_CTX_set_info_callback(ctx, on_info);
 	SSL_CTX_set_msg_callback(ctx, on_message);
-	// A server's close without close_notify is an ending like another here.
+	// For the tests a server may end a connection without a close_notify.
 	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	while ((o = getopt_long(argc, argv, "+", names, NULL)) != -1) {
 		int good = 1, version;

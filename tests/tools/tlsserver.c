@@ -1,8 +1,10 @@
 // tlsserver: a small TLS server, the "unmodified program" of the hook tests. `tlsserver --help`
-// tells the usage. It is built as a program and as a shared object, which plughost opens with
-// RTLD_LOCAL, or the loader preloads (TLSSERVER_IN_CONSTRUCTOR=1: it then serves from a
-// constructor, before our own may have run). It answers every line that ends a request with a small
-// HTTP response, and prints per connection one line of key=value.
+// prints the usage. It answers each read that ends with a newline with a small HTTP response. It
+// prints one line of key=value pairs per connection.
+//
+// It is built as a program and as a shared object. plughost opens the object with RTLD_LOCAL, or
+// the loader preloads it. With TLSSERVER_IN_CONSTRUCTOR=1 it then serves from a constructor, which
+// may run before the shim's.
 #include "tlsserver.h"
 #include <malloc.h>
 #include <pthread.h>
@@ -48,7 +50,7 @@ static SSL_CTX *context(void)
 	return ctx;
 }
 
-// What MariaDB and Dovecot do right after SSL_new.
+// MariaDB and Dovecot do this right after SSL_new.
 static void change_options(SSL *ssl)
 {
 	SSL_clear(ssl);
@@ -70,14 +72,14 @@ static SSL *new_ssl(SSL_CTX *ctx)
 	}
 	if (strcmp(opt.callbacks, "ssl") == 0)
 		callbacks_on_ssl(ssl);
-	if (opt.own_options) // ones that a refusal sets, too
+	if (opt.own_options) // a refusal sets these, too
 		SSL_set_options(ssl, SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1);
 	SSL_set_app_data(ssl, &callback_mark);
 	return ssl;
 }
 
-// What a daemon's own renegotiation for a client certificate is (Apache httpd), and its TLS 1.3
-// counterpart.
+// A renegotiation that the daemon itself starts to get a client certificate, as Apache httpd does,
+// or its TLS 1.3 counterpart (--ask-later). Returns 1 if it succeeded.
 static int own_handshake(struct connection *c)
 {
 	char nothing;
@@ -89,17 +91,17 @@ static int own_handshake(struct connection *c)
 		if (SSL_verify_client_post_handshake(c->ssl) != 1)
 			return -1;
 	} else {
-		// Another context, as mod_ssl does it, or the session is resumed and no certificate
-		// asked for.
+		// As mod_ssl does, change the session id context. Otherwise the session is resumed,
+		// and no certificate is asked for.
 		SSL_set_session_id_context(c->ssl, (const unsigned char *)"again", 5);
 		if (SSL_renegotiate(c->ssl) != 1)
 			return -1;
 	}
 	if (step(c, ENTRY_DO_HANDSHAKE, NULL, 0) != 1)
 		return -1;
-	if (opt.ask_later) // the certificate comes with what is read next
+	if (opt.ask_later) // the certificate comes with the next read
 		return 1;
-	// As mod_ssl does it: a peek at nothing reads the handshake that was asked for.
+	// As mod_ssl does, peek at zero bytes: that reads the handshake that was asked for.
 	SSL_clear_mode(c->ssl, SSL_MODE_AUTO_RETRY);
 	do
 		ret = call(c, ENTRY_PEEK, &nothing, 0);
@@ -122,7 +124,7 @@ static int shake_hands(struct connection *c)
 		return step(c, ENTRY_WRITE, "", 0) >= 0 || SSL_is_init_finished(c->ssl) ? 1 : -1;
 	if (strcmp(opt.entry, "early") == 0)
 		return step(c, ENTRY_READ_EARLY, early, sizeof(early));
-	return 1; // the first read does it
+	return 1; // the first read shakes hands
 }
 
 static int read_entry(void)
@@ -134,7 +136,7 @@ static int read_entry(void)
 	return strcmp(opt.entry, "bio") == 0 ? ENTRY_BIO : ENTRY_READ;
 }
 
-// Answers requests until a call fails; what it returned is in c->ret.
+// Answers requests until a call fails. Its result is in c->ret.
 static void serve(struct connection *c)
 {
 	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
@@ -190,7 +192,7 @@ static void handle_where(struct connection *c)
 	}
 }
 
-// With --heap: what the second half of the connections left behind, in bytes.
+// --heap: prints how many bytes the second half of the connections left allocated.
 static void note_heap(int served)
 {
 	static long at_half;
@@ -211,15 +213,15 @@ static void run(int listener)
 	SSL_CTX *ctx;
 	SSL *kept;
 
-	// What Dovecot does: nothing but the library itself is ready before.
+	// As Dovecot does: only the library is initialized before it enters its jail.
 	if (opt.early_jail) {
 		OPENSSL_init_ssl(0, NULL);
-		lock_up(opt.early_jail);
+		enter_jail(opt.early_jail);
 	}
 	ctx = context();
 	kept = opt.reuse ? new_ssl(ctx) : NULL;
 	if (opt.jail)
-		lock_up(opt.jail);
+		enter_jail(opt.jail);
 	for (int n = 0; opt.connections < 0 || n < opt.connections; n++) {
 		struct connection c = {.n = n + 1, .fd = accept(listener, NULL, NULL), .own = -2};
 
@@ -242,7 +244,7 @@ static void run(int listener)
 	SSL_CTX_free(ctx);
 }
 
-// A daemon that does not ignore SIGPIPE would die of it.
+// Counts SIGPIPEs: each would kill a daemon that does not ignore them.
 static void count_broken_pipe(int signal_number)
 {
 	(void)signal_number;

@@ -1,14 +1,19 @@
-// tlsstorm [OPTION]... HOST PORT N: a client that does not take no for an answer. libssl's own
-// client gives up at the no_renegotiation warning; this one shakes hands with it (TLS 1.2,
-// AES-128-GCM), then seals its records itself and sends N renegotiation ClientHellos down the same
-// connection, asks for service, and prints one line:
-//   sent= warnings= hellos= served= end=      (hellos: ServerHellos that came back; the storm stops
-//   at the first)
-// --pipeline: without waiting for answers   --fragment BYTES: each ClientHello cut into records of
-// so many bytes
-// --from ADDR: source address               --line: a line, not an HTTP request, asks for service
-// --hex BYTES: these ask for service        HOST fd:N: down the connection that was inherited
-// --eager: asks for nothing before (a server that closes after its answer)
+// tlsstorm [OPTION]... HOST PORT N: a client that goes on after no_renegotiation. libssl's own
+// client gives up at that warning. This one makes the first handshake with libssl (TLS 1.2,
+// AES-128-GCM), then encrypts its records itself. It makes a request, sends N renegotiation
+// ClientHellos on the same connection, makes the request again, and prints one line:
+//
+//   sent= warnings= hellos= served= end=
+//
+// hellos counts the ServerHellos that came back; the storm stops at the first.
+//
+//   --pipeline        do not wait for answers to the ClientHellos
+//   --fragment BYTES  cut each ClientHello into records of that many bytes
+//   --from ADDR       the source address
+//   --line            the request is a line, not HTTP
+//   --hex BYTES       the request is these bytes
+//   --eager           no request before the storm, for a server that closes after its answer
+//   HOST fd:N         use the connection that was inherited as descriptor N
 #include "netutil.h"
 #include <errno.h>
 #include <getopt.h>
@@ -48,7 +53,7 @@ static void put(unsigned char *to, uint64_t value, int bytes)
 	}
 }
 
-// RFC 5246 6.3: the key block, from what libssl's handshake agreed on.
+// Derives the keys of the connection from libssl's handshake (RFC 5246 6.3).
 static void derive(SSL *ssl)
 {
 	unsigned char master[48], seed[13 + 64], block[2 * (KEY + SALT)];
@@ -74,9 +79,9 @@ static void derive(SSL *ssl)
 	EVP_KDF_CTX_free(kdf);
 }
 
-// Seals (or opens) one record's payload; the explicit nonce is the sequence number or what was
-// received.
-static bool gcm(struct half *half, bool seal, int type, const unsigned char *nonce,
+// Encrypts, or decrypts, the payload of one record. The explicit nonce is the sequence number, or
+// the one received.
+static bool gcm(struct half *half, bool encrypt, int type, const unsigned char *nonce,
 		const unsigned char *in, int length, unsigned char *out, unsigned char *tag)
 {
 	unsigned char iv[SALT + NONCE], aad[13];
@@ -88,12 +93,12 @@ static bool gcm(struct half *half, bool seal, int type, const unsigned char *non
 	memcpy(iv + SALT, nonce, NONCE);
 	put(aad, half->sequence++, 8);
 	put(aad + 8, (uint64_t)type << 32 | 0x0303u << 16 | (uint64_t)length, 5);
-	good = EVP_CipherInit_ex(cipher, EVP_aes_128_gcm(), NULL, half->key, iv, seal) &&
-	       (seal || EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, TAG, tag)) &&
+	good = EVP_CipherInit_ex(cipher, EVP_aes_128_gcm(), NULL, half->key, iv, encrypt) &&
+	       (encrypt || EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, TAG, tag)) &&
 	       EVP_CipherUpdate(cipher, NULL, &n, aad, sizeof(aad)) &&
 	       EVP_CipherUpdate(cipher, out, &n, in, length) &&
 	       EVP_CipherFinal_ex(cipher, out + n, &n) > 0 &&
-	       (!seal || EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, TAG, tag));
+	       (!encrypt || EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, TAG, tag));
 	EVP_CIPHER_CTX_free(cipher);
 	return good;
 }
@@ -111,7 +116,7 @@ static bool send_record(int type, const void *data, int length)
 	       write(fd, record, (size_t)total) == total;
 }
 
-// Reads one record; its type, or -1 when the connection is over (errno tells how: 0 = end of file).
+// Reads one record. Returns its type, or -1 if the connection is over; errno is 0 at end of file.
 static int read_record(unsigned char *plain, int *length)
 {
 	unsigned char record[RECORD_BYTES];
@@ -135,12 +140,12 @@ static int read_record(unsigned char *plain, int *length)
 	return record[0];
 }
 
-// A ClientHello that a libssl which allows renegotiation honours: renegotiation_info carries our
-// Finished.
+// Makes a ClientHello that a libssl which allows renegotiation accepts: renegotiation_info has our
+// Finished. Returns its length.
 static int client_hello(SSL *ssl, unsigned char *hello)
 {
 	static const unsigned char fixed[] = {0,    4,	  0xc0, 0x2b,
-					      0xc0, 0x2f, 1,	0};	 // ciphers, no compression
+					      0xc0, 0x2f, 1,	0};	 // suites, no compression
 	static const unsigned char common[] = {0, 10, 0, 4, 0, 2, 0, 23, // groups: P-256
 					       0, 13, 0, 8, 0, 6, 4, 3,
 					       4, 1,  8, 4,  // ECDSA and RSA with SHA-256
@@ -180,7 +185,8 @@ static struct {
 	char end[64];
 } seen = {.end = "-"};
 
-// Reads until something of `type` came or the connection ended.
+// Reads until a record of `type` comes. A handshake record also ends the wait for an alert. False
+// if the connection ended.
 static bool await(int type)
 {
 	unsigned char plain[RECORD_BYTES];
@@ -247,7 +253,7 @@ static int storm(SSL *ssl, int total, bool pipeline, int fragment, const struct 
 		sent++;
 	}
 	seen.data = 0;
-	// A write may fail where the reason still waits to be read.
+	// Read on even if the write fails: the reason may still wait to be read.
 	alive = ask(request) && alive;
 	alive = !seen.hellos && await(SSL3_RT_APPLICATION_DATA) && alive;
 	printf("sent=%d warnings=%d hellos=%d served=%d end=%s\n", sent, seen.warnings, seen.hellos,

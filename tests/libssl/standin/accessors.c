@@ -1,4 +1,5 @@
-// The stand-in's objects: made, freed, set and asked; its error queue, its indices and its name.
+// The stand-in's objects: functions that make, free, set and read them. Also its error queue, its
+// ex_data indices and its version.
 #include "objects.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-// A stand-in for Check (libcheck), of which no build for musl is packaged: what the unit tests of
-// this tree use of it. Each test runs in a child of its own; the results are TAP.
+// A stand-in for Check (libcheck), which is not packaged for musl. It has only what the unit tests
+// of this project use. Each test runs in a child process of its own; the results are TAP.
 #ifndef STANDIN_CHECK_H
 #define STANDIN_CHECK_H
 

@@ -1,13 +1,15 @@
-// A stand-in for libssl, where no real one can be had (musl): the functions the shim wants, their
-// signatures from its own table, over a protocol of records without encryption: a byte of content
-// type, two of length, and a handshake message of TLS, an alert, or data. It does what libssl 3
-// does with what the shim sets: options, BIO callback, shutdown state, session id context, message
-// callback, ex_data. Renegotiation is honoured, until it is refused.
+// A stand-in for libssl, where there is no real one (musl). It has the functions that the shim
+// needs, with the signatures of the shim's own table. Its protocol is records without encryption: a
+// byte of content type, two of length, then a TLS handshake message, an alert, or data. It treats
+// what the shim sets as libssl 3 does: options, BIO callback, shutdown state, session id context,
+// message callback, ex_data. It honours renegotiation until that is refused.
 #include "objects.h"
 #include <string.h>
 #include <unistd.h>
 
-static void told(struct ssl_st *ssl, int written, int type, const void *message, size_t bytes)
+// Calls the message callback.
+static void report_message(struct ssl_st *ssl, int written, int type, const void *message,
+			   size_t bytes)
 {
 	if (ssl->message)
 		ssl->message(written, 0x303, type, message, bytes, ssl, NULL);
@@ -22,7 +24,7 @@ static void send_record(struct ssl_st *ssl, int type, const void *message, size_
 	if (write(ssl->fd, record, bytes + 3) < 0)
 		ssl->shutdown |= RECEIVED_SHUTDOWN;
 	if (type != DATA)
-		told(ssl, 1, type, message, bytes);
+		report_message(ssl, 1, type, message, bytes);
 }
 
 static void alert(struct ssl_st *ssl, int level, int description)
@@ -32,13 +34,15 @@ static void alert(struct ssl_st *ssl, int level, int description)
 	send_record(ssl, ALERT, message, sizeof(message));
 }
 
+// Puts reason into the error queue.
 static int fail(unsigned reason)
 {
 	ERR_set_error(LIB_SSL, (int)reason, NULL);
 	return -1;
 }
 
-static int take(struct ssl_st *ssl, void *to, size_t bytes)
+// Reads exactly that many bytes; -1 if the connection ends before.
+static int read_exactly(struct ssl_st *ssl, void *to, size_t bytes)
 {
 	for (size_t got = 0; got < bytes;) {
 		ssize_t more = read(ssl->fd, (char *)to + got, bytes - got);
@@ -51,8 +55,8 @@ static int take(struct ssl_st *ssl, void *to, size_t bytes)
 	return 0;
 }
 
-// One record: its content type, its length in *BYTES; -1 at the end, and where the BIO's callback
-// says so.
+// Reads one record; *bytes is its length. Returns its content type, or -1 at the end or if the
+// BIO's callback fails.
 static int next_record(struct ssl_st *ssl, unsigned char *body, size_t *bytes)
 {
 	unsigned char head[3];
@@ -60,14 +64,14 @@ static int next_record(struct ssl_st *ssl, unsigned char *body, size_t *bytes)
 	if ((ssl->shutdown & RECEIVED_SHUTDOWN) ||
 	    (ssl->bio.callback &&
 	     ssl->bio.callback(&ssl->bio, BIO_READ, NULL, 3, 0, 0, 1, NULL) <= 0) ||
-	    take(ssl, head, sizeof(head)) < 0)
+	    read_exactly(ssl, head, sizeof(head)) < 0)
 		return -1;
 	*bytes = (size_t)(head[1] << 8 | head[2]);
-	return *bytes <= 512 && take(ssl, body, *bytes) == 0 ? head[0] : -1;
+	return *bytes <= 512 && read_exactly(ssl, body, *bytes) == 0 ? head[0] : -1;
 }
 
-// The server's flight; a session id that is offered is accepted, unless the context was changed
-// meanwhile.
+// Sends the server's messages. A session id that is offered is accepted, unless the session id
+// context was changed.
 static void answer(struct ssl_st *ssl, const unsigned char *hello)
 {
 	static const unsigned char certificate[] = {CERTIFICATE, 0, 0, 0},
@@ -84,14 +88,14 @@ static void answer(struct ssl_st *ssl, const unsigned char *hello)
 		send_record(ssl, HANDSHAKE, certificate, sizeof(certificate));
 		send_record(ssl, HANDSHAKE, done, sizeof(done));
 	}
-	told(ssl, 0, HANDSHAKE, finished, sizeof(finished));
+	report_message(ssl, 0, HANDSHAKE, finished, sizeof(finished));
 	send_record(ssl, HANDSHAKE, finished, sizeof(finished));
 	ssl->finished = 1;
 }
 
 static int client_hello(struct ssl_st *ssl, const unsigned char *hello, size_t bytes)
 {
-	told(ssl, 0, HANDSHAKE, hello, bytes);
+	report_message(ssl, 0, HANDSHAKE, hello, bytes);
 	if (ssl->finished && (ssl->options & OP_NO_RENEGOTIATION)) {
 		alert(ssl, WARNING, NO_RENEGOTIATION);
 		return 0;

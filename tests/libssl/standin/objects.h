@@ -1,5 +1,5 @@
-// What the parts of the stand-in share: its objects, and the numbers of TLS and libssl that it
-// knows.
+// Shared by the files of the stand-in for libssl: its objects, and the numbers of TLS and of libssl
+// that it uses.
 #ifndef STANDIN_OBJECTS_H
 #define STANDIN_OBJECTS_H
 

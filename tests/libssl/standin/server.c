@@ -1,7 +1,8 @@
-// server [--port P] [--connections N] [--where main|thread|fork]: serves N connections (-1: without
-// end) with the stand-in for libssl, each by an echo, one after the other, and says of each how its
-// last read ended. It is built as a program and as a plug-in for plughost and manyhost.
-// SERVE_IN_CONSTRUCTOR=1: from a constructor, as a preloaded library may, before ours has run.
+// server [--port P] [--connections N] [--where main|thread|fork]: an echo server on the stand-in
+// for libssl. It serves N connections (-1: without end), one after the other, and prints how the
+// last read of each ended. It is built as a program and as a plug-in for plughost and manyhost.
+// With SERVE_IN_CONSTRUCTOR=1 the plug-in serves from a constructor, as a preloaded library may,
+// before the shim's has run.
 #include "netutil.h"
 #include <pthread.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-// The error queue, as ssl.h here has it. The layout of a code changed in 3.0.
+// The error queue, declared for every libssl, as in ssl.h beside it. The layout of an error code
+// changed in 3.0, which is the first version to have ERR_set_error.
 #ifndef PROTOTYPES_OPENSSL_ERR_H
 #define PROTOTYPES_OPENSSL_ERR_H
 

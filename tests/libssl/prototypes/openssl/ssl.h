@@ -1,6 +1,6 @@
-// What tlsserver.c calls, declared so that it is compiled once for every libssl from 1.0.1 on and
-// linked to whichever is at hand. A function that some version lacks is weak: NULL there. What was
-// a macro over SSL_ctrl before 1.1.0 and a function since is what exists at run time.
+// What tlsserver.c calls, declared so that one compilation fits every libssl from 1.0.1 on. A
+// function that some version lacks is weak, and NULL there. Some functions were macros over
+// SSL_ctrl before 1.1.0; the any_ functions below call whichever exists at run time.
 #ifndef PROTOTYPES_OPENSSL_SSL_H
 #define PROTOTYPES_OPENSSL_SSL_H
 
@@ -37,7 +37,7 @@ enum {
 	SSL_OP_NO_SSLv3 = 0x02000000,
 	SSL_OP_NO_TLSv1 = 0x04000000,
 	SSL_OP_NO_RENEGOTIATION = 0x40000000,
-	SSL_OP_ALLOW_CLIENT_RENEGOTIATION = 0x100, // 3.0; of no importance before
+	SSL_OP_ALLOW_CLIENT_RENEGOTIATION = 0x100, // 3.0; without effect before
 	SSL_OP_ALL = 0x50,
 	SSL_MODE_AUTO_RETRY = 4,
 	BIO_NOCLOSE = 0,
