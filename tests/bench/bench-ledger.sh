@@ -1,6 +1,6 @@
-# What the account of clients costs, and what it is good for (sh, sourced by bench.sh): operations of the ledger, connections beside
-# HAProxy with a stick table, a refusal beside a handshake, and storms by one client. All of it are timings but the instructions of a
-# refusal, and none decides: targets stand beside them.
+# What the ledger costs, and what it gains (sh, sourced by bench.sh): operations per second, connections compared with HAProxy and its stick
+# table, a refusal compared with a handshake, and storms by one client. All figures are timings, except the instructions of a refusal. They
+# have targets, but do not change the exit status.
 # shellcheck shell=sh disable=SC2154,SC2034 # variables of bench.sh
 
 OPERATIONS_MS=250
@@ -32,8 +32,8 @@ operation_value() { # CLIENTS NAME
 }
 
 bench_operations() {
-	section "Accounting operations per second (a key made, an event entered under a limit); targets decide nothing"
-	row "clients, ledger of 65536" "one core" "two threads" "two processes" "x of one, bare x" "targets"
+	section "Ledger operations per second: make a key, record an event under a limit (bare: one atomic addition); targets do not change the status"
+	row "clients, in a ledger of 65536" "one core" "two threads" "two processes" "x one core" "targets"
 	for clients in 1 1000 65536 10000000 zipf; do
 		$BOUNDED "$work/ledger" $clients $OPERATIONS_MS >"$work/operations.$clients" 2>"$work/operations.log" ||
 			{ not_measured "$clients" "$work/operations.log"; continue; }
@@ -42,19 +42,19 @@ bench_operations() {
 		target=$IN_CACHE_MIN
 		case $clients in 1 | 1000) ;; *) target=$MANY_CLIENTS_MIN ;; esac
 		factor=$(calc %.2f "$processes / $one")
-		# What two cores can get at all: one atomic addition to a line of the client's.
+		# The best that two cores can reach: one atomic addition to a cache line of the client.
 		bare=$(calc %.2f "$(operation_value $clients bare_processes) / $(operation_value $clients bare_one)")
 		name=$clients
 		[ $clients != zipf ] || name="10000000, skewed (Zipf, exponent 1)"
-		row "$name" "$(millions "$one")" "$(millions "$threads")" "$(millions "$processes")" "$factor, bare $bare" \
+		row "$name" "$(millions "$one")" "$(millions "$threads")" "$(millions "$processes")" "$factor (bare: $bare)" \
 			">= $(millions $target): $(met "$one" '>=' $target); >= $TWO_CORES_MIN: $(met "$factor" '>=' $TWO_CORES_MIN)"
 	done
 }
 
 # --- visitors ------------------------------------------------------------------------------------
 
-# CPU nanoseconds so far of the processes named, their threads and children.
-cpu_ns() { # PID...
+# cpu_ns PID...: prints the CPU time so far, in ns, of these processes with their threads and children.
+cpu_ns() {
 	for pid; do
 		# shellcheck disable=SC2046 # a list of pids
 		for process in $pid $(cat "/proc/$pid/task/$pid/children" 2>/dev/null); do
@@ -88,7 +88,7 @@ backend nginx
 END
 }
 
-# start_haproxy: in front of the nginx on $port; then $port is HAProxy's.
+# start_haproxy: starts HAProxy in front of the nginx on $port and sets $port to HAProxy's port.
 start_haproxy() {
 	backend=$port
 	for attempt in 1 2 3 4 5; do
@@ -107,7 +107,7 @@ start_haproxy() {
 	return 1
 }
 
-# one_visit SETUP KIND: adds connections per second to visits.SETUP.KIND.cps, CPU us per connection to .cpu
+# one_visit SETUP KIND: appends connections per second to visits.SETUP.KIND.cps and CPU us per connection to visits.SETUP.KIND.cpu.
 one_visit() {
 	preload=
 	[ "$1" != shim ] || preload=$shim
@@ -130,7 +130,7 @@ one_visit() {
 }
 
 bench_visits() {
-	section "New TLS 1.3 connections of nginx, counted and limited by the shim in it or by HAProxy (TCP mode, stick table) before it; medians of $VISIT_PAIRS"
+	section "New TLS 1.3 connections to nginx, limited by the shim or by HAProxy in front (TCP mode, stick table); medians of $VISIT_PAIRS"
 	have nginx || { skipped "connections" nginx; return; }
 	setups="alone shim haproxy"
 	have haproxy || { skipped "HAProxy" haproxy; setups="alone shim"; }
@@ -145,11 +145,11 @@ bench_visits() {
 		done
 	done
 	unset RENEGUARD_HANDSHAKE RENEGUARD_RESUMPTION
-	row "" "alone" "shim" "HAProxy + table" "" ""
+	row "" "nginx alone" "shim" "HAProxy + table" "" ""
 	for kind in full resumed; do
 		for figure in cps cpu; do
-			name="connections/s"
-			[ $figure = cps ] || name="CPU us/connection, all processes"
+			name="connections per second"
+			[ $figure = cps ] || name="CPU us per connection, all processes"
 			set --
 			for setup in $setups; do set -- "$@" "$(median <"$work/visits.$setup.$kind.$figure")"; done
 			row "$kind: $name" "$1" "$2" "${3:--}" - "shim x $(calc %.3f "$2 / $1")${3:+, HAProxy x $(calc %.3f "$3 / $1")}"
@@ -160,7 +160,7 @@ bench_visits() {
 # --- a refusal -------------------------------------------------------------------------------------
 
 bench_refusal() {
-	section "Refusing a blocked client beside a full handshake (TLS 1.3, RSA-2048)"
+	section "Refusing a blocked client, compared with a full handshake (TLS 1.3, RSA-2048)"
 	if ! have valgrind; then
 		skipped "instructions" valgrind
 	else
@@ -169,7 +169,7 @@ bench_refusal() {
 		if all_ended_well; then
 			full=$(calc %.0f "$(instructions refusals.handshakes) / 16") refusal=$(calc %.0f "$(instructions refusals) / $REFUSALS")
 			ratio=$(calc %.4f "$refusal / $full")
-			row "instructions, SSL_new to SSL_free" "$full" "$refusal" "x $ratio" "<= $REFUSAL_MAX" "$(met "$ratio" '<=' $REFUSAL_MAX)"
+			row "instructions, from SSL_new to SSL_free" "$full" "$refusal" "x $ratio" "<= $REFUSAL_MAX" "$(met "$ratio" '<=' $REFUSAL_MAX)"
 		else
 			not_measured "instructions" "$work/refusals.log"
 		fi
@@ -179,7 +179,7 @@ bench_refusal() {
 		export RENEGUARD_HANDSHAKE=count
 		[ $kind = full ] || export RENEGUARD_HANDSHAKE=block
 		start_nginx "$shim" || { not_measured "nginx" "$work/nginx/log"; return; }
-		"$work/visitors" full $port 127.0.0.7 100 1 0 >/dev/null 2>&1 # blocks it
+		"$work/visitors" full $port 127.0.0.7 100 1 0 >/dev/null 2>&1 # after this the client is blocked
 		before=$(cpu_ns $nginx_pid)
 		$BOUNDED "$work/visitors" $kind $port 127.0.0.7 $VISITS_MS $VISITORS 0 >"$work/refused.$kind" 2>"$work/refused.log" ||
 			{ not_measured "nginx" "$work/refused.log"; return; }
@@ -191,13 +191,13 @@ bench_refusal() {
 	done
 	unset RENEGUARD_HANDSHAKE
 	full=$(cat "$work/refused.full.cpu") refusal=$(cat "$work/refused.bare.cpu")
-	row "CPU us of nginx, the kernel's accept and close too" "$full" "$refusal" "x $(calc %.4f "$refusal / $full")" "<= $REFUSAL_MAX" \
-		"$(met "$(calc %.4f "$refusal / $full")" '<=' $REFUSAL_MAX) (a timing: decides nothing)"
+	row "CPU us of nginx, with the kernel's accept, close" "$full" "$refusal" "x $(calc %.4f "$refusal / $full")" "<= $REFUSAL_MAX" \
+		"$(met "$(calc %.4f "$refusal / $full")" '<=' $REFUSAL_MAX) (a timing, does not change the status)"
 }
 
 # --- storms ------------------------------------------------------------------------------------------
 
-# one_storm KIND RATE PRELOAD: sets busy (percent of a core), latency ("p50/p99" of the bystander, ms), stormed ("served/refused").
+# one_storm KIND RATE PRELOAD: sets $busy (percent of a core), $latency (the bystander's p50/p99 in ms) and $stormed (served/refused).
 one_storm() {
 	start_nginx "$3" || { cp "$work/nginx/log" "$work/storm.log"; return 1; }
 	before=$(cpu_ns $nginx_pid) begin=$(now_ns)
@@ -220,7 +220,7 @@ one_storm() {
 }
 
 bench_storms() {
-	section "Storms by one client for $((STORM_MS / 1000)) s, and a bystander who connects $BYSTANDER_RATE times a second; block:120/60s for both events"
+	section "Storms by one client for $((STORM_MS / 1000)) s, with a bystander that connects $BYSTANDER_RATE times a second; block:120/60s for both events"
 	have nginx || { skipped "storms" nginx; return; }
 	row "" "server's CPU" "bystander ms" "served/refused" "" ""
 	export RENEGUARD_HANDSHAKE=block:120/60s RENEGUARD_RESUMPTION=block:120/60s
@@ -248,7 +248,7 @@ prepare_ledger() {
 }
 
 bench_ledger() {
-	tls=TLSv1.3 # of nginx
+	tls=TLSv1.3 # for nginx
 	bench_operations
 	bench_visits
 	bench_refusal

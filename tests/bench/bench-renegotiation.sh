@@ -1,7 +1,6 @@
 # shellcheck shell=sh disable=SC2154 # what bench.sh defines
-# bench-renegotiation.sh, part of bench.sh: what a client's attempt to renegotiate costs a server on OpenSSL 1.1.1, which honours it by
-# default: the server's CPU time, and the operations with keys that libssl asks libcrypto for (tests/libssl/keycount.c), of
-# which a refusal costs none.
+# What a client's attempt to renegotiate costs a server on OpenSSL 1.1.1, which honours it by default (sh, sourced by bench.sh): CPU time, and
+# key operations that libssl asks of libcrypto (tests/libssl/keycount.c). A refusal must cost no key operation.
 
 ATTEMPTS=200
 REFUSALS=100
@@ -9,7 +8,7 @@ REFUSALS=100
 old_ssl=npm-18.4.0-beta.17 # 1.1.1 of September 2018
 builds=${RG_LIBSSL_BUILDS:-$build/libssl}
 
-# start_old PRELOAD: tlsserver on that libssl; sets server_pid and port.
+# start_old PRELOAD: starts tlsserver on that libssl; sets $server_pid and $port.
 start_old() {
 	: >"$work/renegotiation.log"
 	rm -f "$work/keys"
@@ -24,7 +23,7 @@ start_old() {
 	return 1
 }
 
-# attempt N: a connection on which the client wants to renegotiate N times; adds to honoured.
+# attempt N: opens a connection on which the client tries to renegotiate N times; adds the attempts honoured to $honoured.
 attempt() {
 	$BOUNDED "$build/tests/tools/tlspeer" --tls 1.2 --none 127.0.0.1 "$port" renegotiate "$1" >"$work/attempt" 2>&1 || :
 	honoured=$((honoured + $(sed -n 's/^summary .*honoured=\([0-9]*\).*/\1/p' "$work/attempt")))
@@ -34,7 +33,7 @@ spent_ns() { cut -d ' ' -f 1 "/proc/$server_pid/schedstat"; }
 
 operations() { od -An -td8 "$work/keys" | tr -d ' '; }
 
-# spend FIGURE CONNECTIONS ATTEMPTS: sets spent by what FIGURE tells, over that many connections with that many attempts each.
+# spend FIGURE CONNECTIONS ATTEMPTS: sets $spent, by how much the counter that FIGURE prints grows over CONNECTIONS with ATTEMPTS each.
 spend() {
 	before=$($1)
 	i=0
@@ -45,14 +44,14 @@ spend() {
 	spent=$(($($1) - before))
 }
 
-# each_attempt FIGURE RUN: sets each, what one attempt costs beyond the connection it is made on.
+# each_attempt FIGURE RUN: sets $each, what one attempt costs beyond the cost of its connection.
 each_attempt() {
 	connections=1 attempts=$ATTEMPTS preload=
 	[ "$2" = without ] || connections=$REFUSALS attempts=1 preload=$shim
 	[ "$1" = spent_ns ] || preload=${preload:+$preload:}$work/keycount.so
 	start_old "$preload" || return 1
 	honoured=0
-	attempt 0 # what is done once
+	attempt 0 # warm-up: costs that occur only once
 	spend "$1" $connections 0
 	bare=$spent
 	spend "$1" $connections $attempts
@@ -71,10 +70,10 @@ prepare_renegotiation() {
 }
 
 bench_renegotiation() {
-	section "A client's attempt to renegotiate, server on OpenSSL 1.1.1 (2018), TLS 1.2, RSA-2048: honoured without, refused with"
+	section "A client's attempt to renegotiate (OpenSSL 1.1.1 of 2018, TLS 1.2, RSA-2048): honoured without the shim, refused with it"
 	if ! lacking=$("$here/../../scripts/libssl-builds.sh" "$builds" $old_ssl 2>&1); then
 		printf '%-46s skipped: %s\n' "renegotiation" "$lacking"
-		unmeasured=", of what could be measured without what is not installed"
+		unmeasured="; some figures were skipped because tools are not installed"
 		return
 	fi
 	prepare_renegotiation >"$work/renegotiation.log" 2>&1 || { not_measured "renegotiation" "$work/renegotiation.log"; return; }

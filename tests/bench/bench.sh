@@ -1,9 +1,9 @@
 #!/bin/sh
-# tests/bench/bench.sh BUILD [all|ledger|renegotiation]: what the shim costs, each figure beside the run without it; `ledger`: the account
-# alone; `renegotiation`: what it saves.
-# Instructions (callgrind) and malloc'ed bytes have a limit and decide: over it, or not to be measured, is status 1. Timings
-# are printed and never decide. A missing tool is said and skipped. What was counted stays in BUILD/bench:
-# `callgrind_annotate BUILD/bench/NAME.with.callgrind` tells where the instructions went.
+# tests/bench/bench.sh BUILD [all|ledger|renegotiation]: measures what the shim costs, each figure beside the same run without the shim.
+# `ledger` measures only the ledger; `renegotiation` measures what a refused renegotiation saves.
+# Instructions (callgrind) and allocated bytes have limits: the exit status is 1 if one is exceeded or cannot be measured. Timings are printed
+# and do not change the status. A measurement whose tool is missing is skipped, with a message. The results stay in BUILD/bench;
+# `callgrind_annotate BUILD/bench/NAME.with.callgrind` shows where the instructions were spent.
 set -u
 
 build=$(cd "${1:?usage: $0 BUILD}" && pwd) || exit 2
@@ -13,13 +13,13 @@ what=${2:-all}
 work=$build/bench
 empty=$work/empty.so
 
-# Limits of the contract.
+# The promised limits.
 READ_MAX_INSTRUCTIONS=12
 HANDSHAKE_MAX_PERCENT=0.5
 CONNECTION_MAX_BYTES=512
 REQUESTS_MIN_RATIO=0.99
 
-# How much of each is measured. Resumptions stay below the 120 a minute at which the default policy would warn.
+# How often each thing is measured. Resumptions stay below 120 a minute, where the default policy would warn.
 READS=8000
 FULL_HANDSHAKES=64
 RESUMED_HANDSHAKES=100
@@ -32,7 +32,7 @@ LOAD_CONNECTIONS=16
 CURL_REQUESTS=2000
 RUN_MAX_S=120
 
-# The default policy, but nothing into the log of this machine.
+# The default policy, but without writing to this machine's log.
 for variable in $(env | sed -n 's/^\(RENEGUARD[A-Z0-9_]*\)=.*/\1/p') LD_PRELOAD; do
 	unset "$variable"
 done
@@ -40,8 +40,8 @@ export RENEGUARD_LOG=off LC_ALL=C
 
 failed=0
 unmeasured=
-tls= # the versions nginx speaks, where not its default ones
-running= # pids of what this script started in the background and has not waited for
+tls= # the TLS versions that nginx enables, if not its default ones
+running= # pids of background processes that this script has not waited for yet
 
 stop_running() {
 	for pid in $running; do
@@ -66,7 +66,7 @@ section() {
 
 skipped() { # FIGURE TOOL
 	printf '%-46s skipped: %s is not installed\n' "$1" "$2"
-	unmeasured=", of what could be measured without the tools that are not installed"
+	unmeasured="; some figures were skipped because tools are not installed"
 }
 
 not_measured() { # FIGURE LOG
@@ -108,10 +108,10 @@ now_ns() {
 
 # --- running -----------------------------------------------------------------------------------
 
-# A command that takes longer has failed. It stays in our process group, for whoever interrupts us from a terminal.
+# A command that runs longer has failed. --foreground keeps it in this process group, so that Ctrl-C reaches it.
 BOUNDED="timeout --foreground $RUN_MAX_S"
 
-# Waits for all of running; false if one did not end with status 0.
+# all_ended_well: waits for all processes in $running; fails if one of them failed.
 all_ended_well() {
 	well=0
 	for pid in $running; do
@@ -123,7 +123,7 @@ all_ended_well() {
 
 # --- counting ----------------------------------------------------------------------------------
 
-# start_callgrind NAME PRELOAD OPTIONS COMMAND...: COMMAND under callgrind, in the background.
+# start_callgrind NAME PRELOAD OPTIONS COMMAND...: starts COMMAND under callgrind, in the background.
 start_callgrind() {
 	name=$work/$1 preload=$2 options=$3
 	shift 3
@@ -133,13 +133,13 @@ start_callgrind() {
 	running="$running $!"
 }
 
-# instructions NAME: what that run collected.
+# instructions NAME: prints the number of instructions that the run NAME counted.
 instructions() {
 	sed -n 's/^summary: //p' "$work/$1.callgrind"
 }
 
-# callgrind_pair NAME BASE_PRELOAD OPTIONS COMMAND...: sets without and with; false if a run failed. Both run at a time:
-# instructions do not mind company.
+# callgrind_pair NAME BASE_PRELOAD OPTIONS COMMAND...: sets $without and $with; fails if a run failed. Both run at the same time, which does
+# not change the number of instructions.
 callgrind_pair() {
 	pair=$1
 	shift
@@ -151,10 +151,10 @@ callgrind_pair() {
 	[ -n "$without" ] && [ -n "$with" ]
 }
 
-# Of a program of ours only the server's side is collected, after its warm-up (see bench.h).
+# In the programs of this directory callgrind counts only the server's side, after the warm-up (see bench.h).
 SERVER_SIDE='--toggle-collect=counted_* --zero-before=bench_measured'
 
-# syscalls NAME PRELOAD COMMAND...: how many system calls COMMAND and its children make.
+# syscalls NAME PRELOAD COMMAND...: prints how many system calls COMMAND and its children make.
 syscalls() {
 	name=$work/$1 preload=$2
 	shift 2
@@ -179,7 +179,7 @@ bench_reads() {
 	section "Instructions per SSL_read of 1 byte, on the server"
 	have valgrind || { skipped "SSL_read" valgrind; return; }
 	for version in 1.2 1.3; do
-		bench_read $version one-record "TLS $version, out of a 16K record" $READ_MAX_INSTRUCTIONS
+		bench_read $version one-record "TLS $version, from a 16K record" $READ_MAX_INSTRUCTIONS
 		bench_read $version one-byte-records "TLS $version, one-byte records" -
 	done
 }
@@ -195,7 +195,7 @@ bench_handshake() { # VERSION KIND COUNT FIGURE
 }
 
 bench_handshakes() {
-	section "Instructions per handshake, on the server, from SSL_new to SSL_free, over TCP"
+	section "Instructions per handshake over TCP, on the server, from SSL_new to SSL_free"
 	have valgrind || { skipped "handshakes" valgrind; return; }
 	bench_handshake 1.2 full $FULL_HANDSHAKES "TLS 1.2 full, ECDHE-RSA-2048"
 	bench_handshake 1.2 ticket $RESUMED_HANDSHAKES "TLS 1.2 resumed by ticket"
@@ -205,7 +205,7 @@ bench_handshakes() {
 	bench_handshake 1.3 id $RESUMED_HANDSHAKES "TLS 1.3 resumed, PSK is a cache key"
 }
 
-# What N more connections take, so that starting the program does not count.
+# syscalls_each: system calls per connection. It compares N with 2 N connections, so that starting the program does not count.
 syscalls_each() { # PRELOAD VERSION KIND
 	few=$(syscalls handshakes "$1" "$work/handshakes" "$2" "$3" $TRACED_HANDSHAKES "$cert" "$key") &&
 		many=$(syscalls handshakes "$1" "$work/handshakes" "$2" "$3" $((2 * TRACED_HANDSHAKES)) "$cert" "$key") &&
@@ -239,7 +239,7 @@ start_us() { # PRELOAD
 }
 
 bench_start() {
-	section "Starting /bin/true: under an empty preload, and under the shim"
+	section "Starting /bin/true, under an empty preload and under the shim"
 	if ! have valgrind; then
 		skipped "instructions" valgrind
 	elif callgrind_pair start "$empty" '' /bin/true; then
@@ -279,8 +279,8 @@ bench_memory() {
 	limited "per connection, from malloc" "$without" "$with" "$((with - without))" $CONNECTION_MAX_BYTES
 	without=$(memory_value without dirty_bytes_each) with=$(memory_value with dirty_bytes_each)
 	limited "per connection, dirty pages of any kind" "$without" "$with" "$((with - without))" $CONNECTION_MAX_BYTES
-	shown "fixed at start, resident" "$(memory_value without start_rss_bytes)" "$(memory_value with start_rss_bytes)"
-	shown "fixed at start, dirty" "$(memory_value without start_dirty_bytes)" "$(memory_value with start_dirty_bytes)"
+	shown "after the start, resident" "$(memory_value without start_rss_bytes)" "$(memory_value with start_rss_bytes)"
+	shown "after the start, dirty" "$(memory_value without start_dirty_bytes)" "$(memory_value with start_dirty_bytes)"
 	shown "after the first connections, resident" "$(memory_value without warm_rss_bytes)" "$(memory_value with warm_rss_bytes)"
 	shown "after the first connections, dirty" "$(memory_value without warm_dirty_bytes)" "$(memory_value with warm_dirty_bytes)"
 }
@@ -318,7 +318,7 @@ http {
 END
 }
 
-# start_nginx PRELOAD: sets nginx_pid and port; false if it does not listen within 5 s on any of a few ports.
+# start_nginx PRELOAD: sets $nginx_pid and $port; fails if nginx does not listen within 5 s on any of a few ports.
 start_nginx() {
 	mkdir -p "$work/nginx"
 	for attempt in 1 2 3 4 5; do
@@ -338,7 +338,7 @@ start_nginx() {
 	return 1
 }
 
-# load keep-alive|close: prints requests answered and seconds taken.
+# load keep-alive|close: prints the number of requests answered and the seconds taken.
 load() {
 	url=https://127.0.0.1:$port/
 	set -- "$1" -H "Connection: $1"
@@ -354,13 +354,13 @@ load() {
 	fi
 }
 
-# CPU nanoseconds of nginx's worker so far; 0 where the kernel does not tell.
+# worker_cpu_ns: prints the CPU time of nginx's worker so far, in ns; 0 if the kernel does not report it.
 worker_cpu_ns() {
 	children=$(cat "/proc/$nginx_pid/task/$nginx_pid/children" 2>/dev/null)
 	cut -d ' ' -f 1 "/proc/${children%% *}/schedstat" 2>/dev/null || echo 0
 }
 
-# one_load KIND RUN PRELOAD: a fresh nginx under load; adds requests per second to KIND.RUN.rps, CPU per request to KIND.RUN.cpu.
+# one_load KIND RUN PRELOAD: puts load on a fresh nginx; appends requests per second to KIND.RUN.rps and CPU us per request to KIND.RUN.cpu.
 one_load() {
 	start_nginx "$3" || { cp "$work/nginx/log" "$work/load.log"; return 1; }
 	cpu=$(worker_cpu_ns)
@@ -372,7 +372,7 @@ one_load() {
 	calc '%.2f\n' "$cpu / 1000 / ${answered% *}" >>"$work/$1.$2.cpu"
 }
 
-# paired KIND rps|cpu: medians of both runs and the median of the pairs' ratios; sets without, with and ratio.
+# paired KIND rps|cpu: sets $without and $with to the medians of the runs, and $ratio to the median of the ratios of all pairs.
 paired() {
 	without=$(median <"$work/$1.without.$2")
 	with=$(median <"$work/$1.with.$2")
@@ -392,9 +392,9 @@ bench_load() { # KIND FIGURE
 	paired "$1" rps
 	verdict="met"
 	[ "$(calc %d "$ratio >= $REQUESTS_MIN_RATIO")" = 1 ] || verdict="not met"
-	row "$2: requests/s" "$without" "$with" "x $(calc %.3f "$ratio")" ">= $REQUESTS_MIN_RATIO" "$verdict (a timing: decides nothing)"
+	row "$2: requests per second" "$without" "$with" "x $(calc %.3f "$ratio")" ">= $REQUESTS_MIN_RATIO" "$verdict (a timing, does not change the status)"
 	paired "$1" cpu
-	[ -z "$ratio" ] || row "$2: worker's CPU us/request" "$without" "$with" "x $(calc %.3f "$ratio")" - -
+	[ -z "$ratio" ] || row "$2: worker's CPU us per request" "$without" "$with" "x $(calc %.3f "$ratio")" - -
 }
 
 bench_nginx() {
@@ -402,7 +402,7 @@ bench_nginx() {
 	have nginx || { skipped "nginx" nginx; return; }
 	have wrk || have curl || { skipped "nginx" "wrk or curl"; return; }
 	bench_load keep-alive "keep-alive"
-	bench_load close "a new connection each"
+	bench_load close "one connection per request"
 }
 
 # shellcheck source=tests/bench/bench-ledger.sh
@@ -410,13 +410,13 @@ bench_nginx() {
 # shellcheck source=tests/bench/bench-renegotiation.sh
 . "$here/bench-renegotiation.sh"
 
-# --- all of it ---------------------------------------------------------------------------------
+# --- main ---------------------------------------------------------------------------------
 
 prepare() {
 	rm -rf "$work"
 	mkdir -p "$work"
 	for program in reads handshakes connections; do
-		# callgrind tells a function by the way it is called and left: no tail calls.
+		# callgrind follows calls and returns, so these programs are compiled without tail calls.
 		${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -g -fno-optimize-sibling-calls -Wall -Wextra -o "$work/$program" \
 			"$here/$program.c" "$here/bench.c" -lssl -lcrypto || return 1
 	done
@@ -428,7 +428,7 @@ prepare() {
 
 [ -e "$shim" ] || { echo "$0: no $shim: run make first" >&2; exit 2; }
 refusal=$(LD_PRELOAD=$shim /bin/true 2>&1)
-[ -z "$refusal" ] || { echo "$0: $refusal" >&2; exit 2; } # the loader would go on without it, and we would measure nothing
+[ -z "$refusal" ] || { echo "$0: $refusal" >&2; exit 2; } # otherwise the loader would run the programs without the shim
 prepare || { echo "$0: cannot build its programs" >&2; exit 2; }
 echo "$(openssl version), $(uname -m), $(getconf _NPROCESSORS_ONLN) CPUs; default policy"
 row figure without with difference limit verdict
@@ -446,6 +446,6 @@ echo
 if [ $failed = 0 ]; then
 	echo "bench: within every limit$unmeasured"
 else
-	echo "bench: a limit is exceeded or a figure could not be measured"
+	echo "bench: a limit is exceeded, or a figure could not be measured"
 fi
 exit $failed

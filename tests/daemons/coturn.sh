@@ -60,7 +60,7 @@ more() {
 		client=unknown count=1 "libssl=$libssl"
 }
 
-reload() { renew kill -USR2 "$pid"; }
+reload() { reload_certificate kill -USR2 "$pid"; }
 
 own_errors() { grep -E 'ERROR|WARNING' "$tmp/coturn.log"; }
 

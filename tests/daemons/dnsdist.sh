@@ -40,7 +40,7 @@ exchange() {
 	ask absent.test A | grep -o 'status: [A-Z]*'
 }
 
-reload() { renew dnsdist -C "$tmp/dnsdist.conf" -e 'reloadAllCertificates()'; }
+reload() { reload_certificate dnsdist -C "$tmp/dnsdist.conf" -e 'reloadAllCertificates()'; }
 
 own_errors() { grep -iE 'error|warning|fatal|except' "$tmp/$name".log; }
 

@@ -16,9 +16,9 @@ own_log='SSL_(read|write) failed: error:.*no renegotiation: ERR_TLS_RENEGOTIATIO
 configure() {
 	# A session that it resumes may have no certificate: it sets no session id context.
 	local login='service_count = 1' certificates="ssl_ca = <$tmp/cert.pem"$'\nssl_require_crl = no\nssl_verify_client_cert = yes\nauth_ssl_require_client_cert = yes'
-	other_port=$(pick_port) protocol=imap-starttls resumes='' vain='1.2 1.3'
+	other_port=$(pick_port) protocol=imap-starttls resumes='' ignores='1.2 1.3'
 	if [ "$variant" = imaps ]; then
-		protocol=imap resumes='1.2 1.3' vain='' certificates=''
+		protocol=imap resumes='1.2 1.3' ignores='' certificates=''
 		login=$'service_count = 0\nprocess_limit = 1'
 	fi
 	cat >"$tmp/dovecot.conf" <<-CONF

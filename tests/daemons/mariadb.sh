@@ -53,7 +53,7 @@ exchange() {
 	ask guest "SELECT REPEAT('x', 3000000)" | sha256sum
 }
 
-reload() { renew flush_ssl; }
+reload() { reload_certificate flush_ssl; }
 flush_ssl() { mariadb --no-defaults -h 127.0.0.1 -P "$port" -u guest --ssl -e "FLUSH SSL"; } # which still serves the old certificate
 
 own_errors() { grep -E '\[ERROR\]|\[Warning\]' "$tmp/mariadb.log"; }

@@ -46,7 +46,7 @@ exchange() {
 	timeout 10 mosquitto_sub -h localhost -p "$port" --cafile "$tmp/cert.pem" -C 1 -t big | wc -c
 }
 
-reload() { renew kill -HUP "$pid"; }
+reload() { reload_certificate kill -HUP "$pid"; }
 
 # The end of the file is a connection of the harness that only asks whether it listens.
 own_errors() { grep -iE 'error|warning' "$tmp/mosquitto.log" | grep -v 'unexpected eof'; }

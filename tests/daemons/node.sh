@@ -9,7 +9,7 @@ systems="here trixie"
 protocol=http
 own_log='(RENEGOTIATION_DISABLED|NO_RENEGOTIATION|no renegotiation)'
 
-there() {
+is_available() {
 	lacking="no Node.js that uses the system's libssl: its package can not be fetched, or run in a mount namespace"
 	if [ "$system" = here ]; then
 		find_node || return

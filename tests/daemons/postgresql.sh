@@ -79,7 +79,7 @@ more() {
 	refused 127.0.0.8 127.0.0.9 "by the environment file: "
 }
 
-reload() { renew kill -HUP "$pid"; }
+reload() { reload_certificate kill -HUP "$pid"; }
 
 own_errors() { grep -E 'ERROR|FATAL|PANIC|SSL error|could not' "$tmp/postgresql.log" | grep -v 'is starting up'; }
 

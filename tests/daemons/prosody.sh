@@ -50,7 +50,7 @@ exchange() {
 	grep -ao '[a-z@]*: a message by.*' "$tmp/inbox"
 }
 
-reload() { renew kill -HUP "$pid"; }
+reload() { reload_certificate kill -HUP "$pid"; }
 
 more() { like "$label: by the name that it was given" "$(grep event=renegotiation "$syslog_file")" ' service=prosody '; }
 

@@ -10,8 +10,8 @@ protocol=proxy
 
 workers=1
 
-# Its kids are executed, and share a ledger by its name.
-there() {
+# The kids are executed by their master, so they share a state file.
+is_available() {
 	[ "$variant" != kids ] || run_as=proxy state=yes
 	command -v squid >/dev/null || { lacking="squid is not installed"; return 1; }
 }
@@ -61,7 +61,7 @@ exchange() {
 	through "$certificate_port" | tail -n 1 # without a certificate
 }
 
-reload() { renew kill -HUP "$pid"; }
+reload() { reload_certificate kill -HUP "$pid"; }
 
 auxiliary() { od -An -v -t d8 -w16 "/proc/$1/auxv" | awk -v type="$2" '$1 == type { print $2 }'; } # PID TYPE, see getauxval(3)
 kid_pid() { kid=$(pgrep -P "$pid" -f squid-1); }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Chaos: workers that are forked and killed at random, descriptors that run out, a full disk under the state file, a full /dev/shm.
-# Nothing that was counted is lost, no connection is harmed.
+# Chaos: servers and children killed at random, no descriptors left, a full disk under the state file, a full /dev/shm.
+# No counted event is lost, and no connection is harmed.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 . tests/lib/hooks.sh
@@ -9,7 +9,7 @@ needs python3
 
 ctl=$RG_BUILD/reneguardctl
 
-# account WHERE... CLIENT: "FULL RESUMED INCOMPLETE" of CLIENT in `reneguardctl status WHERE --json`
+# account WHERE... CLIENT: prints "FULL RESUMED INCOMPLETE", CLIENT's counters in `reneguardctl status WHERE --json`.
 account() {
 	"$ctl" status "${@:1:$#-1}" --json | python3 -c 'import json, sys
 for client in json.load(sys.stdin)["ledgers"][0]["clients"]:
@@ -19,9 +19,9 @@ for client in json.load(sys.stdin)["ledgers"][0]["clients"]:
 
 full_count() { account "$@" | cut -d' ' -f1; }
 
-# is_sane WHERE...: the ledger reads, no more places are used than there are, no client is listed twice, none was acted upon more often
-# than it came
-is_sane() {
+# is_consistent WHERE...: the ledger can be read, uses no more slots than it has and lists no client twice. No client was acted upon more
+# often than it had events.
+is_consistent() {
 	"$ctl" status "$@" --json | python3 -c 'import json, sys
 l = json.load(sys.stdin)["ledgers"][0]
 names = [c["client"] for c in l["clients"]]
@@ -31,7 +31,7 @@ assert all(e["acted"] <= e["count"] for c in l["clients"] for e in c["events"].v
 
 certificates
 
-# --- servers killed while they serve, on one state file: what a client saw answered is on the account ---
+# --- servers with one state file, killed while they serve: every handshake that a client saw answered is in the ledger ---
 export RENEGUARD_STATE=$tmp/state RENEGUARD_RESUMPTION=count RENEGUARD_CLIENTS=64
 answered=0 begun=0 killed=0
 end=$((SECONDS + 6))
@@ -41,20 +41,20 @@ while [ $SECONDS -lt $end ]; do
 	visitor=$!
 	sleep 0.0$((RANDOM % 90 + 10))
 	kill -KILL "$server_pid" && killed=$((killed + 1))
-	served_out 2>/dev/null
+	stop_server 2>/dev/null
 	wait $visitor
 	answered=$((answered + $(grep -c 'result=full' "$tmp/visits")))
 	begun=$((begun + 40))
 done 2>/dev/null
 count=$(full_count --state "$tmp/state" 127.0.0.7)
-ok "$killed servers killed: $answered answered handshakes are on the account, and no more than were begun" test "$count" -ge "$answered"
-ok "at most one more for each kill ($count)" test "$count" -le $((answered + killed))
-ok "killed servers: the ledger is sane" is_sane --state "$tmp/state"
-unlike "killed servers: none that followed had anything against the file" "$(cat "$tmp/tlsserver.log")" ERR_RENEGUARD
+ok "$killed servers killed: all $answered answered handshakes are in the ledger" test "$count" -ge "$answered"
+ok "$killed servers killed: the ledger has at most one handshake more for each kill ($count)" test "$count" -le $((answered + killed))
+ok "$killed servers killed: the ledger is consistent" is_consistent --state "$tmp/state"
+unlike "$killed servers killed: no later server rejects the state file" "$(cat "$tmp/tlsserver.log")" ERR_RENEGUARD
 unset RENEGUARD_STATE RENEGUARD_CLIENTS
 : >"$tmp/tlsserver.log"
 
-# --- a child per connection, children killed by chance ---
+# --- a child per connection, children killed at random ---
 export RENEGUARD_HANDSHAKE=warn:1000000/600s
 serve with fork --connections -1 --quiet
 for client in 1 2; do peer --tls 1.3 --timeout-ms 2000 --from 127.0.0.2$client 127.0.0.1 "$port" get 150 >"$tmp/visits.$client" & visitors[client]=$!; done
@@ -68,16 +68,16 @@ wait "${visitors[1]}" "${visitors[2]}"
 for client in 1 2; do
 	answered=$(grep -c 'result=full' "$tmp/visits.$client")
 	count=$(full_count --pid "$server_pid" 127.0.0.2$client)
-	ok "children killed ($killed): client $client has its $answered handshakes on the account ($count)" \
+	ok "$killed children killed: client $client has all $answered answered handshakes in the ledger ($count)" \
 		test "$count" -ge "$answered" -a "$count" -le 150
 done
-ok "children killed: the ledger is sane" is_sane --pid "$server_pid"
-is "children killed: who comes next is served" "$(peer_summary 127.0.0.1 "$port" get 5)" "summary full=5 reused=0 refused=0"
-served_out
+ok "$killed children killed: the ledger is consistent" is_consistent --pid "$server_pid"
+is "$killed children killed: the next client is served" "$(peer_summary 127.0.0.1 "$port" get 5)" "summary full=5 reused=0 refused=0"
+stop_server
 unset RENEGUARD_HANDSHAKE
 
-# --- no descriptor left: the log has two of its own at most, and beyond these nothing is needed ---
-# serve_within DESCRIPTORS [PRELOAD]: three connections to a server that may have so many descriptors
+# --- few descriptors left: the log uses at most two, and the shim needs no other ---
+# serve_within DESCRIPTORS [PRELOAD]: prints what a client gets in three connections to a server that may have DESCRIPTORS descriptors
 serve_within() {
 	local server
 	port=$(pick_port)
@@ -101,11 +101,11 @@ within 5 test -S "$syslog"
 served="summary full=1 reused=2 refused=0"
 enough=4
 until [ "$(serve_within $enough)" = "$served" ] || [ $enough = 12 ]; do enough=$((enough + 1)); done
-is "a server serves with $enough descriptors; with two more it does under the shim" "$(serve_within $((enough + 2)) "$preload")" "$served"
+is "a server that needs $enough descriptors needs at most two more under the shim" "$(serve_within $((enough + 2)) "$preload")" "$served"
 syslog=$tmp/nothing-listens-here
-is "and with one more where there is no syslog" "$(serve_within $((enough + 1)) "$preload")" "$served"
+is "a server that needs $enough descriptors needs at most one more under the shim where syslog is absent" "$(serve_within $((enough + 1)) "$preload")" "$served"
 
-# One that runs out of them under load, and has them again.
+# A server that runs out of descriptors under load and gets them back.
 python=$(command -v /usr/bin/python3 || command -v python3)
 port=$(pick_port)
 under with RENEGUARD_HANDSHAKE=warn:1000/600s
@@ -116,14 +116,14 @@ holder=$!
 exec {hold}>"$tmp/hold"
 within 20 grep -q summary "$tmp/held"
 open=$(value_of "$(cat "$tmp/held")" open)
-ok "descriptors ran out ($open of 16 connections are open)" test "$open" -gt 0 -a "$open" -lt 16
+ok "a server runs out of descriptors ($open of 16 connections are open)" test "$open" -gt 0 -a "$open" -lt 16
 exec {hold}>&-
 wait $holder
-sleep 1.2 # asyncio's own pause after a failed accept
-is "descriptors are there again: all are served" "$(peer_summary --line --from 127.0.0.8 127.0.0.1 "$port" get 5)" "summary full=5 reused=0 refused=0"
-ok "and on the account, with those that were open" test "$(full_count --pid "$pid" 127.0.0.7)" -ge "$open" -a "$(full_count --pid "$pid" 127.0.0.8)" = 5
+sleep 1.2 # asyncio pauses after a failed accept
+is "when descriptors are free again, every connection is served" "$(peer_summary --line --from 127.0.0.8 127.0.0.1 "$port" get 5)" "summary full=5 reused=0 refused=0"
+ok "the ledger has these connections and those that were open before" test "$(full_count --pid "$pid" 127.0.0.7)" -ge "$open" -a "$(full_count --pid "$pid" 127.0.0.8)" = 5
 stop "$pid"
-rm "$tmp/asyncio.log" # its own complaints
+rm "$tmp/asyncio.log" # asyncio's own errors
 
 # --- a full disk under the state file ---
 small=$tmp/small
@@ -136,29 +136,29 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=1m tmpfs "$small" 2>/dev/null; t
 	is "the disk is full" "$(df --output=avail "$small" | tail -n 1 | tr -d ' ')" 0
 	for n in {1..60}; do peer --tls 1.3 --from 127.0.$n.1 127.0.0.1 "$port" get 1; done >"$tmp/visits"
 	is "full disk: sixty clients are served" "$(grep -c 'result=full' "$tmp/visits")" 60
-	served_out
+	stop_server
 	serve with main --connections -1 --quiet
-	is "full disk: a new server takes the file up" "$(peer_summary --tls 1.3 --from 127.0.7.1 127.0.0.1 "$port" resume 2)" "summary full=1 reused=2 refused=0"
-	served_out
-	is "full disk: nothing is lost" "$("$ctl" status --state "$small/state" --json | grep -o '"client"' | wc -l), $(account --state "$small/state" 127.0.7.1)" \
+	is "full disk: a new server uses the existing state file" "$(peer_summary --tls 1.3 --from 127.0.7.1 127.0.0.1 "$port" resume 2)" "summary full=1 reused=2 refused=0"
+	stop_server
+	is "full disk: no client is missing from the ledger" "$("$ctl" status --state "$small/state" --json | grep -o '"client"' | wc -l), $(account --state "$small/state" 127.0.7.1)" \
 		"60, 2 2 0"
-	# A copy with holes: the blocks are not there, and can not be had.
+	# A copy with holes: its blocks are not allocated, and the disk has none left.
 	cp --sparse=always "$small/state" "$tmp/holes"
 	rm "$small/state" "$small/filler"
 	cp --sparse=always "$tmp/holes" "$small/state" && chmod 600 "$small/state"
 	dd if=/dev/zero of="$small/filler" bs=4k 2>/dev/null
 	serve with main --connections -1 --quiet
 	for n in {101..140}; do peer --tls 1.3 --from 127.0.$n.1 127.0.0.1 "$port" get 1; done >"$tmp/visits"
-	is "full disk, a file with holes: forty clients are served" "$(grep -c 'result=full' "$tmp/visits")" 40
-	served_out
+	is "full disk, a state file with holes: forty clients are served" "$(grep -c 'result=full' "$tmp/visits")" 40
+	stop_server
 else
 	skip "a full disk" "mounting is not allowed here"
 fi
 export RENEGUARD_STATE=$tmp/limited.state
 serve with main --connections -1 --quiet
 peer --tls 1.3 127.0.0.1 "$port" get 3 >/dev/null
-served_out
-# serve_limited: a server that may write to no file beyond 8 KiB; its standard error is the file $tmp/tlsserver.log
+stop_server
+# serve_limited: starts a server that may write no file beyond 8 KiB. Its standard error is the file $tmp/tlsserver.log.
 unlimited=$(ulimit -S -f)
 serve_limited() {
 	ulimit -S -f 8
@@ -167,19 +167,19 @@ serve_limited() {
 }
 : >"$tmp/tlsserver.log"
 serve_limited
-is "RLIMIT_FSIZE: a server that may make no file takes the state up" "$(peer_summary --tls 1.3 127.0.0.1 "$port" get 4)" "summary full=4 reused=0 refused=0"
-served_out
-is "RLIMIT_FSIZE: and counts on in it" "$(full_count --state "$tmp/limited.state" 127.0.0.1)" 7
+is "RLIMIT_FSIZE: a server that may not make a state file uses an existing one" "$(peer_summary --tls 1.3 127.0.0.1 "$port" get 4)" "summary full=4 reused=0 refused=0"
+stop_server
+is "RLIMIT_FSIZE: that server goes on counting in the existing state file" "$(full_count --state "$tmp/limited.state" 127.0.0.1)" 7
 export RENEGUARD_STATE=$tmp/limited.other
 serve_limited
-is "RLIMIT_FSIZE: one without a file serves with a private account" "$(peer_summary --tls 1.3 127.0.0.1 "$port" get 4)" "summary full=4 reused=0 refused=0"
-like "RLIMIT_FSIZE: and says so" "$(cat "$tmp/tlsserver.log")" 'variable=RENEGUARD_STATE .*cannot be made: File too large'
-served_out
+is "RLIMIT_FSIZE: a server that cannot make its state file serves with a private ledger" "$(peer_summary --tls 1.3 127.0.0.1 "$port" get 4)" "summary full=4 reused=0 refused=0"
+like "RLIMIT_FSIZE: that server logs why" "$(cat "$tmp/tlsserver.log")" 'variable=RENEGUARD_STATE .*cannot be made: File too large'
+stop_server
 unset RENEGUARD_STATE
 head -c 8192 /dev/zero | tr '\0' '\n' >"$tmp/tlsserver.log"
 serve_limited
-is "RLIMIT_FSIZE: a line to a standard error that is full" "$(peer_summary --tls 1.3 127.0.0.1 "$port" get 4)" "summary full=4 reused=0 refused=0"
-served_out
+is "RLIMIT_FSIZE: a server serves although its standard error may not grow" "$(peer_summary --tls 1.3 127.0.0.1 "$port" get 4)" "summary full=4 reused=0 refused=0"
+stop_server
 rm "$tmp/tlsserver.log"
 unset RENEGUARD_STATE RENEGUARD_CLIENTS
 
@@ -190,9 +190,9 @@ if "${space[@]}" true 2>/dev/null; then
 	port=$(pick_port)
 	under with RENEGUARD_RESUMPTION=warn:2/600s
 	start_on_port shm "${space[@]}" "${under[@]}" "$tools/tlsserver" --cert "$tmp/server.pem" --port "$port" --connections -1 --quiet
-	is "full /dev/shm: served" "$(peer_summary --tls 1.3 --from 127.0.0.7 127.0.0.1 "$port" resume 3)" "summary full=1 reused=3 refused=0"
-	is "full /dev/shm: counted, and to be seen" "$(account --pid "$pid" 127.0.0.7)" "1 3 0"
-	ok "full /dev/shm: warned" all_fields "$(line_with "$tmp/shm.log" event=resumption)" client=127.0.0.7 count=3
+	is "full /dev/shm: the client is served" "$(peer_summary --tls 1.3 --from 127.0.0.7 127.0.0.1 "$port" resume 3)" "summary full=1 reused=3 refused=0"
+	is "full /dev/shm: reneguardctl shows the client's counters" "$(account --pid "$pid" 127.0.0.7)" "1 3 0"
+	ok "full /dev/shm: the log warns of the client over its limit" all_fields "$(line_with "$tmp/shm.log" event=resumption)" client=127.0.0.7 count=3
 	stop "$pid"
 else
 	skip "a full /dev/shm" "no mount namespace is allowed here"

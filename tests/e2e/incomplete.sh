@@ -1,6 +1,6 @@
 #!/bin/bash
-# Handshakes that end before they are finished, however little of them there was: counted once each, for the client they are of,
-# whichever call reads them and wherever libssl gets its bytes from. Who connects and sends nothing has begun none.
+# Unfinished handshakes: each counts once, for the right client, from the first byte on. Which call reads it does not matter, nor where
+# libssl gets its bytes from. A client that connects and sends nothing has begun no handshake.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 . tests/lib/hooks.sh
@@ -10,22 +10,22 @@ certificates
 
 raw() { timeout 60 python3 tests/lib/raw_client.py "$@" >>"$tmp/raw.log" 2>&1; }
 
-# account: "CLIENT=INCOMPLETE ..." of all on it
-account() {
+# unfinished_counts: prints "CLIENT=COUNT ..." for every client in the ledger. CLIENT is the last number of the address.
+unfinished_counts() {
 	"$RG_BUILD/reneguardctl" status --pid "$server_pid" --json 2>/dev/null | python3 -c 'import json, sys
 clients = json.loads(sys.stdin.read() or "{\"ledgers\": [{\"clients\": []}]}")["ledgers"][0]["clients"]
 print(*sorted("%s=%d" % (c["client"].rpartition(".")[2], c["events"]["incomplete"]["count"]) for c in clients))'
 }
 
-has_account() { [ "$(account)" = "$1" ]; }
+has_counts() { [ "$(unfinished_counts)" = "$1" ]; }
 
-# accounted NAME WANTED: it may take a moment until the server has met the end of a connection
-accounted() { within 5 has_account "$2"; is "$1" "$(account)" "$2"; }
+# counted NAME WANTED: waits for these counters, because a server may be slow to notice the end of a connection
+counted() { within 5 has_counts "$2"; is "$1" "$(unfinished_counts)" "$2"; }
 
 ways="byte header part tear noise bent leave reset garbage abort slam"
 each="21=1 22=1 23=1 24=1 25=1 26=1 27=1 28=1 29=1 30=1 31=1"
 
-# every_way: one client for each way, one that sends nothing, one that is served
+# every_way: for each way a client that leaves so, a client that sends nothing, and a client that finishes its handshake
 every_way() {
 	local way n=20
 	for way in $ways; do raw "$way" 127.0.0.1 "$port" 127.0.0.$((n += 1)); done
@@ -37,43 +37,43 @@ for io in blocking nonblocking membio; do
 	for entry in accept do_handshake read read_ex peek early write; do
 		serve with main --connections -1 --quiet --io $io --entry $entry
 		every_way
-		accounted "$io, $entry: each way counts once, who sends nothing does not" "$each 9=0"
-		is "$io, $entry: who shakes hands is served" "$(cat "$tmp/served")" "summary full=1 reused=0 refused=0"
-		served_out
+		counted "$io, $entry: each way counts once, a silent connection does not" "$each 9=0"
+		is "$io, $entry: a client that finishes its handshake is served" "$(cat "$tmp/served")" "summary full=1 reused=0 refused=0"
+		stop_server
 	done
-	# All calls are libssl's own (BIO_f_ssl), and it closes its socket before it frees the SSL: there is nobody left to ask who it was.
+	# With BIO_f_ssl libssl itself makes all the calls, and closes the socket before it frees the SSL: then nobody can tell the client.
 	serve with main --connections -1 --quiet --io $io --entry bio
 	every_way
-	accounted "$io, BIO_f_ssl: each way counts" "27=1 28=1 29=1 30=1 31=1 9=0$([ $io = membio ] || echo " unknown=6")"
-	served_out
-	[ $io != membio ] || continue # without a call that fails; what it has of one connection is there for the next
-	# A child for each connection, that ends without freeing anything (PostgreSQL): counted where the call fails.
+	counted "$io, BIO_f_ssl: each way counts" "27=1 28=1 29=1 30=1 31=1 9=0$([ $io = membio ] || echo " unknown=6")"
+	stop_server
+	[ $io != membio ] || continue # no call fails there, and a reused memory BIO still holds bytes of the previous connection
+	# A child for each connection, which ends without freeing anything, as in PostgreSQL: the call that fails counts the handshake.
 	serve with fork --connections -1 --quiet --io $io
 	every_way
-	accounted "$io, a child that never frees its SSL: the same" "$each 9=0"
-	served_out
-	# The object is used again.
+	counted "$io, a child that never frees its SSL: each way counts once, a silent connection does not" "$each 9=0"
+	stop_server
+	# One SSL object for all connections.
 	serve with main --connections -1 --quiet --io $io --reuse
 	every_way
 	every_way
-	accounted "$io, SSL_clear: the same, twice" "${each//=1/=2} 9=0"
-	served_out
+	counted "$io, SSL_clear: each way counts twice when it happens twice" "${each//=1/=2} 9=0"
+	stop_server
 done
 
-# The program's own time is over: nothing fails but its patience (five seconds), and it frees the object.
+# The program's own timeout (five seconds) ends a handshake: no call fails, and the program frees the object.
 for io in nonblocking membio; do
 	serve with main --connections -1 --quiet --io $io
 	raw pause 127.0.0.1 "$port" 127.0.0.7 &
 	pausing=$!
-	within 8 has_account 7=1
-	is "$io: half a ClientHello, and the program's time is over" "$(account)" 7=1
+	within 8 has_counts 7=1
+	is "$io: half a ClientHello counts when the program's own timeout ends it" "$(unfinished_counts)" 7=1
 	wait $pausing
-	served_out
+	stop_server
 done
-# A number is given to another socket sooner or later: its peer, gone as well, is not the client that was accepted under it.
+# A descriptor number is reused for another socket. Its peer, which is gone too, is not the client that was accepted under that number.
 exec {server_in}> >(exec env LD_PRELOAD="$preload" /usr/bin/python3 tests/lib/recycled.py "$tmp/server.pem" >"$tmp/recycled.out" 2>"$tmp/recycled.log")
 server_pid=$!
-ok "a descriptor's number is used again" within 10 grep -qx "done" "$tmp/recycled.out"
-is "a descriptor's number is used again: nobody takes the blame for it" "$(account)" "unknown=1"
+ok "a reused descriptor number: the server has run" within 10 grep -qx "done" "$tmp/recycled.out"
+is "a reused descriptor number: the handshake counts for no earlier client" "$(unfinished_counts)" "unknown=1"
 exec {server_in}>&-
 finish

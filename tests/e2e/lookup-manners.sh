@@ -1,6 +1,6 @@
 #!/bin/bash
-# dlsym is what it was for everyone else: the same answers, error texts and errno with and without the shim; other preloads before and
-# behind us, those that hook libssl themselves included; a name that is nobody's costs a few instructions more.
+# Our dlsym changes nothing for other lookups: the same results, error texts and errno as without the shim. Other preloads work before and
+# behind the shim, even those that hook libssl. A lookup of a name that is not hooked costs only a few instructions more.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 unset "${!RENEGUARD_@}"
@@ -14,17 +14,17 @@ ok "the plug-in and the other preloads compile" eval 'compile "$tmp/lookups.so" 
 	compile "$tmp/handle.so" -DBY_HANDLE -DLIBSSL="\"$libssl\"" tests/lib/interposer.c -ldl'
 certificates
 
-# A sanitizer's runtime is there in both halves, if at all.
+# A sanitizer's runtime, if there is one, is preloaded both with and without the shim.
 runtime=${preload%"$shim"}
 lookups() { LD_PRELOAD=$1 RENEGUARD_LOG=off "$tools/lookups" "${@:2}" 2>&1; }
-is "the same answers, errors and errno" "$(lookups "$preload" ask "$tmp/lookups.so" "$libssl")" \
+is "dlsym gives the same results, error texts and errno as without the shim" "$(lookups "$preload" ask "$tmp/lookups.so" "$libssl")" \
 	"$(lookups "$runtime" ask "$tmp/lookups.so" "$libssl")"
-like "which are some" "$(lookups "$preload" ask "$tmp/lookups.so" "$libssl")" '^plug-in next Stranger: - NULL error=.*undefined symbol: Stranger$'
+like "dlsym results were really compared" "$(lookups "$preload" ask "$tmp/lookups.so" "$libssl")" '^plug-in next Stranger: - NULL error=.*undefined symbol: Stranger$'
 
 for other in libfaketime.so.1 libeatmydata.so; do
 	path=$(find /usr/lib* -name "$other" 2>/dev/null | head -n 1)
 	if [ -z "$path" ] || [ -n "$runtime" ]; then
-		skip "beside $other" "it is not installed, or the build is sanitized (libfaketime hangs beside such a runtime alone)"
+		skip "beside $other" "it is not installed, or the build is sanitized (libfaketime hangs beside such a runtime even without the shim)"
 		continue
 	fi
 	export FAKETIME="@2001-02-03 04:05:06"
@@ -33,16 +33,16 @@ for other in libfaketime.so.1 libeatmydata.so; do
 	libfaketime*) like "$other has its effect" "$alone" "^directly: .*year 2001" ;;
 	*) like "$other has its effect" "$alone" "^directly: fsync 0" ;;
 	esac
-	is "$other before us: called directly and looked up, it has the same" "$(lookups "$runtime$path:$shim" effects)" "$alone"
-	is "$other behind us" "$(lookups "$runtime$shim:$path" effects)" "$alone"
+	is "$other before the shim: the same effect, called directly and looked up" "$(lookups "$runtime$path:$shim" effects)" "$alone"
+	is "$other behind the shim: the same effect, called directly and looked up" "$(lookups "$runtime$shim:$path" effects)" "$alone"
 	unset FAKETIME
-	is "$other before us: the same answers" "$(lookups "$runtime$path:$shim" ask "$tmp/lookups.so" "$libssl")" \
+	is "$other before the shim: dlsym gives the same results" "$(lookups "$runtime$path:$shim" ask "$tmp/lookups.so" "$libssl")" \
 		"$(lookups "$runtime$path" ask "$tmp/lookups.so" "$libssl")"
-	is "$other behind us: the same answers" "$(lookups "$runtime$shim:$path" ask "$tmp/lookups.so" "$libssl")" \
+	is "$other behind the shim: dlsym gives the same results" "$(lookups "$runtime$shim:$path" ask "$tmp/lookups.so" "$libssl")" \
 		"$(lookups "$runtime$path" ask "$tmp/lookups.so" "$libssl")"
 done
 
-# Another preload that hooks libssl, in front of a program that is linked to it.
+# Another preload that hooks libssl, in front of a program that is linked to libssl.
 serve_under() { # PRELOAD
 	: >"$tmp/tlsserver.log"
 	start tlsserver env LD_PRELOAD="$1" RENEGUARD_LOG=stderr "$tools/tlsserver" --cert "$tmp/server.pem" --connections -1 --allow --entry read
@@ -52,38 +52,38 @@ serve_under() { # PRELOAD
 interposed() { grep -o '^interposed .*' "$tmp/tlsserver.log" | sort | uniq -c | tr -s ' \n' ' '; }
 for kind in next handle; do
 	serve_under "$runtime$tmp/$kind.so"
-	field "another preload ($kind) alone: honoured" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" honoured 1
+	field "another preload ($kind) alone: renegotiation is honoured" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" honoured 1
 	stop "$pid"
 	for order in "$tmp/$kind.so:$shim" "$shim:$tmp/$kind.so"; do
 		name=${order//[^:]*\//}
 		serve_under "$runtime$order"
-		field "$name: refused" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" honoured 0
-		is "$name: traffic" "$(peer_summary --tls 1.2 127.0.0.1 "$port" get 3)" "summary full=3 reused=0 refused=0"
+		field "$name: renegotiation is refused" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" honoured 0
+		is "$name: ordinary clients are served" "$(peer_summary --tls 1.2 127.0.0.1 "$port" get 3)" "summary full=3 reused=0 refused=0"
 		stop "$pid"
-		like "$name: and it was asked for each connection" "$(interposed)" '4 interposed SSL_new'
-		like "$name: and each read" "$(interposed)" '[0-9]+ interposed SSL_read'
+		like "$name: the other preload sees SSL_new of each connection" "$(interposed)" '4 interposed SSL_new'
+		like "$name: the other preload sees SSL_read" "$(interposed)" '[0-9]+ interposed SSL_read'
 	done
 done
 for half in "" "$shim"; do
-	is "a dlopen of the program's own that looks for libssl with dlsym, ${half:+under}${half:-without} the shim" \
+	is "a dlopen of the program's own may call dlsym: TLS_method is still libssl's, ${half:+under}${half:-without} the shim" \
 		"$(LD_PRELOAD=$runtime$tmp/own_dlopen.so${half:+:$half} RENEGUARD_LOG=off timeout 20 "$tools/lookups" whose "$libssl" TLS_method 2>&1)" \
 		"$(basename "$(readlink -f "$libssl")")"
 done
 for order in "$tmp/next.so" "$tmp/next.so:$shim" "$shim:$tmp/next.so"; do
-	is "${order//[^:]*\//}: nothing is found where there is no libssl" "$(INTERPOSER_TELLS=1 LD_PRELOAD=$runtime$order /bin/echo)" "SSL_new: nothing"
+	is "${order//[^:]*\//}: without libssl, dlsym finds no SSL_new" "$(INTERPOSER_TELLS=1 LD_PRELOAD=$runtime$order /bin/echo)" "SSL_new: nothing"
 done
 
-# instructions PRELOAD N: of a process that looks a name up N times.
+# instructions PRELOAD N: counts the instructions of a process that looks a name up N times.
 instructions() {
 	LD_PRELOAD=$1 RENEGUARD_LOG=off valgrind --tool=callgrind --callgrind-out-file=/dev/null --log-file="$tmp/valgrind.log" "$tools/lookups" speed "$2"
 	sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$tmp/valgrind.log"
 }
 if [ -n "$runtime" ] || ! command -v valgrind >/dev/null; then
-	skip "what a lookup costs" "valgrind is not installed, or the build is sanitized"
+	skip "what a lookup of a name that is not hooked costs" "valgrind is not installed, or the build is sanitized"
 else
-	# Any preload is one more object to be looked into.
+	# Any preload is one more object for dlsym to search, so an empty one is the base.
 	cost=$((($(instructions "$shim" 3000) - $(instructions "$shim" 1000) -
 		$(instructions "$tmp/empty.so" 3000) + $(instructions "$tmp/empty.so" 1000)) / 2000))
-	ok "a name that is nobody's costs at most 8 instructions more: $cost" test $cost -ge 1 -a $cost -le 8
+	ok "a lookup of a name that is not hooked costs at most 8 instructions more: $cost" test $cost -ge 1 -a $cost -le 8
 fi
 finish

@@ -1,10 +1,10 @@
 #!/bin/bash
-# openssl s_server -client_renegotiation, renegotiated by openssl s_client: honoured by itself, refused under the shim; the limits
-# and the other actions of RENEGUARD_RENEGOTIATION; the lines field by field.
+# openssl s_client renegotiates with openssl s_server -client_renegotiation, which honours it by itself and refuses it under the shim. Also
+# tests the limits and the other actions of RENEGUARD_RENEGOTIATION, and the log lines field by field.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 
-# serve HALF [VARIABLE=VALUE]... -- [S_SERVER-OPTION]...: its standard input stays open, or it would end.
+# serve HALF [VARIABLE=VALUE]... -- [S_SERVER-OPTION]...: starts s_server. Its standard input stays open, because s_server ends with it.
 serve() {
 	local half=$1 variables=()
 	shift
@@ -20,7 +20,7 @@ serve() {
 	within 10 grep -q ACCEPT "$tmp/s_server.log"
 }
 
-# What openssl s_client sees when it is told to renegotiate N times, and whether what it sends after that arrives.
+# s_client N: prints what openssl s_client sees when it renegotiates N times and then sends a line.
 s_client() {
 	{
 		sleep 0.3
@@ -38,32 +38,32 @@ certificates
 serve without -- -client_renegotiation
 client=$(s_client 2)
 is "without the shim s_client renegotiates twice" "$(grep -c RENEGOTIATING <<<"$client") $(grep -c ':error:' <<<"$client")" "2 0"
-ok "and what it sends afterwards arrives" grep -aq arrived "$tmp/s_server.log"
+ok "without the shim what s_client sends afterwards arrives" grep -aq arrived "$tmp/s_server.log"
 stop $pid
 
 serve with -- -client_renegotiation
 client=$(s_client 1)
-like "with it s_client is told by an alert" "$client" 'no renegotiation|alert'
-unlike "what it sends afterwards does not arrive" "$(cat "$tmp/s_server.log")" '^arrived'
+like "an alert tells s_client that renegotiation is refused" "$client" 'no renegotiation|alert'
+unlike "what s_client sends after a refusal does not arrive" "$(cat "$tmp/s_server.log")" '^arrived'
 line=$(line_with "$tmp/s_server.log" '^reneguard.*ERR_TLS_RENEGOTIATION_DISABLED')
-like "the line is the contract's" "$line" "^reneguard\[$pid\]: code=ERR_TLS_RENEGOTIATION_DISABLED event=renegotiation action=close client=127\.0\.0\.1 port=[0-9]+ count=1 service=openssl tls=TLSv1\.2 libssl=[0-9.a-z]+( suppressed=0)?$"
+like "the log line has exactly the documented fields" "$line" "^reneguard\[$pid\]: code=ERR_TLS_RENEGOTIATION_DISABLED event=renegotiation action=close client=127\.0\.0\.1 port=[0-9]+ count=1 service=openssl tls=TLSv1\.2 libssl=[0-9.a-z]+( suppressed=0)?$"
 like "the server's own error log names the reason" "$(cat "$tmp/s_server.log")" 'error:.*ERR_TLS_RENEGOTIATION_DISABLED'
-like "who is guarded is said once" "$(lines | grep -c RENEGUARD_ACTIVE)" '^1$'
-is "the server goes on serving others" "$(peer_summary --none --from 127.0.0.2 127.0.0.1 "$port" get 3)" "summary full=3 reused=0 refused=0"
+like "RENEGUARD_ACTIVE is logged once" "$(lines | grep -c RENEGUARD_ACTIVE)" '^1$'
+is "other clients are still served" "$(peer_summary --none --from 127.0.0.2 127.0.0.1 "$port" get 3)" "summary full=3 reused=0 refused=0"
 for version in 1.2 1.3; do
-	is "and resumption, TLS $version" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" resume 2)" "summary full=1 reused=2 refused=0"
+	is "offers to resume are still accepted, TLS $version" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" resume 2)" "summary full=1 reused=2 refused=0"
 done
 stop $pid
 
-# Exactly COUNT pass, the next is over the limit.
+# Exactly as many renegotiations as the limit says are allowed.
 serve with RENEGUARD_RENEGOTIATION=close:3/600s -- -client_renegotiation
 summary=$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 3)
 field "close:3/600s allows three" "$summary" honoured 3
-is "and says nothing" "$(lines | grep -vc RENEGUARD_ACTIVE)" 0
+is "close:3/600s logs nothing about them" "$(lines | grep -vc RENEGUARD_ACTIVE)" 0
 summary=$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 1)
-field "the fourth is refused, on another connection too" "$summary" honoured 0
+field "close:3/600s refuses the fourth, on another connection too" "$summary" honoured 0
 line=$(line_with "$tmp/s_server.log" code=ERR_TLS_SESSION_ATTACK)
-like "with its line" "$line" 'code=ERR_TLS_SESSION_ATTACK event=renegotiation action=close client=127\.0\.0\.1 port=[0-9]+ count=4 limit=3/600s service=openssl tls=TLSv1\.2 libssl=[^ ]+'
+like "close:3/600s logs the fourth" "$line" 'code=ERR_TLS_SESSION_ATTACK event=renegotiation action=close client=127\.0\.0\.1 port=[0-9]+ count=4 limit=3/600s service=openssl tls=TLSv1\.2 libssl=[^ ]+'
 summary=$(peer_summary --none --from 127.0.0.2 --tls 1.2 127.0.0.1 "$port" renegotiate 4)
 field "another client has its own three" "$summary" honoured 3
 stop $pid
@@ -71,26 +71,26 @@ stop $pid
 serve with RENEGUARD_RENEGOTIATION=close:2/2s -- -client_renegotiation
 field "close:2/2s allows two" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 3)" honoured 2
 sleep 4.2
-field "and two again when the period is over" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 3)" honoured 2
+field "close:2/2s allows two again when the period is over" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 3)" honoured 2
 stop $pid
 
 serve with RENEGUARD_RENEGOTIATION=warn:1/60s -- -client_renegotiation
-field "warn does not interfere" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 5)" honoured 5
+field "warn:1/60s lets every renegotiation pass" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 5)" honoured 5
 line=$(line_with "$tmp/s_server.log" 'event=renegotiation')
-ok "and says so" grep -q 'action=warn client=127.0.0.1' <<<"$line"
-ok "when the limit is passed, once a minute for a client" all_fields "n=$(lines | grep -c event=renegotiation) $line" n=1 count=2 limit=1/60s
+ok "warn:1/60s logs the client" grep -q 'action=warn client=127.0.0.1' <<<"$line"
+ok "warn:1/60s logs it once a minute, when the client exceeds its limit" all_fields "n=$(lines | grep -c event=renegotiation) $line" n=1 count=2 limit=1/60s
 stop $pid
 
 for action in count off; do
 	serve with RENEGUARD_RENEGOTIATION=$action -- -client_renegotiation
-	field "$action does not interfere" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 5)" honoured 5
-	is "and is silent" "$(lines | grep -c event=)" 0
+	field "$action lets every renegotiation pass" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 5)" honoured 5
+	is "$action logs nothing" "$(lines | grep -c event=)" 0
 	stop $pid
 done
 
 serve with RENEGUARD_RENEGOTIATION=close:3/600s --
 summary=$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 1)
-field "a limit does not switch on what libssl refuses by itself" "$summary" end 'warning:no_renegotiation|fatal:.*'
+field "a limit does not allow renegotiation where libssl itself refuses it" "$summary" end 'warning:no_renegotiation|fatal:.*'
 stop $pid
 
 serve with RENEGUARD_EXEMPT=127.0.0.0/8 -- -client_renegotiation
@@ -98,6 +98,6 @@ field "an exempt client is not acted upon" "$(peer_summary --none --tls 1.2 127.
 stop $pid
 
 serve with -- -client_renegotiation -rev
-field "read through BIO_f_ssl (-rev)" "$(peer_summary --line --tls 1.2 127.0.0.1 "$port" renegotiate 1)" honoured 0
+field "renegotiation is refused when s_server reads through BIO_f_ssl (-rev)" "$(peer_summary --line --tls 1.2 127.0.0.1 "$port" renegotiate 1)" honoured 0
 stop $pid
 finish

@@ -1,5 +1,5 @@
 #!/bin/bash
-# RENEGUARD_STATE: one account for processes that were started separately, one that outlives them, and files that are refused.
+# RENEGUARD_STATE: one ledger for processes that were started separately. It outlives them. Also tests which files are refused.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 . tests/lib/hooks.sh
@@ -8,8 +8,8 @@ unset "${!RENEGUARD_@}"
 how=(--tls 1.3)
 resume() { peer_summary "${how[@]}" 127.0.0.1 "$1" resume "$2"; }
 
-# begin POLICY [TLSSERVER-ARGUMENT]...: one more server beside those that run, in a process group of its own, as another service is;
-# $port and $server_pid are its own.
+# begin RULE [TLSSERVER-ARGUMENT]...: starts one more server, in a process group of its own, like another service. Sets $port and
+# $server_pid.
 begin() {
 	export RENEGUARD_STATE=$tmp/state RENEGUARD_RESUMPTION=$1
 	shift
@@ -22,10 +22,10 @@ end() { # PID [SIGNAL]
 	wait "$1" 2>/dev/null
 }
 
-# Without connecting to it, which would be a connection.
+# is_bound PORT: does a server listen? It asks /proc, because connecting would use up the server's only connection.
 is_bound() { grep -qi ":$(printf %04x "$1") 00000000:0000 0A" /proc/net/tcp; }
 
-all_map() { # FILE PID...
+all_map() { # FILE PID...: do all these processes map FILE?
 	local file=$1 pid
 	shift
 	for pid; do grep -q " $file$" "/proc/$pid/maps" || return 1; done
@@ -34,23 +34,23 @@ all_map() { # FILE PID...
 certificates
 begin close:5/600s
 first=$port first_pid=$server_pid
-is "a server makes the file, for its owner alone" "$(stat -c '%a %h %F' "$tmp/state")" "600 1 regular file"
-ok "all of it is on the disk" test $(($(stat -c '%b * %B' "$tmp/state"))) -ge "$(stat -c %s "$tmp/state")"
+is "a server makes the state file, readable by its owner only" "$(stat -c '%a %h %F' "$tmp/state")" "600 1 regular file"
+ok "every block of the state file is allocated on disk" test $(($(stat -c '%b * %B' "$tmp/state"))) -ge "$(stat -c %s "$tmp/state")"
 begin close:5/600s
-is "three offers to the first server" "$(resume "$first" 3)" "summary full=1 reused=3 refused=0"
-like "the limit of five is passed at the second" "$(resume "$port" 3)" "^summary full=1 reused=2 refused=1"
-is "and so it is at the first" "$(peer_summary "${how[@]}" --from 127.0.0.9 127.0.0.1 "$first" resume 1)" "summary full=1 reused=1 refused=0"
-is "no private memory file beside it" "$(grep -c memfd:reneguard "/proc/$first_pid/maps")" 0
-is "no descriptor is kept" "$(find "/proc/$first_pid/fd" -lname "$tmp/state")" ""
-is "both say that they guard" "$(count_lines "$tmp/tlsserver.log" RENEGUARD_ACTIVE)" 2
+is "two servers, one state file: the first accepts three offers of a client" "$(resume "$first" 3)" "summary full=1 reused=3 refused=0"
+like "two servers, one state file: the second refuses the client's sixth offer" "$(resume "$port" 3)" "^summary full=1 reused=2 refused=1"
+is "two servers, one state file: another client is served" "$(peer_summary "${how[@]}" --from 127.0.0.9 127.0.0.1 "$first" resume 1)" "summary full=1 reused=1 refused=0"
+is "a server with a state file has no memory file" "$(grep -c memfd:reneguard "/proc/$first_pid/maps")" 0
+is "a server keeps no descriptor of its state file" "$(find "/proc/$first_pid/fd" -lname "$tmp/state")" ""
+is "both servers log RENEGUARD_ACTIVE" "$(count_lines "$tmp/tlsserver.log" RENEGUARD_ACTIVE)" 2
 end "$first_pid" KILL
 end "$server_pid" KILL
 begin close:5/600s
-like "the account outlives a server that is killed" "$(resume "$port" 1)" "^summary full=1 reused=0 refused=1"
-is "and the new one says that it guards" "$(count_lines "$tmp/tlsserver.log" RENEGUARD_ACTIVE)" 3
+like "the ledger outlives servers that are killed" "$(resume "$port" 1)" "^summary full=1 reused=0 refused=1"
+is "the new server logs RENEGUARD_ACTIVE too" "$(count_lines "$tmp/tlsserver.log" RENEGUARD_ACTIVE)" 3
 end "$server_pid"
 
-# Every connection another program, as Postfix does: executed, one client, ended.
+# As in Postfix, a program is executed for every connection: it serves one client and ends.
 rm -f "$tmp/state"
 port=$(pick_port)
 for ((i = 0; i < 7; i++)); do
@@ -60,11 +60,11 @@ for ((i = 0; i < 7; i++)); do
 	peer_summary "${how[@]}" 127.0.0.1 "$port" get 1
 	wait $!
 done >"$tmp/executed"
-is "seven programs, one after the other: five handshakes" "$(grep -c 'full=1' "$tmp/executed") $(grep -c 'refused=1' "$tmp/executed")" "5 2"
-# All in one process group. (Once more where the test's time crosses an hour's end.)
-like "that they guard is said once" "$(count_lines "$tmp/executed.log" RENEGUARD_ACTIVE)" '^[12]$'
+is "seven programs, one after the other: close:5 allows five handshakes and refuses two" "$(grep -c 'full=1' "$tmp/executed") $(grep -c 'refused=1' "$tmp/executed")" "5 2"
+# They are in one process group. A second line may come if an hour ends during the test.
+like "seven programs, one after the other: RENEGUARD_ACTIVE is logged once" "$(count_lines "$tmp/executed.log" RENEGUARD_ACTIVE)" '^[12]$'
 
-# Started at once, without a file: all have the same, whole, and nothing else lies about.
+# Processes that start at once, without a state file: all get the same, complete file, and no temporary file is left.
 agreed=0
 mkdir "$tmp/race"
 for ((round = 0; round < 10; round++)); do
@@ -80,11 +80,11 @@ for ((round = 0; round < 10; round++)); do
 	[ "$inodes" = 1 ] || agreed=-100
 	for p in "${pids[@]}"; do end "$p" KILL; done
 done 2>/dev/null
-is "six that start at once agree on one file, ten times" $agreed 10
-is "and nothing else is left in its directory" "$(ls "$tmp/race")" state
-is "and nothing is said about it" "$(count_lines "$tmp/race.log" ERR_RENEGUARD)" 0
+is "six processes that start at once use one state file, ten times" $agreed 10
+is "six processes that start at once leave no other file in its directory" "$(ls "$tmp/race")" state
+is "six processes that start at once log no error" "$(count_lines "$tmp/race.log" ERR_RENEGUARD)" 0
 
-# --- files that are refused: one line, and the program goes on with a private ledger ---
+# --- state files that are refused: one log line, and the program goes on with a private ledger ---
 
 as_nobody=()
 # refused NAME FILE REGEX [VARIABLE=VALUE]...
@@ -93,15 +93,15 @@ refused() {
 	shift 3
 	out=$("${as_nobody[@]}" env RENEGUARD_LOG=stderr RENEGUARD_STATE="$file" "$@" LD_PRELOAD="$preload" openssl version 2>&1)
 	status=$?
-	like "$name" "$out" "code=ERR_RENEGUARD_POLICY variable=RENEGUARD_STATE value=$file accepted=\".*$regex.*\""
-	is "$name: one line, and the program runs" "$(grep -c ERR_ <<<"$out") $(grep -c ^OpenSSL <<<"$out") $status" "1 1 0"
+	like "a bad state file ($name): the log says why" "$out" "code=ERR_RENEGUARD_POLICY variable=RENEGUARD_STATE value=$file accepted=\".*$regex.*\""
+	is "a bad state file ($name): one log line, and the program runs" "$(grep -c ERR_ <<<"$out") $(grep -c ^OpenSSL <<<"$out") $status" "1 1 0"
 }
 
 good=$tmp/good
 env RENEGUARD_STATE="$good" RENEGUARD_LOG=stderr LD_PRELOAD="$preload" openssl version >"$tmp/good.log" 2>&1
-is "a good one: not a word" "$(grep -c ERR_ "$tmp/good.log")" 0
+is "a good state file: no error is logged" "$(grep -c ERR_ "$tmp/good.log")" 0
 size=$(stat -c %s "$good")
-altered() { # NAME: a copy of the good one to be spoiled
+altered() { # NAME: makes $tmp/NAME, a copy of the good file to be altered
 	cp --sparse=always "$good" "$tmp/$1"
 	chmod 600 "$tmp/$1"
 }
@@ -150,20 +150,20 @@ sleep 0.2
 refused "kept locked" "$locked" "keeps it locked"
 wait $!
 out=$(ulimit -f 100 && env RENEGUARD_LOG=stderr RENEGUARD_STATE="$tmp/limited" LD_PRELOAD="$preload" openssl version 2>&1)
-like "beyond RLIMIT_FSIZE: a line, not a signal" "$out" 'variable=RENEGUARD_STATE .*cannot be made: File too large'
-is "and the program runs" "$(grep -c ^OpenSSL <<<"$out") $(ls "$tmp"/limited* 2>/dev/null)" "1 "
+like "a state file beyond RLIMIT_FSIZE: a log line, not a signal" "$out" 'variable=RENEGUARD_STATE .*cannot be made: File too large'
+is "a state file beyond RLIMIT_FSIZE: the program runs and leaves no file" "$(grep -c ^OpenSSL <<<"$out") $(ls "$tmp"/limited* 2>/dev/null)" "1 "
 if [ "$(id -u)" = 0 ] && mkdir "$tmp/small" && mount -t tmpfs -o size=1m tmpfs "$tmp/small" 2>/dev/null; then
 	at_exit "umount $tmp/small"
 	refused "on a full disk" "$tmp/small/state" "cannot be made: No space left"
-	is "on a full disk: nothing is left there" "$(ls "$tmp/small")" ""
+	is "a bad state file (on a full disk): no file is left" "$(ls "$tmp/small")" ""
 else
 	skip "on a full disk" "mounting is not allowed here"
 fi
 
-# What is damaged behind its head is only another account: the server serves.
+# A file that is damaged beyond its header only has other counters: the server serves.
 altered state
 dd if=/dev/urandom of="$tmp/state" bs=4096 seek=1 count=3000 conv=notrunc 2>/dev/null
 begin warn:5/600s
-is "noise in the places: served all the same" "$(resume "$port" 3)" "summary full=1 reused=3 refused=0"
+is "random bytes in the slots of a state file: clients are served" "$(resume "$port" 3)" "summary full=1 reused=3 refused=0"
 end "$server_pid"
 finish

@@ -1,5 +1,5 @@
 #!/bin/bash
-# reneguardctl status and top: what they say of real servers, found without their help, and that looking changes nothing.
+# reneguardctl status and top: what they print about real servers, which they find by themselves. Reading a ledger changes nothing in it.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 . tests/lib/hooks.sh
@@ -8,8 +8,8 @@ needs python3
 
 ctl=$RG_BUILD/reneguardctl
 resident() { awk '/^RssShmem/ { print $2 }' "/proc/$1/status"; }
-# asked JSON EXPRESSION: of the object `l`, the first ledger.
-asked() { python3 -c 'import json, sys
+# value JSON EXPRESSION: prints a Python expression over the ledger `l`, the first one, and `c`, its clients by address.
+value() { python3 -c 'import json, sys
 d = json.loads(sys.argv[1]); l = d["ledgers"][0]; c = {c["client"]: c for c in l["clients"]}
 print(eval(sys.argv[2]))' "$1" "$2"; }
 
@@ -23,34 +23,34 @@ peer --tls 1.3 --from 127.0.0.9 127.0.0.1 "$port" resume 2 >/dev/null
 peer --tls 1.2 --from 127.0.0.8 127.0.0.1 "$port" renegotiate 1 >/dev/null
 
 json=$("$ctl" status --pid "$server_pid" --json)
-is "status succeeds" $? 0
-ok "looking made nothing resident but the parts that three clients are in" test "$(resident "$server_pid")" -le 64
-is "the service's name, whatever is in it" "$(asked "$json" 'l["service"]')" 'sh"op\x'
-is "its libssl" "$(asked "$json" 'l["libssl"]')" "$(openssl version | awk '{ print $2 }')"
-is "its policy" "$(asked "$json" 'l["policy"]["resumption"], l["policy"]["renegotiation"]')" "('warn:5/600s', 'close')"
-is "fill" "$(asked "$json" 'l["places"], l["used"], l["evictions"], l["unplaced"], l["lost"]')" "(65536, 3, 0, 0, 0)"
-ok "the server is among its processes" test "$(asked "$json" "$server_pid in l['pids']")" = True
-is "a memory file" "$(asked "$json" 'l["file"]')" None
-is "a client over its limit" "$(asked "$json" 'c["127.0.0.1"]["events"]["resumption"]')" "{'count': 7, 'acted': 2, 'left': 0}"
-is "a client below" "$(asked "$json" 'c["127.0.0.9"]["events"]["resumption"]')" "{'count': 2, 'acted': 0, 'left': 3}"
-is "without limit nothing is left" "$(asked "$json" 'c["127.0.0.9"]["events"]["handshake"]')" "{'count': 1, 'acted': 0, 'left': None}"
-is "a refused renegotiation" "$(asked "$json" 'c["127.0.0.8"]["events"]["renegotiation"]["acted"]')" 1
-is "outcomes" "$(asked "$json" 'c["127.0.0.1"]["outcomes"]')" "{'accepted': 7, 'not_accepted': 0}"
-like "since when" "$(asked "$json" 'c["127.0.0.1"]["since"]')" "^$(date -u +%Y-%m-%d)T.*Z$"
-is "whoever was acted upon most comes first" "$(asked "$json" 'l["clients"][0]["client"]')" 127.0.0.1
-is "--sort resumption --limit 2" "$(asked "$("$ctl" status --pid "$server_pid" --json --sort resumption --limit 2)" \
+is "status: exit status 0" $? 0
+ok "status: reading makes no more of the ledger resident than the pages of its three clients" test "$(resident "$server_pid")" -le 64
+is "status: the service's name, even with quotes and backslashes" "$(value "$json" 'l["service"]')" 'sh"op\x'
+is "status: the version of libssl" "$(value "$json" 'l["libssl"]')" "$(openssl version | awk '{ print $2 }')"
+is "status: the policy" "$(value "$json" 'l["policy"]["resumption"], l["policy"]["renegotiation"]')" "('warn:5/600s', 'close')"
+is "status: slots, used slots, evictions, and what did not fit" "$(value "$json" 'l["places"], l["used"], l["evictions"], l["unplaced"], l["lost"]')" "(65536, 3, 0, 0, 0)"
+ok "status: the server's pid" test "$(value "$json" "$server_pid in l['pids']")" = True
+is "status: no file for a ledger in memory" "$(value "$json" 'l["file"]')" None
+is "status: a client over its limit has nothing left" "$(value "$json" 'c["127.0.0.1"]["events"]["resumption"]')" "{'count': 7, 'acted': 2, 'left': 0}"
+is "status: a client below its limit has the rest left" "$(value "$json" 'c["127.0.0.9"]["events"]["resumption"]')" "{'count': 2, 'acted': 0, 'left': 3}"
+is "status: an event without a limit has no rest" "$(value "$json" 'c["127.0.0.9"]["events"]["handshake"]')" "{'count': 1, 'acted': 0, 'left': None}"
+is "status: a refused renegotiation counts as acted upon" "$(value "$json" 'c["127.0.0.8"]["events"]["renegotiation"]["acted"]')" 1
+is "status: offers accepted and not accepted" "$(value "$json" 'c["127.0.0.1"]["outcomes"]')" "{'accepted': 7, 'not_accepted': 0}"
+like "status: the time since when a client is known" "$(value "$json" 'c["127.0.0.1"]["since"]')" "^$(date -u +%Y-%m-%d)T.*Z$"
+is "status: clients are sorted by how often they were acted upon" "$(value "$json" 'l["clients"][0]["client"]')" 127.0.0.1
+is "status --sort resumption --limit 2: the two clients with most offers" "$(value "$("$ctl" status --pid "$server_pid" --json --sort resumption --limit 2)" \
 	'[x["client"] for x in l["clients"]]')" "['127.0.0.1', '127.0.0.9']"
-is "--sort left: who is nearest to a limit" "$(asked "$("$ctl" status --pid "$server_pid" --json --sort left)" \
+is "status --sort left: clients nearest to a limit first" "$(value "$("$ctl" status --pid "$server_pid" --json --sort left)" \
 	'[x["client"] for x in l["clients"]]')" "['127.0.0.1', '127.0.0.9', '127.0.0.8']"
-like "the table" "$("$ctl" status --pid "$server_pid")" '^  127\.0\.0\.9 +20[-0-9T:]+Z +20[-0-9T:]+Z +0/0/- +2/0/3 +1/0/- +0/0/- +0/0/64 +2 +0$'
+like "status: a row of the table" "$("$ctl" status --pid "$server_pid")" '^  127\.0\.0\.9 +20[-0-9T:]+Z +20[-0-9T:]+Z +0/0/- +2/0/3 +1/0/- +0/0/- +0/0/64 +2 +0$'
 
 metrics=$("$ctl" status --pid "$server_pid" --prometheus)
 like "Prometheus: events" "$metrics" '^reneguard_events_total\{service="sh\\"op\\\\x",ledger="[0-9]+",event="resumption"\} 9$'
-like "acted upon" "$metrics" '^reneguard_acted_total\{.*event="resumption"\} 2$'
-like "outcomes" "$metrics" '^reneguard_accepted_total\{[^}]*\} 9$'
-unlike "every line is a comment or a sample" "$(grep -Ev '^# (HELP|TYPE) reneguard_[a-z_]+ |^reneguard_[a-z_]+\{[^}]*\} [0-9]+$' <<<"$metrics")" .
+like "Prometheus: events acted upon" "$metrics" '^reneguard_acted_total\{.*event="resumption"\} 2$'
+like "Prometheus: offers accepted" "$metrics" '^reneguard_accepted_total\{[^}]*\} 9$'
+unlike "Prometheus: every line is a comment or a sample" "$(grep -Ev '^# (HELP|TYPE) reneguard_[a-z_]+ |^reneguard_[a-z_]+\{[^}]*\} [0-9]+$' <<<"$metrics")" .
 
-# Any ledger, and a file's.
+# All ledgers of the machine, and the one in a state file.
 first_pid=$server_pid
 export RENEGUARD_STATE=$tmp/state
 serve with main --connections -1 --quiet
@@ -60,14 +60,14 @@ unset RENEGUARD_STATE
 peer --tls 1.3 127.0.0.1 "$port" get 3 >/dev/null
 every=$("$ctl" status --json 2>"$tmp/every.err")
 for pid in "$first_pid" "$second_pid"; do
-	is "without --pid: process $((pid == first_pid ? 1 : 2)) is found, once" \
-		"$(asked "$every" "len([1 for x in d['ledgers'] if $pid in x['pids']])")" 1
+	is "status without --pid: process $((pid == first_pid ? 1 : 2)) is found, once" \
+		"$(value "$every" "len([1 for x in d['ledgers'] if $pid in x['pids']])")" 1
 done
 json=$("$ctl" status --state "$tmp/state" --json)
-is "--state" "$(asked "$json" 'c["127.0.0.1"]["events"]["handshake"]["count"], l["pids"]')" "(3, [$second_pid])"
+is "status --state: the clients and the processes of a state file" "$(value "$json" 'c["127.0.0.1"]["events"]["handshake"]["count"], l["pids"]')" "(3, [$second_pid])"
 kill "$first_pid" "$second_pid"
 within 5 gone "$second_pid"
-is "--state of a file that nobody uses" "$(asked "$("$ctl" status --state "$tmp/state" --json)" \
+is "status --state: a state file that no process uses" "$(value "$("$ctl" status --state "$tmp/state" --json)" \
 	'c["127.0.0.1"]["events"]["handshake"]["count"], l["pids"]')" "(3, [])"
 
 # A process chooses the names of the files it maps; a name longer than any buffer must not pass for another mapping.
@@ -83,17 +83,17 @@ exec {end}>&-
 # top
 screen=$(timeout 10 "$ctl" top --state "$tmp/state" --limit 1 < <(sleep 1.4; printf q))
 is "top ends with q" $? 0
-is "and has drawn twice" "$(grep -c 'handshake=count' <<<"$screen")" 2
+is "top redraws every second" "$(grep -c 'handshake=count' <<<"$screen")" 2
 timeout -s INT 1.5 "$ctl" top --state "$tmp/state" </dev/null >"$tmp/top.out"
 is "top ends with SIGINT" "$(grep -c CLIENT "$tmp/top.out" | sed 's/[1-9]/drawn/')" drawn
 
-# What can not be answered.
+# Requests that fail.
 failing() { # NAME STATUS REGEX ARGUMENT...
 	local name=$1 status=$2 regex=$3
 	shift 3
 	err=$("$ctl" "$@" 2>&1 >/dev/null)
-	is "$name: status" $? "$status"
-	like "$name: said" "$err" "$regex"
+	is "$name: exit status $status" $? "$status"
+	like "$name: the message" "$err" "$regex"
 }
 failing "a process without a ledger" 1 "has no ledger" status --pid $$
 failing "a file that is none" 1 "cannot be read as a ledger" status --state "$tmp/cert.pem"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Programs that no preload reaches: `reneguardctl check` and the wrapper say so beforehand, in one line that names the reason, and it is
-# true: the shim is not in the process, or no call of it goes through the shim. And what only looks like one of these is not refused.
+# Programs that no preload can guard: `reneguardctl check` and the wrapper say so beforehand, in one line that names the reason. The tests
+# show that it is true: the shim is not in the process, or none of its calls reaches the shim. Programs that only look unguardable are accepted.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 unset "${!RENEGUARD_@}" LD_PRELOAD
@@ -14,9 +14,9 @@ fi
 needs "${CC:-cc}" setpriv
 chmod 755 "$tmp"
 nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-install -m 755 "$ctl" "$shim" "$tmp" # where that user may read them
+install -m 755 "$ctl" "$shim" "$tmp" # user nobody can read them there
 
-# Linked to libssl; says whether the shim is in its process.
+# A program linked to libssl that prints whether the shim is mapped.
 cat >"$tmp/show.c" <<'C'
 #include <stdio.h>
 #include <string.h>
@@ -41,37 +41,37 @@ build() { "${CC:-cc}" -O1 -o "$tmp/$1" "$tmp/show.c" "${@:2}" >>"$tmp/build.log"
 
 # check_says NAME STATUS REGEX CHECK-ARGUMENT...
 check_says() {
-	local name=$1 wanted=$2 regex=$3 said
+	local name=$1 wanted=$2 regex=$3 output
 	shift 3
-	said=$("${as[@]}" "$tmp/reneguardctl" check "$@" 2>&1)
-	is "check: $name: status $wanted" $? "$wanted"
-	like "check: $name: $regex" "$said" "$regex"
+	output=$("${as[@]}" "$tmp/reneguardctl" check "$@" 2>&1)
+	is "check: $name: exit status $wanted" $? "$wanted"
+	like "check: $name: the output matches \"$regex\"" "$output" "$regex"
 }
 
-# refused NAME REGEX PROGRAM [ARG]...: by check, the wrapper's one warning line, and --require.
+# refused NAME REGEX PROGRAM [ARG]...: `check` calls PROGRAM unguardable, the wrapper warns in one line and runs it, and refuses it with --require.
 refused() {
 	local name=$1 regex=$2 status
 	shift 2
 	check_says "$name" 1 "cannot be guarded: .*$regex" "$@"
-	[ ${#as[@]} = 0 ] || return 0 # that user can not read the tree
+	[ ${#as[@]} = 0 ] || return 0 # user nobody cannot read the tree
 	timeout 20 "$wrapper" --log=stderr -- "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
-	is "$name: run all the same" "$?" 0
-	like "$name: after one warning line" "$(grep -c . "$tmp/err") $(cat "$tmp/err")" "^1 reneguard: warning: .*$regex"
+	is "wrapper: $name: the program runs" "$?" 0
+	like "wrapper: $name: one warning line, which names the reason" "$(grep -c . "$tmp/err") $(cat "$tmp/err")" "^1 reneguard: warning: .*$regex"
 	timeout 20 "$wrapper" --require -- "$@" >"$tmp/out" 2>&1 </dev/null
 	status=$?
-	is "$name: not with --require" "$status" 125
+	is "wrapper: $name: with --require it does not run" "$status" 125
 }
 
-# The program itself says that the shim is not there.
-unmapped() { is "$1: it is true" "$("${as[@]}" env LD_PRELOAD="$tmp/libreneguard.so" "$2" 2>/dev/null)" mapped=0; }
-mapped() { is "$1: it is true" "$("${as[@]}" env LD_PRELOAD="$tmp/libreneguard.so" "$2" 2>/dev/null)" mapped=1; }
+# The program itself prints whether the shim is mapped.
+unmapped() { is "$1: the shim is not in the process" "$("${as[@]}" env LD_PRELOAD="$tmp/libreneguard.so" "$2" 2>/dev/null)" mapped=0; }
+mapped() { is "$1: the shim is in the process" "$("${as[@]}" env LD_PRELOAD="$tmp/libreneguard.so" "$2" 2>/dev/null)" mapped=1; }
 
 as=()
 ok "the test program compiles" build show -Wl,--no-as-needed -lssl
 check_says "linked to libssl" 0 'will be guarded: it is linked to .*libssl' "$tmp/show"
 mapped "linked to libssl" "$tmp/show"
 hooks=$("$RG_BUILD/reneguardctl" check "$tmp/show" | sed -n 's/^  hooks: //p')
-is "linked to libssl: which hooks" "$(tr ' ' '\n' <<<"$hooks" | sort)" \
+is "check: linked to libssl: it lists the hooks that this libssl has" "$(tr ' ' '\n' <<<"$hooks" | sort)" \
 	"$(comm -12 <(nm -D --defined-only "$shim" | sed 's/.* //' | grep '^SSL_' | sort) <(nm -D --defined-only "$(ldd "$tmp/show" | sed -n 's/.*libssl.* => \([^ ]*\).*/\1/p')" | sed 's/.* //; s/@.*//' | sort))"
 echo 'void *SSL_CTX_new(void *method) { return method; } int SSL_new, SSL_read;' | "${CC:-cc}" -xc -fPIC -shared -Wl,-soname,libssl.so.9 -o "$tmp/libssl.so.9" -
 build lacking -Wl,--no-as-needed,-rpath,"$tmp" "$tmp/libssl.so.9"
@@ -88,7 +88,8 @@ done
 if command -v gosu >/dev/null; then refused "static Go" "static Go program" "$(command -v gosu)" --version; else skip "static Go" "gosu is not installed"; fi
 if command -v fzf >/dev/null; then refused "Go with a loader" "is a Go program" "$(command -v fzf)" --version; else skip "Go with a loader" "fzf is not installed"; fi
 
-# An OpenSSL inside that the executable exports: first in scope, before any preload. Beside it a libssl.so that nobody calls.
+# The executable contains an OpenSSL and exports it, so its symbols come before those of any preload. It also links a libssl.so that nobody
+# calls.
 build exporting -DOWN -rdynamic -Wl,--no-as-needed -lssl
 refused "exports a libssl of its own" "contains its own libssl" "$tmp/exporting"
 build inside -DOWN
@@ -108,14 +109,14 @@ if [ -n "$upstream" ]; then
 		"$tmp/cert.pem" "$tmp/key.pem" "$port"
 	peer_summary 127.0.0.1 "$port" get 3 >"$tmp/peer"
 	check_says "a running one" 1 'is not guarded: .*contains its own libssl' --pid "$pid"
-	is "a running one: it is true, three handshakes and not a word" "$(cat "$tmp/peer"; grep -c reneguard "$tmp/node.log")" \
+	is "upstream's Node.js, running: it serves three handshakes, and the shim logs nothing" "$(cat "$tmp/peer"; grep -c reneguard "$tmp/node.log")" \
 		"$(printf 'summary full=3 reused=0 refused=0\n0')"
 	stop "$pid"
 else
 	skip "upstream's Node.js" "none is installed"
 fi
 
-# Scripts: what counts is the interpreter.
+# Scripts: the interpreter counts.
 script() { # NAME FIRST-LINE
 	printf '%s\n' "$2" >"$tmp/$1"
 	chmod 755 "$tmp/$1"
@@ -154,7 +155,7 @@ as=("${nobody[@]}" setpriv --no-new-privs)
 check_says "set-group-ID, but no new privileges" 0 'linked to' "$tmp/set-group"
 mapped "set-group-ID, but no new privileges" "$tmp/set-group"
 as=()
-# A user other than the owner: the bit counts.
+# File capabilities count for every user but root.
 if setcap cap_net_bind_service+ep "$tmp/show" 2>"$tmp/setcap.log"; then
 	as=("${nobody[@]}")
 	refused "file capabilities" "file capabilities" "$tmp/show"
@@ -177,7 +178,7 @@ else
 	skip "set-user-ID on a file system without" "nothing can be mounted here"
 fi
 
-# What squid does: its master gives the real user away, and takes back the effective one to execute its kid (setresuid).
+# squid's master changes its real user and takes back the effective user to execute its kid (setresuid), so AT_SECURE is set there.
 cp "$tmp/show" "$tmp/squid"
 for args in "" "-d1" "--foreground"; do
 	# shellcheck disable=SC2086 # no word, or one

@@ -1,6 +1,6 @@
 #!/bin/sh
-# tests/fuzz/run.sh BUILD SECONDS: build each tests/fuzz/fuzz_NAME.c with clang's libFuzzer and let it look for SECONDS,
-# beginning with tests/fuzz/corpus/NAME. Ends with `N passed, N failed, N skipped`; a finding is kept in BUILD/fuzz.
+# tests/fuzz/run.sh BUILD SECONDS: builds each tests/fuzz/fuzz_NAME.c with clang's libFuzzer and runs it for SECONDS, starting from
+# tests/fuzz/corpus/NAME. Prints `N passed, N failed, N skipped` at the end; inputs that fail are kept in BUILD/fuzz.
 set -u
 build=$1/fuzz seconds=$2
 clang=${FUZZ_CC:-clang}
@@ -21,9 +21,9 @@ cat >"$build/probe.c" <<'PROBE'
 int LLVMFuzzerTestOneInput(const unsigned char *input, unsigned long bytes);
 int LLVMFuzzerTestOneInput(const unsigned char *input, unsigned long bytes) { return input == 0 && bytes != 0; }
 PROBE
-# shellcheck disable=SC2086 # flags are words
+# shellcheck disable=SC2086 # $flags is a list of words
 "$clang" $flags -o "$build/probe" "$build/probe.c" 2>"$build/probe.log" ||
-	skip_all "$clang can not link a fuzzer (its runtime, libclang-rt-dev, is missing: $build/probe.log)"
+	skip_all "$clang cannot link a fuzzer (its runtime, libclang-rt-dev, is missing; see $build/probe.log)"
 
 for source in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$source" .c) && name=${name#fuzz_}

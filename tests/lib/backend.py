@@ -1,4 +1,4 @@
-"""What stands behind a TLS proxy in the tests: `backend.py PORT`. Each line is answered with itself, an HTTP request with 200."""
+"""The server behind a TLS proxy under test: `backend.py PORT`. It echoes each line and answers an HTTP request with 200."""
 import socketserver
 import sys
 

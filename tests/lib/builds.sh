@@ -1,16 +1,17 @@
-# Real libssl builds for the tests (bash, after tap.sh): fetched once, by scripts/libssl-builds.sh, into $builds.
+# Real libssl builds for the tests (bash, after tap.sh). scripts/libssl-builds.sh fetches each of them once into $builds.
 # shellcheck shell=bash disable=SC2154
 
 builds=${RG_LIBSSL_BUILDS:-$RG_BUILD/libssl}
 
-# build_of NAME: true where DIRECTORY $builds/NAME is there, or could be made; else the reason is in $lacking.
+# build_of NAME: makes sure that the directory $builds/NAME exists, fetching it if necessary. On failure $lacking holds the reason.
 build_of() {
 	lacking=$(scripts/libssl-builds.sh "$builds" "$1" 2>&1) && return
-	[ -n "$lacking" ] || lacking="$1 can not be had"
+	[ -n "$lacking" ] || lacking="$1 cannot be fetched"
 	return 1
 }
 
-# enter NAME: a directory in the Debian root NAME for this script's files, outside in $jail and inside in $inside, with the shim.
+# enter NAME: makes a directory for this script's files in the Debian root NAME and copies the shim into it. Its path is $jail seen from
+# outside the root and $inside seen from within; the root itself is $root.
 enter() {
 	jail=$(mktemp -d "$builds/$1/tmp/reneguard-test.XXXXXX") || return
 	inside=${jail#"$builds/$1"} root=$builds/$1
@@ -19,7 +20,7 @@ enter() {
 	install -m 755 "$RG_BUILD/libreneguard.so" "$jail"
 }
 
-# jailed with|without [VARIABLE=VALUE]...: as `under`, for a command inside that root.
+# jailed with|without [VARIABLE=VALUE]...: like `under`, for a command that runs inside that root.
 jailed() {
 	local half=$1
 	shift

@@ -1,10 +1,10 @@
-# Clients of a daemon under test, and what stands behind a proxy (bash, after server.sh). The daemon is at $port.
+# Clients of a daemon under test, and backends for proxies under test (bash, after server.sh). The daemon listens on $port.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-# dialogue COMMAND ARGUMENT...: the client that can do what no ordinary one does.
+# dialogue COMMAND ARGUMENT...: runs tests/lib/dialogue.py, which does what ordinary clients cannot do.
 dialogue() { timeout 300 python3 tests/lib/dialogue.py "$protocol" "$port" "$@" 2>&1 || echo "dialogue.py $*: status $?"; }
 
-# fetch [CURL-OPTION]... /PATH...: bodies and statuses by curl, over TLS 1.2 and then 1.3.
+# fetch [CURL-OPTION]... /PATH...: prints body and status of each PATH, fetched by curl over TLS 1.2 and then over TLS 1.3.
 fetch() {
 	local tls paths=() options=() word
 	for word; do
@@ -16,13 +16,14 @@ fetch() {
 	done
 }
 
-# converse TEXT REGEX [S_CLIENT-OPTION]...: openssl s_client sends TEXT and stays until a line matches; what it printed, over TLS 1.2 and then 1.3.
+# converse TEXT REGEX [S_CLIENT-OPTION]...: openssl s_client sends TEXT and stays connected until a line of the answer matches REGEX. Prints
+# the answers, over TLS 1.2 and then over TLS 1.3.
 converse() {
 	local text=$1 regex=$2 version words
 	shift 2
 	[ -p "$tmp/words" ] || mkfifo "$tmp/words"
 	for version in -tls1_2 -tls1_3; do
-		: >"$tmp/answers" # those of before are none
+		: >"$tmp/answers" # the pattern must not match an earlier answer
 		timeout 60 openssl s_client -quiet -no_ign_eof -CAfile "$tmp/cert.pem" -connect "127.0.0.1:$port" $version "$@" \
 			<"$tmp/words" >"$tmp/answers" 2>"$tmp/s_client.err" &
 		exec {words}>"$tmp/words"
@@ -34,14 +35,15 @@ converse() {
 	done
 }
 
-# renew COMMAND...: makes another certificate, COMMAND has the daemon reload it, and it is served.
-renew() {
+# reload_certificate COMMAND...: makes a new certificate and runs COMMAND, which tells the daemon to reload. Fails unless the daemon then
+# serves the new certificate.
+reload_certificate() {
 	certificate
 	"$@" && within 10 serves_certificate
 }
 serves_certificate() { [ "$(dialogue certificate 127.0.0.1)" = "$(cat "$tmp/cert.pem")" ]; }
 
-# backend: starts, once, what a proxy stands in front of (tests/lib/backend.py: lines and HTTP); it is at $backend_port.
+# backend: starts the server behind a proxy (tests/lib/backend.py: lines and HTTP) on $backend_port, unless it runs already.
 backend() {
 	[ -z "${backend_port:-}" ] || return 0
 	local kept=${pid:-}
@@ -51,7 +53,7 @@ backend() {
 	within 10 listening "$backend_port"
 }
 
-# foreign_server: starts, once, another server, whose sessions mean nothing to the daemon; it is at $foreign_port.
+# foreign_server: starts another TLS server on $foreign_port, unless it runs already. The daemon cannot resume its sessions.
 foreign_server() {
 	[ -z "${foreign_port:-}" ] || return 0
 	local kept=${pid:-}

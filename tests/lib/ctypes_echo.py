@@ -1,5 +1,5 @@
-"""A TLS server that calls libssl through ctypes: `ctypes_echo.py handle|global PEM PORT`. It answers every line with it, one
-connection at a time. `handle` looks its functions up in libssl itself, `global` in the program's global scope."""
+"""A TLS server that calls libssl through ctypes: `ctypes_echo.py handle|global PEM PORT`. It echoes every line and serves one connection
+at a time. `handle` looks functions up in the handle of libssl, `global` in the program's global scope."""
 import ctypes
 import ctypes.util
 import socket

@@ -1,21 +1,32 @@
-# A daemon under test (bash). Its file, tests/daemons/NAME.sh, sources this, says what follows, and ends with `trials`, which shows every
-# promise in each system and adds rows to the table of `make check-daemons`.
-#   packages="…"        Debian packages that bring it (packages_bullseye="…": another list there); scripts/deps.sh reads this line
-#   unpacked="…"        packages that can not be installed beside others: unpacked into $unpacked_root instead (here only)
+# The frame of every daemon test (bash). tests/daemons/NAME.sh sources this file, sets the variables and functions below, and ends with
+# `trials`. That tests every promise in each system and writes the daemon's rows of the table that `make check-daemons` prints.
+# Variables:
+#   packages="…"        Debian packages of the daemon (packages_bullseye="…": the list for that system); scripts/deps.sh reads this line
+#   unpacked="…"        packages that conflict with others: unpacked into $unpacked_root instead of installed (only in system `here`)
 #   clients="curl …"    what its exchange needs on this machine: PROGRAM or PROGRAM:PACKAGE
-#   program=…           not in the system's PATH: that system is skipped, with the reason (or a function `there`, which says it in $lacking)
-#   systems="here …"    here, or a root directory of scripts/libssl-builds.sh (bullseye, trixie), entered by chroot
-#   variants="…"        each is a trial of its own, with $variant set
-#   protocol=…          of tests/lib/dialogue.py (NAME-serial: it serves one connection at a time)
-#   resumes="1.2 1.3"   versions in which it resumes by itself; vain="…": gives sessions and accepts none; foreign="…": gives none
-#   own_log=REGEX       what its own log (own_log_text: all $tmp/*.log) says after a refused renegotiation
-#   root_only=yes       it refuses to be anybody else
-#   run_as=USER         it refuses to be root; state=yes: it executes its TLS processes, which share the ledger in $tmp/ledger
-#   idle=REGEX          processes of it, by command line, that have a libssl loaded and never use it: they need no ledger
-#   variables=(…)       further RENEGUARD_ variables; around=(…): words before the wrapper
-# and functions: configure (into $tmp, listening on 127.0.0.1:$port), launch (calls `daemon COMMAND...`), exchange (a real client's, prints
-# the answers); where it has them, reload (succeeds when it did), own_errors, limitations (calls `cannot COLUMN REASON`), more (what only this daemon has).
-# $tmp is one path, good inside and outside the chroot; cert.pem, key.pem and server.pem are there. $half is `with` or `without`.
+#   program=…           where it is not in the system's PATH, that system is skipped (or define `is_available`, which sets $lacking)
+#   systems="here …"    `here`, or a Debian root of scripts/libssl-builds.sh (bullseye, trixie), entered by chroot
+#   variants="…"        each variant is a trial of its own, with $variant set
+#   protocol=…          a protocol of tests/lib/dialogue.py (NAME-serial: the daemon serves one connection at a time)
+#   resumes="1.2 1.3"   TLS versions in which it accepts offers to resume
+#   ignores="…"         TLS versions in which it issues sessions, but accepts no offer; foreign="…": in which it issues none
+#   own_log=REGEX       what the daemon's own log says after a refused renegotiation (own_log_text prints that log: all $tmp/*.log)
+#   root_only=yes       it only runs as root
+#   run_as=USER         it does not run as root
+#   state=yes           it executes its TLS processes; they share the state file $tmp/ledger
+#   idle=REGEX          command lines of its processes that load libssl and never use it: they need no ledger
+#   variables=(…)       further RENEGUARD_ variables
+#   around=(…)          words before the wrapper
+# Functions that every file defines:
+#   configure           writes the configuration into $tmp; the daemon is to listen on 127.0.0.1:$port
+#   launch              calls `daemon COMMAND...`
+#   exchange            runs a real client and prints the answers
+# Functions that a file may define:
+#   reload              makes the daemon reload, and fails if it did not
+#   own_errors          prints the errors in the daemon's own log
+#   limitations         calls `cannot COLUMN REASON`
+#   more                makes the points that only this daemon needs
+# $tmp is the same path inside and outside the chroot; it holds cert.pem, key.pem and server.pem. $half is `with` or `without` (the shim).
 # shellcheck shell=bash disable=SC2034,SC2154
 . tests/lib/tap.sh
 . tests/lib/server.sh
@@ -29,36 +40,38 @@ unset "${!RENEGUARD_@}"
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 name=$(basename "$0" .sh) base=$tmp
 columns="serves renegotiation ledger unfinished reload warned declined closed"
-systems=here variants=- versions="1.2 1.3" resumes="1.2 1.3" vain='' protocol=line clients='' unpacked='' foreign='' told=0 own_log='' run_as='' root_only='' state='' idle='' variables=() around=()
+systems=here variants=- versions="1.2 1.3" resumes="1.2 1.3" ignores='' protocol=line clients='' unpacked='' foreign='' failures_shown=0 own_log='' run_as='' root_only='' state='' idle='' variables=() around=()
 packages='' program=''
 
 defined() { declare -F "$1" >/dev/null; }
 own_log_text() { find "$tmp/" -maxdepth 1 -name '*.log' ! -name syslog.log ! -name hold.log ! -name status.log -exec cat {} +; }
 own_errors() { :; }
 root() { [ "$(id -u)" = 0 ]; }
-# install_for USER INSTALL-ARGUMENT...: root installs for the USER that the daemon becomes, anyone else for himself, who it stays.
+# install_for USER INSTALL-ARGUMENT...: makes files for the USER that the daemon becomes. Without root, the daemon stays the user who tests.
 install_for() { if root; then install -o "$@"; else install "${@:2}"; fi; }
 cannot() { cell[$1]=$2; }
 
 # --- where it runs ---
-# in_system COMMAND...: there.
+# in_system COMMAND...: runs COMMAND in the system under test.
 in_system() { if [ "$system" = here ]; then "$@"; else chroot "$root" "$@"; fi; }
 
-there() { in_system sh -c 'command -v "$0"' "$program" >/dev/null || { lacking="$program is not installed there (make deps-all)"; return 1; }; }
+is_available() {
+	in_system sh -c 'command -v "$0"' "$program" >/dev/null || { lacking="$program is not installed there (make deps-all)"; return 1; }
+}
 
-lacks() { # says in $lacking what the trial has not got
+lacks() { # true if the trial cannot run; $lacking says why. Otherwise sets $root and $version.
 	local client packages_there="packages_$system"
 	for client in $clients; do
 		command -v "${client%%:*}" >/dev/null || { lacking="${client%%:*} is not installed"; return; }
 	done
-	if [ -n "$root_only" ] && [ "$(id -u)" != 0 ]; then lacking="it has to be started by root"; return; fi
-	if [ -n "$unpacked" ] && ! unpack "$name" $unpacked; then lacking="$unpacked can not be fetched and unpacked"; return; fi
+	if [ -n "$root_only" ] && [ "$(id -u)" != 0 ]; then lacking="it must be started by root"; return; fi
+	if [ -n "$unpacked" ] && ! unpack "$name" $unpacked; then lacking="$unpacked cannot be fetched and unpacked"; return; fi
 	if [ "$system" != here ]; then
-		[ "$preload" = "$shim" ] || { lacking="a sanitized build needs its runtime in there"; return; }
+		[ "$preload" = "$shim" ] || { lacking="a sanitized build needs its runtime inside the chroot"; return; }
 		build_of "$system" || return 0
 		root=$builds/$system
 	fi
-	there || return 0
+	is_available || return 0
 	[ -z "$unpacked" ] || version=$(sed -n '1{s/^[0-9]*://;s/-[^-]*$//;p}' "$unpacked_root/versions" 2>/dev/null)
 	[ -n "$version" ] ||
 		version=$(in_system dpkg-query -W -f '${source:Upstream-Version}' "$(set -- ${!packages_there:-$packages} && echo "$1")" 2>/dev/null)
@@ -93,9 +106,9 @@ leave_system() {
 }
 
 # --- one run of it ---
-# daemon COMMAND...: under the wrapper, or bare, as the half says; waits until it listens. Its pid is in $pid.
+# daemon COMMAND...: starts COMMAND with or without the shim, as $half says, waits until it listens and sets $pid.
 daemon() {
-	# The boot's number, which a state file has to tell, is in /proc.
+	# A state file records the boot id, which is read from /proc: so /proc is mounted in the chroot.
 	local words=("${around[@]}") enter=(unshare -m sh -c 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' "$root")
 	[ -z "$run_as" ] || ! root || words+=(setpriv --reuid="$run_as" --regid="$(in_system id -g "$run_as")" --init-groups)
 	words+=(env)
@@ -112,7 +125,7 @@ daemon() {
 	within 30 listening "$port"
 }
 
-# begin with|without [VARIABLE=VALUE]...: configured anew, on another port, with empty logs.
+# begin with|without [VARIABLE=VALUE]...: configures the daemon and starts it, on a new port and with empty logs.
 begin() {
 	local log
 	half=$1
@@ -127,24 +140,24 @@ begin() {
 	return 1
 }
 
-# All processes of it: $pid and what came from it.
-family() { # [PID]
+# family [PID]: prints the daemon's processes: PID ($pid) and all its descendants.
+family() {
 	local child
 	echo "${1:-$pid}"
 	for child in $(pgrep -P "${1:-$pid}"); do family "$child"; done
 }
 
-end() {
+end() { # shows the logs if a point has failed since `begin`, and stops the daemon with all its processes
 	local one left
-	[ "$tap_failed" = "$told" ] || show_logs "$tmp"
-	told=$tap_failed
+	[ "$tap_failed" = "$failures_shown" ] || show_logs "$tmp"
+	failures_shown=$tap_failed
 	left=$(for one in $(family); do who "$one"; done)
 	stop "${left%%$'\n'*}"
 	for one in $left; do within 5 gone "$one" || kill -KILL "${one%:*}" 2>/dev/null; done
 }
 
-# --- all of it ---
-# promise COLUMN COMMAND...: its points decide the cell, unless a limitation stands there already.
+# --- the trials ---
+# promise COLUMN COMMAND...: the points that COMMAND makes decide the cell in COLUMN, unless it already holds a limitation.
 promise() {
 	local column=$1 before=$tap_failed
 	shift
@@ -162,7 +175,7 @@ trial() {
 	enter_system
 	! defined limitations || limitations
 	defined reload || cell[reload]=-
-	[ -n "$resumes$vain$foreign" ] || cell[warned]="never resumes" cell[declined]="never resumes" cell[closed]="never resumes"
+	[ -n "$resumes$ignores$foreign" ] || cell[warned]="never resumes" cell[declined]="never resumes" cell[closed]="never resumes"
 	if stock && begin with; then
 		promise serves serves
 		promise renegotiation refused 127.0.0.4 127.0.0.5 ''

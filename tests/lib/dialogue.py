@@ -1,20 +1,21 @@
-"""The TLS client of the daemon tests: `dialogue.py PROTOCOL PORT COMMAND ARGUMENT...`, to 127.0.0.1, every wait bounded.
+"""The TLS client of the daemon tests: `dialogue.py PROTOCOL PORT COMMAND ARGUMENT...`. It connects to 127.0.0.1; every wait is bounded.
 
-visits SOURCE TLS...      for each version a full handshake and then an offer to resume, with an exchange in each
-interleave FIRST SECOND TLS ACTION accepted|vain|FOREIGN-PORT
+visits SOURCE TLS...      for each TLS version a full handshake and then an offer to resume, with an exchange in each connection
+interleave FIRST SECOND TLS ACTION accepted|ignored|FOREIGN-PORT
                           two clients whose handshakes interleave. A connection has five steps: connect, half a ClientHello, the
-                          rest, the handshake's end, an exchange; ORDERS says whose turn it is. Both begin with a full handshake of
-                          their own; then the first offers to resume in every order, the second in the first one only. More than
-                          LIMIT offers are warned of, declined or closed; `vain`: the server accepts none by itself; a port: it gives
-                          none, and what is offered comes from the HTTP server there
+                          other half, the end of the handshake, an exchange. ORDERS says whose turn it is. Both clients begin with a
+                          full handshake. Then the first offers to resume in every order, the second only in the first order. ACTION
+                          (warn, decline or close) meets every offer beyond LIMIT. `accepted`: the server accepts offers below the
+                          limit; `ignored`: it issues sessions, but accepts no offer; a port: it issues no sessions, and the sessions
+                          offered come from the HTTP server on that port
 attack SOURCE BYSTANDER TLSSTORM N
-                          N attempts to renegotiate on one connection (tests/tools/tlsstorm.c) while a bystander's is open
-torn FIRST SECOND N       each leaves N times in the middle of its ClientHello, by turns, the one by FIN, the other by RST, which takes with
-                          it what the server has not read by then
-hold N SOURCE TLS         N connections that have exchanged something, until standard input ends
-certificate SOURCE        the one that is served, as PEM
-PROTOCOL with `-serial` behind it: the server serves one connection at a time. What is not as it should be ends the program with a
-message; else it prints, for each client, what it was given.
+                          N attempts to renegotiate on one connection (tests/tools/tlsstorm.c) while a bystander's connection is open
+abandon FIRST SECOND N    each client leaves N times in the middle of its ClientHello. FIRST closes; SECOND resets, which also discards
+                          what the server has not read yet
+hold N SOURCE TLS         opens N connections, has an exchange in each, and keeps them open until standard input ends
+certificate SOURCE        prints the server's certificate as PEM
+A PROTOCOL that ends in `-serial` means that the server serves one connection at a time. Anything unexpected ends the program with a
+message; otherwise it prints the results of each client.
 """
 import collections
 import re
@@ -30,8 +31,9 @@ LIMIT = 2
 ORDERS = ("ABABABABAB", "ABBAABBAAB", "AABBBBBAAA", "BBBAAAAABB", "BABBABABAA", "BAABBABABA")
 ONE_BY_ONE = ("AAAAABBBBB",)
 
-# Each is a list of (what is sent, what the answer ends with; None: nothing is waited for): in clear text before TLS, at the
-# beginning inside TLS, and what can be said again and again. First of all `again` is what an attacker says in between.
+# A script is a list of (request, regular expression that the end of the answer matches, or None to wait for no answer). `clear` is spoken in
+# clear text before TLS, `opening` first inside TLS, `again` any number of times after that. The attacker sends the first request of
+# `opening` and `again` between its attempts.
 Protocol = collections.namedtuple("Protocol", "again opening clear", defaults=((), ()))
 
 SMTP = Protocol([(b"NOOP\r\n", rb"^250 ")], [(b"EHLO localhost\r\n", rb"^250 .*\r\n")])
@@ -98,12 +100,12 @@ def say(script, write, read):
 
 
 def connect(protocol, source, port):
-    """The socket, with what is said in clear text said."""
+    """Returns a connected socket after the clear text part of the protocol."""
 
     def read():
         data = stream.recv(65536)
         if not data:
-            raise ConnectionError("the server left in clear text")
+            raise ConnectionError("the server closed the connection before TLS")
         return data
 
     stream = socket.create_connection(("127.0.0.1", port), WAIT_S, source_address=(source, 0))
@@ -151,7 +153,7 @@ class Connection:
                 self.stream.sendall(self.bytes_out.read())
                 data = self.stream.recv(65536)
                 if not data:
-                    raise ConnectionError("the server left") from None
+                    raise ConnectionError("the server closed the connection") from None
                 self.bytes_in.write(data)
 
     def finish(self):
@@ -160,7 +162,7 @@ class Connection:
     def read(self):
         data = self.until_done(lambda: self.tls.read(65536))
         if not data:
-            raise ConnectionError("the server said goodbye")
+            raise ConnectionError("the server ended the TLS connection")
         return data
 
     def exchange(self):
@@ -168,13 +170,13 @@ class Connection:
         self.opening = []
 
     def whole(self):
-        """All steps at once; an error is the caller's."""
+        """Takes all steps at once; errors are left to the caller."""
         for step in self.steps:
             step()
         return self
 
     def end(self):
-        """(what it was: full, resumed or refused; its session)"""
+        """Closes the connection and returns (full, resumed or refused; its session)."""
         result = "refused" if self.refused else "resumed" if self.tls.session_reused else "full"
         try:
             self.tls.unwrap()
@@ -194,7 +196,7 @@ def visits(protocol, port, serial, source, *versions):
         first, session = Connection(client, protocol, port, source).whole().end()
         offered = bool(session and (session.has_ticket or session.id))
         second, _ = Connection(client, protocol, port, source, session if offered else None).whole().end()
-        print(f"{tls}: {first}, {second if second != 'full' else 'offered in vain' if offered else 'no session'}")
+        print(f"{tls}: {first}, {second if second != 'full' else 'offer ignored' if offered else 'no session'}")
 
 
 def interleave(protocol, port, serial, first, second, tls, action, how):
@@ -202,11 +204,11 @@ def interleave(protocol, port, serial, first, second, tls, action, how):
     sources = dict(zip("AB", (first, second)))
     sessions, offers = {}, {"A": 0, "B": 0}
     foreign = how.isdigit() and Connection(client, PROTOCOLS["http"], int(how), first).whole().end()[1]
-    given = {who: collections.Counter() for who in "AB"}
+    results_of = {who: collections.Counter() for who in "AB"}
     for n, order in enumerate(ONE_BY_ONE + (ONE_BY_ONE * len(ORDERS) if serial else ORDERS)):
         offering = [who for who in "AB" if n > 0 and (who == "A" or n == 1)]
         pair = {w: Connection(client, protocol, port, sources[w], sessions[w] if w in offering else None) for w in "AB"}
-        # One that serves one at a time goes on to the next when this one has gone.
+        # A serial server turns to the next connection only after this one has ended.
         results = {}
         for i, who in enumerate(order):
             pair[who].step()
@@ -220,11 +222,11 @@ def interleave(protocol, port, serial, first, second, tls, action, how):
             wanted = {"decline": "full", "close": "refused"}.get(action, wanted) if over else wanted
             if result != wanted:
                 sys.exit(f"round {n} ({order}): {who} is {result}, wanted {wanted}")
-            given[who][result] += 1
+            results_of[who][result] += 1
             if not over and (foreign or session):
                 sessions[who] = foreign or session
     for who in "AB":
-        print(sources[who], *(f"{result}={given[who][result]}" for result in ("full", "resumed", "refused")))
+        print(sources[who], *(f"{result}={results_of[who][result]}" for result in ("full", "resumed", "refused")))
 
 
 def attack(protocol, port, serial, source, bystander, storm, count):
@@ -247,7 +249,7 @@ def attack(protocol, port, serial, source, bystander, storm, count):
     other.end()
 
 
-def torn(protocol, port, serial, first, second, count):
+def abandon(protocol, port, serial, first, second, count):
     for _ in range(int(count)):
         pair = [Connection(context("1.2"), protocol, port, source) for source in (first, second)]
         for steps in [[c] for c in pair] if serial else [pair]:
@@ -280,7 +282,7 @@ def main():
     sys.tracebacklimit = 1
     kind, port, command = sys.argv[1:4]
     serial = kind.endswith("-serial")
-    commands = {"visits": visits, "interleave": interleave, "attack": attack, "torn": torn, "hold": hold, "certificate": certificate}
+    commands = {"visits": visits, "interleave": interleave, "attack": attack, "abandon": abandon, "hold": hold, "certificate": certificate}
     commands[command](PROTOCOLS[kind.removesuffix("-serial")], int(port), serial, *sys.argv[4:])
 
 

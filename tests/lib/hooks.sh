@@ -1,9 +1,11 @@
-# tlsserver under test (bash, after tap.sh and server.sh): started in each of the places a program may call libssl from.
+# tlsserver under test (bash, after tap.sh and server.sh). A "place" is where in the program libssl is called from: the main
+# thread, another thread, a forked child, a plug-in, a constructor.
 # shellcheck shell=bash disable=SC2154
 
 places=${RG_PLACES:-main thread fork plugin constructor}
 
-# serve with|without PLACE TLSSERVER-ARGUMENT...: starts it, in a process group of its own, as a service is; its port is in $port; one report line per connection follows.
+# serve with|without PLACE TLSSERVER-ARGUMENT...: starts tlsserver in its own process group, as a service manager would, and sets $port and
+# $server_pid. The server prints one report line for each connection.
 serve() {
 	local objects='' place=$2 line
 	local command=("$tools/tlsserver") variables=()
@@ -25,10 +27,11 @@ serve() {
 	read -r -t 10 -u "$server_out" line && port=${line#port=}
 }
 
-# The server's next report, in $report.
+# next_report: reads the server's next report line into $report.
 next_report() { report='' && read -r -t 15 -u "$server_out" report; }
 
-served_out() {
+# stop_server: closes the server's output, ends the server and waits for it.
+stop_server() {
 	exec {server_out}<&-
 	kill "$server_pid" 2>/dev/null
 	wait "$server_pid" 2>/dev/null

@@ -1,8 +1,9 @@
-"""Connections from many loopback addresses: `many_clients.py PORT RECORD`, one HTTP request each, one after the other.
+"""Connections from many loopback addresses, one after the other, each with one HTTP request: `many_clients.py PORT RECORD`.
 
-Client N comes from 127.1.N/256.N%256. Three of them send more than 240 within the few seconds that this takes, among 1,800 who come
-once: 1 in three bursts of 81, 600 newcomers after each; 2 and 3 send 250 at once, when 600 and 1,800 newcomers were there. 4 sends 100
-at once, first of all. Writes `CLIENT MILLISECONDS` for each connection to RECORD; prints each client that was refused once.
+Client N comes from 127.1.N/256.N%256. First, client 4 connects 100 times. Then clients 1, 2 and 3 connect more than 240 times each, among
+1,800 newcomers that connect once; all this takes a few seconds. Client 1 comes in three bursts of 81, each followed by 600 newcomers.
+Clients 2 and 3 connect 250 times without a break, client 2 after 600 newcomers and client 3 after 1,800. Writes `CLIENT MILLISECONDS` for
+each connection to RECORD. Prints each client that was refused at least once.
 """
 import socket
 import sys

@@ -1,5 +1,5 @@
 { A TLS server with Free Pascal's openssl unit, which finds libssl by dlopen and dlsym:
-  `pascal_echo PEM PORT`. It answers every line with it, one connection at a time. }
+  `pascal_echo PEM PORT`. It echoes every line and serves one connection at a time. }
 program pascal_echo;
 
 {$mode objfpc}{$h+}

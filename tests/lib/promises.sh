@@ -1,12 +1,13 @@
-# What is promised for every daemon (bash, after daemon.sh): each function makes the points of a cell of the table, all named after $label.
+# What is promised for every daemon (bash, after daemon.sh). Each function makes the points of one cell of the table; their names begin
+# with $label.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 expected_visits() {
 	local tls
 	for tls in $versions; do
-		case " $resumes : $vain " in
+		case " $resumes : $ignores " in
 		*" $tls "*:*) echo "$tls: full, resumed" ;;
-		*:*" $tls "*) echo "$tls: full, offered in vain" ;;
+		*:*" $tls "*) echo "$tls: full, offer ignored" ;;
 		*) echo "$tls: full, no session" ;;
 		esac
 	done
@@ -15,12 +16,12 @@ expected_visits() {
 visits() { dialogue visits 127.0.0.31 $versions; }
 masked_errors() { own_errors | sed 's/[0-9a-fA-F]*[0-9][0-9a-fA-F]*/N/g' | sort -u; }
 
-stock() { # what it does without the shim
+stock() { # what the daemon does without the shim: sets $answers and $errors, with which the later points compare
 	begin without || return
 	answers=$(exchange)
 	like "$label: a real client is answered without the shim" "$answers" .
-	unlike "$label: and does not give up" "$answers" '^(000|[a-z_]+: .*([Ff]ailed|could not|error).*)$'
-	is "$label: what it resumes by itself" "$(visits)" "$(expected_visits)"
+	unlike "$label: a real client reports no error without the shim" "$answers" '^(000|[a-z_]+: .*([Ff]ailed|could not|error).*)$'
+	is "$label: it resumes in the expected TLS versions without the shim" "$(visits)" "$(expected_visits)"
 	errors=$(masked_errors)
 	diag "$label: attempts to renegotiate without the shim: $(dialogue attack 127.0.0.4 127.0.0.5 "$tools/tlsstorm" 20)"
 	end
@@ -28,50 +29,50 @@ stock() { # what it does without the shim
 
 serves() {
 	local active
-	is "$label: a real client is answered the same" "$(exchange)" "$answers"
-	is "$label: and resumption is the same" "$(visits)" "$(expected_visits)"
-	is "$label: its own log has no other errors" "$(comm -13 <(echo "$errors") <(masked_errors))" ""
+	is "$label: a real client gets the same answers as without the shim" "$(exchange)" "$answers"
+	is "$label: it resumes in the same TLS versions as without the shim" "$(visits)" "$(expected_visits)"
+	is "$label: its own log has no errors that it lacks without the shim" "$(comm -13 <(echo "$errors") <(masked_errors))" ""
 	active=$(line_with "$syslog_file" code=RENEGUARD_ACTIVE)
-	like "$label: it is guarded" "$active" 'renegotiation=close, resumption=warn:120/60s'
+	like "$label: RENEGUARD_ACTIVE is logged with the policy" "$active" 'renegotiation=close, resumption=warn:120/60s'
 	libssl=$(value_of "$active" libssl)
 }
 
-# refused ATTACKER BYSTANDER: the attempt, its line, and what the daemon itself says.
+# refused ATTACKER BYSTANDER WHEN: ATTACKER tries to renegotiate while BYSTANDER has a connection. WHEN begins the points' names.
 refused() {
-	local seen line told_before
-	told_before=$(reasons_told)
+	local seen line reasons_before
+	reasons_before=$(count_reasons)
 	seen=$(dialogue attack "$1" "$2" "$tools/tlsstorm" 20)
-	ok "$label: $3the first attempt is the last, and a bystander is served on" all_fields "$seen" 'sent=[12]' hellos=0 served=0 bystander=1
+	ok "$label: $3the first attempt to renegotiate ends the connection, a bystander is still served" all_fields "$seen" 'sent=[12]' hellos=0 served=0 bystander=1
 	line=$(line_with "$syslog_file" "event=renegotiation.*client=$1 ")
-	ok "$label: $3its line names the right client" all_fields "${line#*: }" code=ERR_TLS_RENEGOTIATION_DISABLED action=close client="$1" \
+	ok "$label: $3the log line names the attacker" all_fields "${line#*: }" code=ERR_TLS_RENEGOTIATION_DISABLED action=close client="$1" \
 		port="$(value_of "$seen" port)" count=1 tls=TLSv1.2 libssl="$libssl"
-	[ -z "$syslog_pid" ] || like "$label: $3a warning of authpriv" "$line" '^authpriv\.warning reneguard\[[0-9]+\]: '
-	is "$label: $3and nobody else" "$(count_lines "$syslog_file" "event=renegotiation.*client=$2 ")" 0
-	[ -z "$own_log" ] || ok "$label: $3its own log tells the reason" within 10 tells_reason_again
+	[ -z "$syslog_pid" ] || like "$label: $3the line is an authpriv warning" "$line" '^authpriv\.warning reneguard\[[0-9]+\]: '
+	is "$label: $3no line names the bystander" "$(count_lines "$syslog_file" "event=renegotiation.*client=$2 ")" 0
+	[ -z "$own_log" ] || ok "$label: $3the daemon's own log tells the reason" within 10 has_another_reason
 }
 
-reasons_told() { own_log_text | grep -Ec -- "$own_log"; }
-tells_reason_again() { [ "$(reasons_told)" -gt "$told_before" ]; }
+count_reasons() { own_log_text | grep -Ec -- "$own_log"; }
+has_another_reason() { [ "$(count_reasons)" -gt "$reasons_before" ]; }
 
 reloads() {
 	reload >>"$tmp/reload.log" 2>&1
 	tap_point $? "$label: it reloads"
 	sleep 1
-	ok "$label: after a reload a real client is answered the same" within 15 answers_again
+	ok "$label: after a reload a real client gets the same answers" within 15 answers_again
 	refused 127.0.0.6 127.0.0.7 "after a reload "
 }
 
 answers_again() { [ "$(exchange)" = "$answers" ]; }
 
 ctl_status() { "$RG_BUILD/reneguardctl" status --json "$@" 2>>"$tmp/status.log"; }
-# the_ledger: of its first process that has one, or the file.
+# the_ledger: prints, as JSON, the state file's ledger or that of the first process that has one.
 the_ledger() {
 	local one
 	[ -z "$state" ] || { ctl_status --state "$tmp/ledger"; return; }
 	for one in $(family); do ctl_status --pid "$one" && return; done
 }
 
-# one_ledger: every process of it that has a libssl is guarded and counts into the same account, while connections are open.
+# one_ledger: while connections are open, every process of the daemon that has a libssl is guarded, and all of them use one ledger.
 one_ledger() {
 	local one processes='' unguarded='' leaked='' holder
 	exec {holder}> >(dialogue hold 6 127.0.0.41 "${versions%% *}" >"$tmp/hold.log")
@@ -88,10 +89,10 @@ one_ledger() {
 	done 2>/dev/null
 	is "$label: every process with a libssl is guarded" "$unguarded" ""
 	# shellcheck disable=SC2086 # a list of pids
-	is "$label: and counts into one ledger, which the host sees" \
+	is "$label: all of them use one ledger, which reneguardctl finds from the host" \
 		"$(ctl_status | python3 -c "$ledgers_of" 127.0.0.41 $processes 2>&1)" \
 		"$(wc -w <<<"$processes") processes, 1 ledger, the client is in it"
-	is "$label: no descriptor of ours in other programs" "$leaked" ""
+	is "$label: programs without libssl inherit no descriptor of the ledger" "$leaked" ""
 	exec {holder}>&-
 }
 ledgers_of='import json, sys
@@ -101,7 +102,8 @@ known = all(any(c["client"] == client for c in ledger["clients"]) for ledger in 
 print(sum(len(set(pids) & set(ledger["pids"])) for ledger in used), "processes,", len(used), "ledger,",
       "the client is in it" if known else "the client is not in it")'
 
-# account CLIENT: what the ledger has of it; clients_listed: all that it has but this machine's ordinary address.
+# account CLIENT: prints CLIENT's counters in the ledger.
+# clients_listed: prints the clients in the ledger, without 127.0.0.1, which the ordinary clients use.
 account() {
 	the_ledger | python3 -c 'import json, sys
 for client in json.load(sys.stdin)["ledgers"][0]["clients"]:
@@ -114,26 +116,26 @@ clients_listed() {
 print(*sorted({client["client"] for client in json.load(sys.stdin)["ledgers"][0]["clients"]} - {"127.0.0.1"}))'
 }
 
-# given ACTION HOW OFFERS: what a client of seven connections is given that offers to resume in so many of them; accounted: what the
-# ledger has of it then.
-given() {
+# expected_results ACTION HOW OFFERS: the results of a client's seven connections, if it offers to resume in OFFERS of them under a limit of 2.
+# HOW is `accepted` if the daemon accepts such offers. expected_account: the client's counters in the ledger then.
+expected_results() {
 	local over=$(($3 > 2 ? $3 - 2 : 0)) full=$((7 - $3)) resumed=0 refused=0
 	case $1 in close) refused=$over ;; decline) full=$((full + over)) ;; *) over=0 ;; esac
 	if [ "$2" = accepted ]; then resumed=$(($3 - over)); else full=$((full + $3 - over)); fi
 	echo "full=$full resumed=$resumed refused=$refused"
 }
-accounted() { echo "resumption=$3 acted=$(($3 > 2 ? $3 - 2 : 0)) handshake=$(value_of "$(given "$@")" full)"; }
+expected_account() { echo "resumption=$3 acted=$(($3 > 2 ? $3 - 2 : 0)) handshake=$(value_of "$(expected_results "$@")" full)"; }
 
-# unfinished: who leaves in the middle of a ClientHello has begun a handshake and not finished it.
+# unfinished: a client that leaves in the middle of its ClientHello has begun a handshake and not finished it.
 unfinished() {
-	dialogue torn 127.0.0.51 127.0.0.52 5
+	dialogue abandon 127.0.0.51 127.0.0.52 5
 	within 10 all_unfinished
-	like "$label: half a ClientHello is an unfinished handshake of who sent it" "$(unfinished_of)" "$torn"
+	like "$label: half a ClientHello counts as an unfinished handshake of the client that sent it" "$(unfinished_of)" "$unfinished_counts"
 }
-torn='^127\.0\.0\.51=5 127\.0\.0\.52=[1-5]$'
-# Python frees what failed when it collects its garbage, at the next connection.
+unfinished_counts='^127\.0\.0\.51=5 127\.0\.0\.52=[1-5]$'
+# Python frees a failed connection's objects when it collects garbage, which a next connection may trigger.
 all_unfinished() {
-	unfinished_of | grep -Eq "$torn" && return
+	unfinished_of | grep -Eq "$unfinished_counts" && return
 	visits >"$tmp/visits.log"
 	return 1
 }
@@ -143,29 +145,30 @@ counts = {client["client"]: client["events"]["incomplete"]["count"] for client i
 print(*(f"{client}={count}" for client, count in sorted(counts.items()) if count and client != "127.0.0.1"))'
 }
 
-# limited ACTION: two clients' handshakes interleaved in every order; the third offer of one is acted upon.
+# limited ACTION: the handshakes of two clients interleave in every order. One exceeds its limit of 2 with its third offer; the other does not.
 limited() {
 	local tls how seen line listed=''
 	begin with RENEGUARD_RESUMPTION="$1:2/600s" || return
 	for tls in $versions; do
-		case " $resumes : $vain : $foreign " in
+		case " $resumes : $ignores : $foreign " in
 		*" $tls "*:*:*) how=accepted ;;
-		*:*" $tls "*:*) how=vain ;;
+		*:*" $tls "*:*) how=ignored ;;
 		*:*:*" $tls "*) foreign_server && how=$foreign_port ;;
 		*) continue ;;
 		esac
 		local first=127.0.0.1${tls#1.} second=127.0.0.2${tls#1.} point="$label: $1, TLS $tls:"
 		listed="$listed $first $second"
 		seen=$(dialogue interleave $first $second "$tls" "$1" $how)
-		is "$point each client is given what it should be, in every order" "$seen" "$first $(given "$1" $how 6)
-$second $(given "$1" $how 1)"
-		is "$point the account of each" "$(account $first), $(account $second)" "$(accounted "$1" $how 6), $(accounted "$1" $how 1)"
+		is "$point each client gets the expected results, in every order" "$seen" "$first $(expected_results "$1" $how 6)
+$second $(expected_results "$1" $how 1)"
+		is "$point the ledger has the right counters for each client" "$(account $first), $(account $second)" \
+			"$(expected_account "$1" $how 6), $(expected_account "$1" $how 1)"
 		line=$(line_with "$syslog_file" "event=resumption.*client=$first ")
-		ok "$point the line names the one over the limit" all_fields "${line#*: }" code=ERR_TLS_SESSION_ATTACK action="$1" client=$first \
+		ok "$point the log line names the client over the limit" all_fields "${line#*: }" code=ERR_TLS_SESSION_ATTACK action="$1" client=$first \
 			'port=[0-9]+' count=3 limit=2/600s tls=TLSv"$tls" "libssl=$libssl"
-		is "$point and never the other" "$(count_lines "$syslog_file" "client=$second ")" 0
+		is "$point no line names the other client" "$(count_lines "$syslog_file" "client=$second ")" 0
 	done
-	is "$label: $1: nobody else is on the account" "$(clients_listed | tr ' ' '\n' | sort)" "$(tr ' ' '\n' <<<"${listed# }" | sort)"
+	is "$label: $1: the ledger lists no other client" "$(clients_listed | tr ' ' '\n' | sort)" "$(tr ' ' '\n' <<<"${listed# }" | sort)"
 	end
 }
 

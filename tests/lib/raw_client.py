@@ -1,16 +1,26 @@
-"""A client that does not play along: `raw_client.py KIND HOST PORT [FROM [N]]`, N connections, one line of pairs for each.
+"""A client that breaks the rules: `raw_client.py KIND HOST PORT [FROM [N]]`. It makes N connections and prints one line of pairs for each.
 
-silent: sends nothing, and waits     leave: a ClientHello, reads the first answer, leaves
-reset: the same, but leaves by RST   garbage: a ClientHello, then bytes that are no TLS
-noise: bytes that are no TLS         bent: a good record header, then such bytes
-bare: sends nothing, leaves          byte, header, part: so much of a ClientHello, leaves
-tear: a part, leaves by RST          slam: all of it, leaves by RST before any answer
-pause: a part, and then nothing
-abort: a ClientHello, then an alert  stay: a ClientHello, and then nothing
-binder: an offer to resume (TLS 1.3) whose binder is wrong
-ticket+KIND, id+KIND: an offer to resume (TLS 1.2) in a hello that is malformed: its list of extensions is said to be too long
-(long), too short (short), has a byte too many (byte), or versions by halves before the offer (versions)
-answer: what came first (handshake, alert, none; to a malformed offer also resumed, full); end: how it ended (eof, reset, timeout, left); ms: how long it took.
+What each KIND does:
+  bare     sends nothing and closes
+  silent   sends nothing and waits
+  byte, header, part
+           sends one byte, the record header or half of a ClientHello, and closes
+  tear     sends half a ClientHello and resets
+  pause    sends half a ClientHello and waits
+  slam     sends a ClientHello and resets before any answer
+  leave    sends a ClientHello, reads the first answer and closes
+  reset    like leave, but resets
+  stay     sends a ClientHello and waits
+  garbage  sends a ClientHello, then bytes that are not TLS
+  abort    sends a ClientHello, then an alert
+  noise    sends bytes that are not TLS
+  bent     sends a valid record header, then bytes that are not TLS
+  binder   offers to resume (TLS 1.3) with a wrong binder
+  ticket+FLAW, id+FLAW
+           offers to resume (TLS 1.2) in a malformed ClientHello. FLAW is long or short (the length of the extensions is one too big or
+           too small), byte (a byte follows the extensions) or versions (supported_versions, placed before the offer, ends in half a version)
+The pairs printed: answer is the first answer (handshake, alert, ccs, other or none; for a malformed offer also resumed or full), end is how the
+connection ended (eof, reset, timeout, left: by the client), ms how long it took.
 """
 import socket
 import ssl
@@ -57,12 +67,12 @@ SESSION_ID_AT = 5 + 4 + 34  # record header, handshake header, version and rando
 
 
 def malformed(hello, how):
-    """A hello of one record, its extensions spoilt."""
+    """Returns the ClientHello, which is one record, with its extensions made malformed."""
     at = SESSION_ID_AT + 1 + hello[SESSION_ID_AT]
     at += 2 + int.from_bytes(hello[at : at + 2], "big")
     at += 1 + hello[at]
     head, length, rest = hello[:at], int.from_bytes(hello[at : at + 2], "big"), hello[at + 2 :]
-    if how == "versions":  # 0x0304 and half of another
+    if how == "versions":  # supported_versions with 0x0304 and half of another version
         rest = b"\x00\x2b\x00\x04\x03\x03\x04\x03" + rest
         length += 8
     if how == "byte":
@@ -73,7 +83,7 @@ def malformed(hello, how):
 
 
 def kind_of_answer(stream):
-    """Up to TLS 1.2 only a full handshake has a certificate (RFC 5246 7.3)."""
+    """Tells a full handshake from a resumed one: in TLS 1.2 only the full one has a Certificate message (RFC 5246 7.3)."""
     data, end = b"", ""
     while not end:
         try:
@@ -85,7 +95,7 @@ def kind_of_answer(stream):
         at = 0
         while at + 5 < len(data):
             types.append((data[at], data[at + 5]))
-            if data[at] == 22 and data[at + 5] == 2:  # messages may share a record
+            if data[at] == 22 and data[at + 5] == 2:  # another message may follow the ServerHello in its record
                 inside = at + 5 + 4 + int.from_bytes(data[at + 6 : at + 9], "big")
                 if inside < at + 5 + int.from_bytes(data[at + 3 : at + 5], "big"):
                     types.append((22, data[inside]))
@@ -124,7 +134,7 @@ def drain(stream):
 
 
 def talk(kind, stream, hello):
-    """Gives the first answer and the end."""
+    """Returns the first answer and how the connection ended."""
     if kind == "silent":
         return receive(stream)
     if kind == "bare":
@@ -156,7 +166,7 @@ def main():
     if kind == "binder":
         offered = session(client, ssl.TLSVersion.TLSv1_3, host, port, source)
     if "+" in kind:
-        client.set_ciphers("ALL:@SECLEVEL=0")  # 1.0.1 may have no other key exchange than RSA
+        client.set_ciphers("ALL:@SECLEVEL=0")  # OpenSSL 1.0.1 may have no key exchange but RSA
         client.options |= ssl.OP_NO_TICKET if kind.startswith("id") else 0
         offered = session(client, ssl.TLSVersion.TLSv1_2, host, port, source)
     for n in range(1, 1 + int(sys.argv[5] if len(sys.argv) > 5 else 1)):

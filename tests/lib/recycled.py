@@ -1,7 +1,7 @@
-"""A server that speaks TLS on a descriptor whose number another client's connection had: `recycled.py PEM`.
+"""A TLS server on a descriptor number that another client's connection had before: `recycled.py PEM`.
 
-It accepts 127.0.0.77 and closes it, then connects to a peer itself (as an FTP server in active mode does), under the same number. The
-peer sends three bytes of a ClientHello and resets. Prints "done", and waits for the end of its input.
+It accepts a connection from 127.0.0.77 and closes it. Then it connects to a peer itself, as an FTP server in active mode does, and gets the
+same descriptor number. The peer sends three bytes of a ClientHello and resets. The server prints "done" and waits for the end of its input.
 """
 import socket
 import ssl

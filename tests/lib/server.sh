@@ -1,5 +1,5 @@
-# Servers under test (bash, after tap.sh): certificates, ports, start and stop, rsyslogd as the receiver.
-# Everything runs on loopback ports of its own choosing and is stopped, by its pid, when the script ends.
+# Servers under test (bash, after tap.sh): certificates, ports, starting and stopping, rsyslogd as the log's receiver.
+# Every server listens on a free loopback port and is stopped, by its pid, when the script ends.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 certificates() {
@@ -7,13 +7,13 @@ certificates() {
 	certificate
 }
 
-certificate() { # another one for that key
+certificate() { # makes a new certificate for the same key
 	openssl req -x509 -key "$tmp/key.pem" -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
 		-out "$tmp/cert.pem" 2>/dev/null
 	cat "$tmp/cert.pem" "$tmp/key.pem" >"$tmp/server.pem"
 }
 
-# A loopback port that nothing listens on, outside the range the kernel hands out by itself.
+# Prints a loopback port on which nothing listens, outside the range of ports that the kernel assigns by itself.
 pick_port() {
 	local p
 	while :; do
@@ -25,7 +25,7 @@ pick_port() {
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# start NAME COMMAND...: in the background, output in $tmp/NAME.log, input from $stdin where that is set; its pid is in $pid.
+# start NAME COMMAND...: starts COMMAND in the background and sets $pid. Output goes to $tmp/NAME.log; input comes from $stdin if that is set.
 start() {
 	local name=$1
 	shift
@@ -34,17 +34,17 @@ start() {
 	at_exit "stop $(who "$pid")"
 }
 
-# start_on_port NAME COMMAND...: also waits for it to listen on $port; without that there is nothing to test.
+# start_on_port NAME COMMAND...: like start, then waits until something listens on $port. If nothing does, the script ends with a failure.
 start_on_port() {
 	start "$@"
 	within 10 listening "$port" || { tap_point 1 "$1 listens on $port" || finish; }
 }
 
-# who PID: its number and when it was started. A number alone is another process's soon: where four hundred are started in a second, all
-# 32,768 have come round after a minute and a quarter, and what a test started may have ended long before.
+# who PID: prints PID:START-TIME, which names one process only. A pid alone is soon reused: where 400 processes start in a second, all
+# 32,768 pids are used up after 75 seconds, and what a test started may have ended long before.
 who() { echo "$1:$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20)"; }
 
-# stop PID|WHO [SIGNAL]: ends the process and waits for it, at most five seconds politely.
+# stop PID|PID:START-TIME [SIGNAL]: sends SIGNAL (TERM), waits up to five seconds, then sends KILL.
 stop() {
 	! gone "$1" || return 0
 	kill "-${2:-TERM}" "${1%:*}" 2>/dev/null
@@ -53,12 +53,12 @@ stop() {
 	return 0
 }
 
-gone() { # PID|WHO
+gone() { # PID|PID:START-TIME: has the process ended, or is it a zombie?
 	! kill -0 "${1%:*}" 2>/dev/null || [[ $1 == *:* && $(who "${1%:*}") != "$1" ]] || [ "$(ps -o stat= -p "${1%:*}" | cut -c1)" = Z ]
 }
 
-# under with|without [VARIABLE=VALUE]...: sets the words that put a command under the shim (lines go to standard error unless told
-# otherwise), or leave it alone, into ${under[@]}. So one test body states both halves, and $! is the program's own pid.
+# under with|without [VARIABLE=VALUE]...: sets ${under[@]}, the words to put before a command so that it runs with or without the shim.
+# The shim logs to standard error unless VARIABLE=VALUE says otherwise. One test body serves both halves; $! is the program's own pid.
 under() {
 	local half=$1
 	shift
@@ -69,12 +69,12 @@ under() {
 
 peer() { timeout 60 "$peers/tlspeer" "$@" 2>&1; }
 
-# The summary line alone.
+# peer_summary TLSPEER-ARGUMENT...: prints only tlspeer's summary line.
 peer_summary() { peer "$@" | grep '^summary'; }
 
 storm() { timeout 60 "$peers/tlsstorm" "$@" 2>&1; }
 
-# rsyslogd, listening on $syslog_socket and writing `facility.severity tag message` to $syslog_file.
+# Starts rsyslogd, which listens on $syslog_socket and writes `facility.severity tag message` to $syslog_file.
 start_rsyslogd() {
 	syslog_socket=$tmp/syslog.socket syslog_file=$tmp/syslog.log
 	: >"$syslog_file"
@@ -89,7 +89,7 @@ start_rsyslogd() {
 	within 5 test -S "$syslog_socket" && chmod 666 "$syslog_socket" && chmod 711 "$tmp"
 }
 
-# line_with FILE REGEX [SECONDS]: waits for a line that matches, and prints the last such line; fails when none comes.
+# line_with FILE REGEX [SECONDS]: waits up to SECONDS (10) for a matching line and prints the last one; fails if none comes.
 line_with() {
 	within "${3:-10}" grep -Eq -- "$2" "$1" || return
 	grep -E -- "$2" "$1" | tail -n 1

@@ -1,4 +1,4 @@
-// The Node.js server of the tests: `node tls_echo.js PEM PORT`. It answers HTTP; a client's error is told, as its listeners would.
+// The Node.js server of the tests: `node tls_echo.js PEM PORT`. It answers HTTP requests and logs the errors that its listeners receive.
 const fs = require('fs');
 const https = require('https');
 

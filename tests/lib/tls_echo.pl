@@ -1,5 +1,5 @@
-# The Perl server of the tests: `tls_echo.pl PEM PORT CLIENT-CA`. Each line is answered with itself; a process for every connection, forked
-# before its handshake. Who shows a certificate is greeted in the log.
+# The Perl server of the tests: `tls_echo.pl PEM PORT CLIENT-CA`. It echoes every line. It forks a process for every connection, before the
+# handshake. It logs the subject of a client certificate.
 use strict;
 use warnings;
 use IO::Socket::SSL;

@@ -1,4 +1,4 @@
-"""The Python servers of the tests: `tls_echo.py wrap_socket|asyncio PEM PORT`. Each answers every line with it."""
+"""The Python servers of the tests: `tls_echo.py wrap_socket|asyncio PEM PORT`. Each echoes every line."""
 import asyncio
 import gc
 import socket
@@ -40,7 +40,7 @@ async def echo(reader, writer):
 
 
 async def collect_garbage():
-    """A connection that ended in the middle of its handshake is part of a cycle: freed when the collector comes by."""
+    """A connection that ended during its handshake is part of a reference cycle, so only the garbage collector frees it."""
     while True:
         await asyncio.sleep(0.5)
         gc.collect()

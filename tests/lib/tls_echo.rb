@@ -1,5 +1,5 @@
-# The Ruby server of the tests: `tls_echo.rb PEM PORT CLIENT-CA`. Each line is answered with itself; the SSL is made in the thread that
-# accepts, the handshake in the connection's own. Who shows a certificate is greeted in the log.
+# The Ruby server of the tests: `tls_echo.rb PEM PORT CLIENT-CA`. It echoes every line. The accepting thread makes the SSL; each connection's
+# own thread does the handshake. It logs the subject of a client certificate.
 require "openssl"
 require "socket"
 

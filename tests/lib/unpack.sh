@@ -1,7 +1,7 @@
-# Debian packages that are unpacked beside the build instead of installed (bash): what another package conflicts with.
+# Unpacks Debian packages beside the build instead of installing them (bash). Needed for packages that conflict with others.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-# unpack NAME PACKAGE...: into $unpacked_root, once; false where they can not be had.
+# unpack NAME PACKAGE...: unpacks the PACKAGEs into $unpacked_root unless that was done before; fails if they cannot be fetched.
 unpack() {
 	unpacked_root=$RG_BUILD/cache/$1
 	[ ! -d "$unpacked_root" ] || return 0

@@ -1,12 +1,12 @@
 #!/bin/bash
-# aarch64: built by the cross compiler, linked to Debian's libssl3:arm64, run under qemu; the clients are this machine's own.
+# aarch64: built by the cross compiler, linked to Debian's libssl3:arm64, run under qemu. The clients are programs of this machine.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 . tests/lib/builds.sh
 . tests/lib/arch.sh
 
-[ "$preload" = "$shim" ] || { echo "1..0 # SKIP a sanitized build: the other one is not"; exit 0; }
-# One that is itself statically linked: LD_PRELOAD is the program's then, not the emulator's.
+[ "$preload" = "$shim" ] || { echo "1..0 # SKIP a sanitized build: this test makes an ordinary build"; exit 0; }
+# The emulator must be statically linked, so that LD_PRELOAD applies to the program and not to the emulator.
 for qemu in qemu-aarch64-static qemu-aarch64; do
 	qemu=$(command -v $qemu) && file -L "$qemu" | grep -q 'static' && break
 done
@@ -16,7 +16,7 @@ unset "${!RENEGUARD_@}"
 certificates
 
 build_with "${cross[@]}" LDFLAGS="$ldflags"
-like "it is what it should be" "$(readelf -h "$build/libreneguard.so" "$build/tests/tools/tlsserver")" 'Machine: *AArch64'
+like "library and programs are built for AArch64" "$(readelf -h "$build/libreneguard.so" "$build/tests/tools/tlsserver")" 'Machine: *AArch64'
 floor_holds
 daemons aarch64 "$qemu" -L "$root"
 export RG_EMULATOR="$qemu -L $root" RG_PEERS=$tools

@@ -1,7 +1,7 @@
 #!/bin/bash
-# One process with three versions of libssl, each behind a plug-in (RTLD_LOCAL) or looked up by dlsym, used in threads at once, by turns
-# in one thread, and call by call: all are guarded, and no object of one reaches a function of another (the process would not live
-# through that). Closed and opened again, at the addresses of others, they are as well.
+# One process with three versions of libssl, each behind a plug-in (RTLD_LOCAL) or found by dlsym. They are used by several threads at once,
+# by turns in one thread, and call by call. All are guarded, and no object of one reaches a function of another, which would crash the
+# process. The same holds when they are closed and others are opened at their addresses.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 . tests/lib/builds.sh
@@ -21,7 +21,7 @@ cat "$tmp/rsa.pem" "$tmp/rsa.key" >"$tmp/server.pem"
 declare -A library=([1.0.1f]=$builds/npm-10.20.0-beta.6/package/native/lib/libssl.so.1.0.0
 	[1.1.1]=$builds/npm-18.4.0-beta.17/package/native/lib/libssl.so.1.1 [3.0]=$system)
 
-linked() { # VERSION NAME COMPILER-ARGUMENT...: a plug-in linked to that libssl
+linked() { # VERSION NAME COMPILER-ARGUMENT...: builds $tmp/NAME, a plug-in linked to that libssl
 	local libssl=${library[$1]} out=$tmp/$2
 	local directory=${libssl%/*}
 	shift 2
@@ -29,15 +29,15 @@ linked() { # VERSION NAME COMPILER-ARGUMENT...: a plug-in linked to that libssl
 		"$libssl" "$directory/libcrypto.so${libssl##*libssl.so}" -Wl,-rpath,"$directory" -lpthread
 }
 
-plugins() { # VERSION: the server of the hook tests; the calls that facehost makes; the same by jumps
+plugins() { # VERSION: builds three plug-ins: the hook tests' server, facehost's calls into libssl, and the same calls made by jumps
 	linked "$1" "$1.so" -DTLSSERVER_PLUGIN -fvisibility=hidden tests/tools/tlsserver.c &&
 		linked "$1" "linked-$1.so" -fno-optimize-sibling-calls tests/lib/face.c &&
 		linked "$1" "jumping-$1.so" -foptimize-sibling-calls tests/lib/face.c
 }
-ok "plug-ins and their host compile" eval 'plugins 1.0.1f && plugins 1.1.1 && plugins 3.0 &&
+ok "the plug-ins and their host compile" eval 'plugins 1.0.1f && plugins 1.1.1 && plugins 3.0 &&
 	"${CC:-cc}" -D_GNU_SOURCE -std=c11 -O2 -o "$tmp/manyhost" tests/libssl/manyhost.c -ldl -lpthread'
 
-# host HALF MODE [VARIABLE=VALUE]...: its ports are in ${ports[@]}, its pid in $pid.
+# host HALF MODE [VARIABLE=VALUE]...: starts manyhost with the three servers; sets ${ports[@]} and $pid.
 host() {
 	local half=$1 mode=$2 name arguments=()
 	shift 2
@@ -51,7 +51,7 @@ host() {
 	start manyhost "${under[@]}" "$tmp/manyhost" "$mode" "$tmp/server.pem" "${arguments[@]}"
 }
 
-at_all() { # TLSPEER-ARGUMENTS...: to every port at once; the summaries, in the order of the ports
+at_all() { # TLSPEER-ARGUMENTS...: runs tlspeer against all ports at once and prints the summaries in the order of the ports
 	local n pids=()
 	for n in 0 1 2; do
 		peer_summary --from 127.0.0.$((n + 2)) --tls 1.2 127.0.0.1 "${ports[n]}" "$@" >"$tmp/peer$n" &
@@ -63,7 +63,8 @@ at_all() { # TLSPEER-ARGUMENTS...: to every port at once; the summaries, in the 
 
 three() { printf '%s\n' "$1" "$1" "$1"; }
 
-# faces HALF OPTIONS FACE...: facehost with these. FACE is KIND-VERSION.
+# faces HALF OPTIONS FACE...: starts facehost with a server for each FACE, which is KIND-VERSION: a way to reach a version of libssl. KIND is
+# lookup (dlsym), linked (a plug-in) or jumping (a plug-in that calls by jumps).
 faces() {
 	local half=$1 options=$2 face arguments=()
 	shift 2
@@ -81,7 +82,7 @@ faces() {
 
 ready() { [ "$(grep -c '^ready' "$tmp/faces.log")" -ge "$1" ]; }
 
-# ports_of N: waits until N faces are ready; their ports are in ${ports[@]}.
+# ports_of N: waits until N faces are ready; sets ${ports[@]}.
 ports_of() {
 	within 10 ready "$1" || diag "$1 faces are not ready"
 	mapfile -t ports < <(sed -n 's/^ready //p' "$tmp/faces.log")
@@ -89,37 +90,37 @@ ports_of() {
 
 host without threads
 for port in "${ports[@]}"; do within 10 listening "$port"; done
-is "without the shim: renegotiation is honoured by all three" "$(at_all renegotiate 3 | cut -d' ' -f1-4)" "$(three "summary started=1 honoured=3 served=1")"
+is "three threads, without the shim: all three honour renegotiation" "$(at_all renegotiate 3 | cut -d' ' -f1-4)" "$(three "summary started=1 honoured=3 served=1")"
 stop "$pid"
 
 host with threads RENEGUARD_RESUMPTION=decline:20/600s
 for port in "${ports[@]}"; do within 10 listening "$port"; done
 for n in 1 2 3; do
-	is "with it: refused by all three, $n" "$(at_all renegotiate 1 | cut -d' ' -f1-3)" "$(three "summary started=1 honoured=0")"
+	is "three threads: all three refuse renegotiation, $n" "$(at_all renegotiate 1 | cut -d' ' -f1-3)" "$(three "summary started=1 honoured=0")"
 done
-is "fifty resumptions each, at once" "$(at_all resume 50)" "$(three "summary full=31 reused=20 refused=0")"
-is "a hundred connections each, at once" "$(at_all get 100)" "$(three "summary full=100 reused=0 refused=0")"
+is "three threads: each accepts 20 of 50 offers to resume under decline:20" "$(at_all resume 50)" "$(three "summary full=31 reused=20 refused=0")"
+is "three threads: each serves a hundred connections" "$(at_all get 100)" "$(three "summary full=100 reused=0 refused=0")"
 n=2
 for version in 1.0.1f 1.1.1 3.0.*; do
-	like "the lines name the library: $version" "$(cat "$tmp/manyhost.log")" "event=renegotiation action=close client=127\.0\.0\.$n .*libssl=$version( |\$)"
+	like "three threads: the log line names libssl $version" "$(cat "$tmp/manyhost.log")" "event=renegotiation action=close client=127\.0\.0\.$n .*libssl=$version( |\$)"
 	n=$((n + 1))
 done
-ok "the process lives" kill -0 "$pid"
+ok "three threads: the process is alive" kill -0 "$pid"
 stop "$pid"
 
-its_turn() { [ "$(grep -c "^port=$1" "$tmp/manyhost.log")" -ge "$2" ]; } # PORT ROUND
+its_turn() { [ "$(grep -c "^port=$1" "$tmp/manyhost.log")" -ge "$2" ]; } # PORT ROUND: has manyhost opened PORT for the ROUNDth time?
 
 host with turns
 for n in 1 2 3; do
 	for port in "${ports[@]}"; do
 		within 10 its_turn "$port" "$n"
-		ok "by turns in one thread: refused, $n" all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" started=1 honoured=0
+		ok "by turns in one thread: renegotiation is refused, $n" all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" started=1 honoured=0
 	done
 done
 wait "$pid"
-is "and it ended well" $? 0
+is "by turns in one thread: the process ends with status 0" $? 0
 
-# Call by call: while one is in the middle of a handshake, the others are, too.
+# Call by call: all of them are in the middle of a handshake at the same time.
 all="lookup-1.0.1f lookup-1.1.1 lookup-3.0 linked-1.1.1 linked-3.0 jumping-3.0 jumping-1.0.1f"
 for half in without with; do
 	# shellcheck disable=SC2086 # a list
@@ -134,10 +135,10 @@ for half in without with; do
 	n=0
 	for face in $all; do
 		if [ $half = without ]; then
-			ok "call by call, without the shim: honoured, $face" all_fields "$(cat "$tmp/face$n")" honoured=1 served=1
+			ok "call by call, without the shim: renegotiation is honoured, $face" all_fields "$(cat "$tmp/face$n")" honoured=1 served=1
 		else
-			ok "call by call: refused, $face" all_fields "$(cat "$tmp/face$n")" started=1 honoured=0
-			like "and its line names the library, $face" "$(cat "$tmp/faces.log")" \
+			ok "call by call: renegotiation is refused, $face" all_fields "$(cat "$tmp/face$n")" started=1 honoured=0
+			like "call by call: the log line names that libssl, $face" "$(cat "$tmp/faces.log")" \
 				"event=renegotiation action=close client=127\.0\.0\.$((n + 2)) .*libssl=${face#*-}(\.[0-9]+)?( |\$)"
 		fi
 		n=$((n + 1))
@@ -148,24 +149,24 @@ for half in without with; do
 	done
 	wait "${pids[@]}"
 	for port in "${ports[@]}"; do
-		is "$half the shim: twenty connections" "$(cat "$tmp/face-$port")" "summary full=20 reused=0 refused=0"
+		is "call by call, $half the shim: twenty connections are served" "$(cat "$tmp/face-$port")" "summary full=20 reused=0 refused=0"
 	done
-	ok "and the process lives" kill -0 "$pid"
+	ok "call by call, $half the shim: the process is alive" kill -0 "$pid"
 	stop "$pid"
 done
 
-# One after another: what is closed leaves its address to the next, which has another libssl.
+# One after another: a closed plug-in leaves its address to the next one, which has another libssl.
 order="linked-1.1.1 linked-3.0 linked-1.0.1f lookup-1.1.1 lookup-3.0 linked-1.0.1f lookup-1.1.1 linked-3.0 linked-1.1.1"
 # shellcheck disable=SC2086 # a list
 faces with "--one-by-one --connections 2" $order
 n=0
 for face in $order; do
 	ports_of $((n + 1))
-	ok "opened after others were closed: refused, $face" all_fields "$(peer_summary --tls 1.2 127.0.0.1 "${ports[n]}" renegotiate 1)" \
+	ok "opened after others were closed: renegotiation is refused, $face" all_fields "$(peer_summary --tls 1.2 127.0.0.1 "${ports[n]}" renegotiate 1)" \
 		started=1 honoured=0
-	is "and serves, $face" "$(peer_summary --tls 1.2 127.0.0.1 "${ports[n]}" get 1)" "summary full=1 reused=0 refused=0"
+	is "opened after others were closed: the next client is served, $face" "$(peer_summary --tls 1.2 127.0.0.1 "${ports[n]}" get 1)" "summary full=1 reused=0 refused=0"
 	n=$((n + 1))
 done
 wait "$pid"
-is "and it ended well" $? 0
+is "opened after others were closed: the process ends with status 0" $? 0
 finish

@@ -1,11 +1,11 @@
 #!/bin/bash
-# The promises of the contract (rows) on every real libssl within reach (columns): one server, tlsserver.c, compiled without a header
-# of any of them and linked to each, driven by this system's client. A cell passes, fails, or is a stated limitation; a build that
-# can not be had is skipped with the reason. The table is printed, and kept in $RG_BUILD/libssl-versions.md.
+# A table of the shim's promises (rows) for every available libssl (columns). One server, tlsserver.c, is compiled without OpenSSL headers
+# and linked to each of them; this system's clients connect to it. A cell passes, fails, or names a limitation. A build that cannot be
+# fetched is skipped with the reason. The table is printed and kept in $RG_BUILD/libssl-versions.md.
 # shellcheck disable=SC2154
 . tests/lib/tap.sh
 . tests/lib/server.sh
-. tests/lib/hooks.sh # all but its serve
+. tests/lib/hooks.sh # but `serve` is redefined below
 . tests/lib/builds.sh
 
 needs "${CC:-cc}" openssl python3
@@ -13,16 +13,18 @@ needs "${CC:-cc}" openssl python3
 [ "$preload" = "$shim" ] || { echo "1..0 # SKIP a sanitized build: its runtime is not that of the old libraries"; exit 0; }
 multiarch=$(${CC:-cc} -print-multiarch 2>/dev/null || ${CC:-cc} -dumpmachine)
 
-# --- columns: column NAME sets up into, program, cert and preloaded, or says in $lacking why not ---
+# --- columns ---
 columns="1.0.1f 1.1.1 1.1.1m 1.1.1w 3.0 3.5"
 
-compile() { # DIRECTORY SUFFIX: against that library
+compile() { # DIRECTORY SUFFIX RUNPATH: links tlsserver to the libssl in DIRECTORY, which the loader will find in RUNPATH
 	"${CC:-cc}" -D_GNU_SOURCE -Itests/libssl/prototypes -Itests/lib -std=c11 -O2 -o "$tmp/tlsserver-$name" tests/tools/tlsserver.c \
 		"$1/libssl.so.$2" "$1/libcrypto.so.$2" -Wl,--unresolved-symbols=ignore-in-shared-libs -Wl,-rpath,"$3" -lpthread \
 		>>"$tmp/compile.log" 2>&1 || { lacking="tlsserver does not compile against it: $(tail -n 1 "$tmp/compile.log")"; return 1; }
 	program=$tmp/tlsserver-$name
 }
 
+# column NAME: sets $program, $cert, $preloaded and ${into[@]} (the words that enter a chroot) for that libssl. On failure $lacking holds the
+# reason.
 column() {
 	local directory
 	name=$1 into=() cert=$tmp/server.pem preloaded=$shim counter=$tmp/keycount.so counts=$tmp/counts counts_inside=$tmp/counts
@@ -35,7 +37,7 @@ column() {
 	case $name in
 	1.0.1f) compile "$directory" 1.0.0 "$directory" ;;
 	1.1.1 | 1.1.1m) compile "$directory" 1.1 "$directory" ;;
-	1.1.1w) # beside nothing of that system's but libcrypto: libc stays ours
+	1.1.1w) # takes only libssl and libcrypto from that system, so the libc is this system's
 		mkdir -p "$tmp/1.1.1w"
 		cp "$builds/bullseye/usr/lib/$multiarch/"lib{ssl,crypto}.so.1.1 "$tmp/1.1.1w/"
 		compile "$tmp/1.1.1w" 1.1 "$tmp/1.1.1w"
@@ -45,7 +47,7 @@ column() {
 		[ -e "$directory/libssl.so.3" ] || { lacking="this system has no libssl.so.3"; return 1; }
 		compile "$directory" 3 "$directory"
 		;;
-	3.5) # needs that system's newer libc, so it runs in there
+	3.5) # needs that system's newer libc, so the server runs in a chroot
 		enter trixie
 		compile "$builds/trixie/usr/lib/$multiarch" 3 /nowhere && cp "$program" "$jail/tlsserver" && cp "$tmp/server.pem" "$jail" || return
 		cp "$counter" "$jail"
@@ -55,10 +57,10 @@ column() {
 	esac
 }
 
-is_old() { [ "$name" = 1.0.1f ]; } # no TLS 1.3, no SSL_OP_NO_RENEGOTIATION, no SSL_read_ex
+is_old() { [ "$name" = 1.0.1f ]; } # it has no TLS 1.3, no SSL_OP_NO_RENEGOTIATION and no SSL_read_ex
 
 # --- the server of a cell ---
-serve() { # with|without TLSSERVER-ARGUMENT...: policy from the environment; its port is in $port
+serve() { # with|without TLSSERVER-ARGUMENT...: takes the policy from the environment; sets $port and $server_pid
 	local objects='' line=''
 	[ "$1" = without ] || objects=$preloaded
 	objects=$objects${behind:+:$behind}
@@ -74,7 +76,7 @@ serve() { # with|without TLSSERVER-ARGUMENT...: policy from the environment; its
 lines() { grep -c "event=$1" "$tmp/server.log"; }
 same() { [ "$2" = "$3" ] || { diag "$1: '$2', wanted '$3'"; return 1; }; }
 
-# summary_of PATTERN PEER-ARGUMENT...
+# summary_of WANTED TLSPEER-ARGUMENT...: tlspeer's summary line is WANTED.
 summary_of() {
 	local wanted=$1
 	shift
@@ -90,18 +92,18 @@ honoured_or_refused() { # IO ENTRY
 	local summary
 	serve without --io "$1" --entry "$2" --allow
 	summary=$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 2)
-	served_out
+	stop_server
 	all_fields "$summary" started=1 honoured=2 served=1 || return
 	serve with --io "$1" --entry "$2" --allow --callbacks ssl
 	summary=$(peer_summary --tls 1.2 --timeout-ms 3000 127.0.0.1 "$port" renegotiate 1)
 	next_report
-	served_out
+	stop_server
 	all_fields "$summary" started=1 honoured=0 served=0 'end=(warning:no_renegotiation|fatal:.*)' &&
 		all_fields "$report" requests=1 server_hellos=1 "${refused[@]}" &&
 		like_line 'code=ERR_TLS_RENEGOTIATION_DISABLED event=renegotiation action=close client=127.0.0.1 '
 }
 
-like_line() { grep -q -- "$1" "$tmp/server.log" || { diag "no line with $1"; return 1; }; }
+like_line() { grep -q -- "$1" "$tmp/server.log" || { diag "no log line matches: $1"; return 1; }; }
 
 row_refused() {
 	local io entry entries="accept read peek do_handshake bio write"
@@ -118,24 +120,25 @@ row_storm() {
 	serve with
 	line=$(storm 127.0.0.1 "$port" 5)
 	next_report
-	served_out
+	stop_server
 	all_fields "$line" 'sent=[12]' hellos=0 served=0 && all_fields "$report" requests=1 "${refused[@]}"
 }
 
-row_first() { # the second full handshake is over the limit: no ServerHello for it
+row_first() { # the second full handshake is over the limit: no ServerHello answers it
 	local tls
 	for tls in $versions; do
 		RENEGUARD_HANDSHAKE=close:1/600s serve with --connections 2 --callbacks ctx
 		summary_of "full=1 reused=0 refused=0" --tls "$tls" 127.0.0.1 "$port" get 1 || return
 		summary_of "full=0 reused=0 refused=1" --tls "$tls" 127.0.0.1 "$port" get 1 || return
 		next_report && next_report
-		served_out
+		stop_server
 		all_fields "$report" server_hellos=1 ret=-1 error=1 lib=20 reason=3999 || return
 	done
 }
 
-# What libssl asks of libcrypto that costs a key operation (keycount.c), in a whole run of the server.
-key_operations() { # with|without PEER-ARGUMENT... -- TLSSERVER-ARGUMENT...: the number is in $operations, the client's summary in $summary
+# key_operations with|without PEER-ARGUMENT... -- TLSSERVER-ARGUMENT...: sets $operations to the number of key operations that libssl asks
+# of libcrypto in a whole run of the server (keycount.c), and $summary to the client's summary.
+key_operations() {
 	local half=$1 client=() behind=$counter
 	shift
 	while [ "$1" != -- ]; do client+=("$1") && shift; done
@@ -143,7 +146,7 @@ key_operations() { # with|without PEER-ARGUMENT... -- TLSSERVER-ARGUMENT...: the
 	rm -f "$counts"
 	KEYCOUNT=$counts_inside serve "$half" "$@"
 	summary=$(peer_summary "${client[@]/PORT/$port}")
-	served_out
+	stop_server
 	operations=$(od -An -td8 "$counts" | tr -d ' ')
 }
 
@@ -156,16 +159,17 @@ row_keys() {
 		two=$operations
 		RENEGUARD_HANDSHAKE=close:1/600s key_operations with --tls "$tls" 127.0.0.1 PORT get 2 -- --connections -1 --quiet
 		refused=$operations
-		same "two handshakes with close:1, $tls" "$summary" "summary full=1 reused=0 refused=1" &&
-			same "handshakes of one, two and two of which one is refused, $tls" "$one $two $refused" "$one $((2 * one)) $one" &&
+		same "two handshakes under close:1, TLS $tls" "$summary" "summary full=1 reused=0 refused=1" &&
+			same "key operations of one handshake, of two, and of two of which one is refused, TLS $tls" "$one $two $refused" \
+				"$one $((2 * one)) $one" &&
 			[ "$one" -ge 2 ] || return
 	done
 	key_operations with --tls 1.2 --none 127.0.0.1 PORT renegotiate 0 -- --allow --quiet
 	one=$operations
 	key_operations without --tls 1.2 --none 127.0.0.1 PORT renegotiate 3 -- --allow --quiet
-	all_fields "$summary" honoured=3 && [ "$operations" -ge $((one + 6)) ] || { diag "one: $one, three honoured: $operations"; return 1; }
+	all_fields "$summary" honoured=3 && [ "$operations" -ge $((one + 6)) ] || { diag "key operations without renegotiation: $one, with three honoured ones: $operations"; return 1; }
 	key_operations with --tls 1.2 --none 127.0.0.1 PORT renegotiate 3 -- --allow --quiet
-	all_fields "$summary" started=1 honoured=0 && same "with a renegotiation that is refused" "$operations" "$one"
+	all_fields "$summary" started=1 honoured=0 && same "key operations with a refused renegotiation" "$operations" "$one"
 }
 
 row_lenient() {
@@ -173,12 +177,12 @@ row_lenient() {
 	for action in off count warn close:5/600s; do
 		RENEGUARD_RENEGOTIATION=$action serve with --allow
 		all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 3)" started=1 honoured=3 served=1 || return
-		served_out
-		same "lines of $action" "$(lines renegotiation)" "$([ $action = warn ] && echo 3 || echo 0)" || return
+		stop_server
+		same "log lines under $action" "$(lines renegotiation)" "$([ $action = warn ] && echo 3 || echo 0)" || return
 	done
 	RENEGUARD_RENEGOTIATION=close:2/600s serve with --allow
 	all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 5)" started=1 honoured=2 served=0 || return
-	served_out
+	stop_server
 	like_line 'code=ERR_TLS_SESSION_ATTACK event=renegotiation action=close .*count=3 limit=2/600s'
 }
 
@@ -188,13 +192,14 @@ row_block() {
 	summary_of "full=0 reused=0 refused=2" 127.0.0.1 "$port" get 2 &&
 		summary_of "full=2 reused=0 refused=0" --from 127.0.0.2 127.0.0.1 "$port" get 2
 	local status=$?
-	served_out
+	stop_server
 	return $status
 }
 
-# The same server and client without and with the shim: the fields named are equal.
+# same_report PEER-ARGUMENTS -- SERVER-ARGUMENTS: runs server and client without and with the shim. The watched fields of the server's report
+# must be equal, and so must the client's summary.
 watched="requests ret error reason calls errno_sum queue_dirty info started done message wrong_arg getter options app_data"
-same_report() { # PEER-ARGUMENTS -- SERVER-ARGUMENTS
+same_report() {
 	local half client=() got=() key
 	while [ "$1" != -- ]; do client+=("$1") && shift; done
 	shift
@@ -202,7 +207,7 @@ same_report() { # PEER-ARGUMENTS -- SERVER-ARGUMENTS
 		serve $half "$@"
 		peer "${client[@]/PORT/$port}" >"$tmp/peer"
 		next_report
-		served_out
+		stop_server
 		got+=("$(for key in $watched; do echo "$key=$(value_of "$report" "$key")"; done | tr '\n' ' ')$(grep summary "$tmp/peer")")
 	done
 	[ -n "$report" ] && same "$name $*" "${got[1]}" "${got[0]}"
@@ -227,21 +232,21 @@ row_untouched() {
 	done
 }
 
-# Exactly five of nine offers pass; what the others meet is the action's.
-resumption() { # TLSPEER-ARGUMENT...
+# resumption TLSPEER-ARGUMENT...: exactly five of nine offers are within the limit. The action decides what happens to the others.
+resumption() {
 	RENEGUARD_RESUMPTION=warn:5/600s serve with --connections -1 --quiet
 	summary_of "full=1 reused=5 refused=0" "$@" 127.0.0.1 "$port" resume 5 && same lines "$(lines resumption)" 0 &&
 		summary_of "full=1 reused=4 refused=0" "$@" 127.0.0.1 "$port" resume 4 && same lines "$(lines resumption)" 1 &&
 		like_line 'code=ERR_TLS_SESSION_ATTACK event=resumption action=warn client=127.0.0.1 .*count=6 limit=5/600s' || return
-	served_out
+	stop_server
 	RENEGUARD_RESUMPTION=decline:5/600s serve with --connections -1 --quiet
 	summary_of "full=5 reused=5 refused=0" "$@" 127.0.0.1 "$port" resume 9 &&
 		summary_of "full=1 reused=2 refused=0" "$@" --from 127.0.0.9 127.0.0.1 "$port" resume 2 || return
-	served_out
+	stop_server
 	RENEGUARD_RESUMPTION=close:5/600s serve with --connections -1 --quiet
 	peer "$@" 127.0.0.1 "$port" resume 9 >"$tmp/peer"
-	served_out
-	same "after close:5" "$(grep summary "$tmp/peer")" "summary full=3 reused=5 refused=2" &&
+	stop_server
+	same "summary under close:5" "$(grep summary "$tmp/peer")" "summary full=3 reused=5 refused=2" &&
 		grep -Eq '^n=6 result=refused .*end=fatal:' "$tmp/peer"
 }
 
@@ -249,45 +254,45 @@ row_id() { resumption --tls 1.2 --how id; }
 row_ticket() { resumption --tls 1.2; }
 row_psk() { resumption --tls 1.3; }
 
-# Which libssl resumes from such a hello is its own affair (1.0.x looks at the list of extensions twice, and minds its length once), but
-# it is an offer: as many as the limit allows are answered as without the shim, the others are not.
+# libssl decides whether it resumes from a malformed ClientHello. 1.0.x does: it reads the list of extensions twice and checks its length
+# once. For the shim it is an offer anyway. Offers within the limit are answered as without the shim, the others are not.
 row_malformed() {
 	local kind how usual seen action beyond
 	for kind in ticket id; do
 		for how in long short byte versions; do
 			serve without --connections -1 --quiet
 			usual=$(timeout 60 python3 tests/lib/raw_client.py $kind+$how 127.0.0.1 "$port" | sed 's/.*answer=\([a-z]*\).*/\1/')
-			served_out
-			is_old || { same "$kind, $how, without the shim" "$usual" alert || return; remark="refuses such"; }
+			stop_server
+			is_old || { same "$kind, $how, without the shim" "$usual" alert || return; remark="this libssl refuses them itself"; }
 			! is_old || same "$kind, $how, without the shim" "$usual" resumed || return
 			for action in decline close; do
 				[ "$usual" = resumed ] || continue
 				[ $action = decline ] && beyond=full || beyond=alert
 				RENEGUARD_RESUMPTION=$action:2/600s serve with --connections -1 --quiet
 				seen=$(timeout 60 python3 tests/lib/raw_client.py $kind+$how 127.0.0.1 "$port" "" 4 | sed 's/.*answer=\([a-z]*\).*/\1/' | tr '\n' ' ')
-				served_out
+				stop_server
 				same "$kind, $how, $action:2/600s" "$seen" "resumed resumed $beyond $beyond " || return
 			done
 		done
 	done
 }
 
-row_middlebox() { # a TLS 1.3 client's session id is no offer, also where the server answers with TLS 1.2
+row_middlebox() { # a TLS 1.3 client's session id is not an offer, even if the server answers with TLS 1.2
 	RENEGUARD_RESUMPTION=close:1/600s serve with --connections -1 --quiet
 	summary_of "full=6 reused=0 refused=0" 127.0.0.1 "$port" get 6 && same lines "$(lines resumption)" 0
 	local status=$?
-	served_out
+	stop_server
 	return $status
 }
 
 row_keyupdate() {
 	serve with
 	all_fields "$(peer_summary --tls 1.3 127.0.0.1 "$port" keyupdate 5)" updates=5 served=1 || return
-	served_out
+	stop_server
 	same lines "$(lines renegotiation)" 0 || return
 	RENEGUARD_KEYUPDATE=close:3/600s serve with --connections 2
 	all_fields "$(peer_summary --tls 1.3 127.0.0.1 "$port" keyupdate 5)" updates=3 served=0 || return
-	served_out
+	stop_server
 	like_line 'event=keyupdate action=close .*count=4 limit=3/600s'
 }
 
@@ -297,39 +302,39 @@ row_clear() {
 		serve with --io $io --reuse --connections 4 --allow --entry read
 		summary_of "full=3 reused=0 refused=0" --tls 1.2 127.0.0.1 "$port" get 3 || return
 		all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" started=1 honoured=0 || return
-		served_out
-		# After a refused renegotiation, and after a refused first handshake, the object is as before.
+		stop_server
+		# After a refused renegotiation, and after a refused first handshake, the object serves again.
 		serve with --io $io --reuse --connections 2 --allow --entry read
 		all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" started=1 honoured=0 || return
 		next_report
 		if is_old; then
 			within 2 like_line '^SSL_clear fails' || return
-			remark="its SSL_clear fails after any renegotiation that was not finished"
+			remark="its SSL_clear fails after any unfinished renegotiation"
 		else
 			summary_of "full=1 reused=0 refused=0" --tls 1.2 127.0.0.1 "$port" get 1 || return
 		fi
-		served_out
+		stop_server
 		RENEGUARD_HANDSHAKE=close:1/600s serve with --io $io --reuse --connections 3 --entry read
 		summary=$(peer_summary --tls 1.2 127.0.0.1 "$port" get 2)
-		same "two handshakes with close:1" "$summary" "summary full=1 reused=0 refused=1" || return
+		same "two handshakes under close:1" "$summary" "summary full=1 reused=0 refused=1" || return
 		summary_of "full=1 reused=0 refused=0" --from 127.0.0.2 --tls 1.2 127.0.0.1 "$port" get 1 || return
-		served_out
+		stop_server
 	done
 	clear_options
 }
 
-# The program's own bits stay, ours go.
+# After a refusal and SSL_clear the program's own option bits are still set, and the shim's are gone.
 clear_options() {
 	local half got=()
 	for half in without with; do
-		is_old && return # it has none of ours
+		is_old && return # the shim sets no option there
 		serve $half --reuse --connections 2 --entry read --own-options
 		[ $half = without ] || peer --tls 1.2 127.0.0.1 "$port" renegotiate 1 >"$tmp/peer"
 		[ $half = with ] || peer --tls 1.2 127.0.0.1 "$port" get 1 >"$tmp/peer"
 		next_report
 		peer --tls 1.2 127.0.0.1 "$port" get 1 >"$tmp/peer"
 		next_report
-		served_out
+		stop_server
 		got+=("$(value_of "$report" options)")
 	done
 	same "options of an object cleared after a refusal" "${got[1]}" "${got[0]}"
@@ -348,11 +353,13 @@ row_app_data() {
 	serve with --callbacks ctx
 	summary_of "full=1 reused=0 refused=0" --tls 1.2 127.0.0.1 "$port" get 1 || return
 	next_report
-	served_out
+	stop_server
 	all_fields "$report" app_data=1
 }
 
-row_incomplete() { # each way three times, by another client; who sends nothing, and who is served, has left nothing unfinished
+# Each way not to finish a handshake, three times, each by another client. A client that sends nothing and one that is served leave nothing
+# unfinished.
+row_incomplete() {
 	local io entry way n
 	for io in blocking nonblocking membio; do
 		for entry in accept read; do
@@ -365,15 +372,15 @@ row_incomplete() { # each way three times, by another client; who sends nothing,
 				n=$((n + 1))
 				timeout 60 python3 tests/lib/raw_client.py $way 127.0.0.1 "$port" 127.0.0.$n 3 >/dev/null
 				within 3 like_line "event=incomplete action=warn client=127.0.0.$n .*count=3 limit=2/600s" >/dev/null ||
-					like_line "$io, $entry, $way: no line" || return
+					{ diag "$io, $entry, $way: no log line"; return 1; }
 			done
-			served_out
-			like_line 'event=incomplete action=warn client=127.0.0.1 .*count=3 limit=2/600s' && same "lines of $io, $entry" "$(lines incomplete)" 9 || return
+			stop_server
+			like_line 'event=incomplete action=warn client=127.0.0.1 .*count=3 limit=2/600s' && same "log lines, $io, $entry" "$(lines incomplete)" 9 || return
 		done
 	done
 }
 
-row_leak() { # of two times 100 connections, half of them refused, the second hundred leaves less than an object of ours each
+row_leak() { # of 200 connections, half of them refused, the second hundred leaves less behind than one object of the shim each
 	local n
 	RENEGUARD_HANDSHAKE=count serve with --connections 200 --quiet --heap --allow
 	for ((n = 0; n < 100; n++)); do
@@ -381,35 +388,35 @@ row_leak() { # of two times 100 connections, half of them refused, the second hu
 		peer --tls 1.2 127.0.0.1 "$port" renegotiate 1
 	done >"$tmp/peer"
 	next_report
-	served_out
+	stop_server
 	[[ $report =~ ^heap\ grown=(-?[0-9]+)$ ]] && [ "${BASH_REMATCH[1]}" -lt 4000 ] && return
-	diag "after 200 connections: $report"
+	diag "heap growth after 200 connections: $report"
 	return 1
 }
 
 rows=(
-	"refused|renegotiation refused, whichever call reads it; no ServerHello for it"
-	"storm|the client that ignores the warning is refused at its first attempt"
-	"lenient|off, count, warn and a limit let it pass, exactly"
-	"block|block refuses the client's next handshakes, and nobody else's"
-	"first|a first handshake over the limit: refused without a ServerHello"
-	"keys|neither of the two refusals costs a key operation, counted where libssl calls libcrypto"
-	"id|resumption by session id: counted exactly, declined, closed"
-	"ticket|resumption by ticket: the same"
-	"psk|resumption by TLS 1.3 PSK: the same"
-	"malformed|an offer in a malformed ClientHello is none the less an offer"
-	"middlebox|session ids of TLS 1.3 clients are no offers"
-	"keyupdate|key updates are no renegotiation; counted exactly, closed"
-	"incomplete|handshakes that end before they are finished, were it after a byte: of whom, and none of who sent nothing"
-	"callbacks|the program's callbacks, their argument, the getters"
-	"untouched|errno, error queue and options as without the shim"
-	"own|the program's own renegotiation, and request for a certificate"
-	"clear|an SSL used again (SSL_clear), also after a refusal"
-	"app_data|SSL_set_app_data is the program's own"
-	"leak|no memory left behind"
+	"refused|renegotiation is refused, whichever call reads it; no ServerHello answers it"
+	"storm|a client that ignores warnings is refused at its first attempt"
+	"lenient|off, count, warn and a limit allow exactly the renegotiations they should"
+	"block|block refuses the client's next handshakes and nobody else's"
+	"first|a first handshake over the limit is refused without a ServerHello"
+	"keys|neither refusal costs a key operation (counted where libssl calls libcrypto)"
+	"id|offers to resume by session id: counted exactly; warn, decline and close work"
+	"ticket|offers to resume by ticket: the same"
+	"psk|offers to resume by TLS 1.3 PSK: the same"
+	"malformed|an offer to resume in a malformed ClientHello counts as an offer"
+	"middlebox|the session id of a TLS 1.3 client is not an offer to resume"
+	"keyupdate|key updates are not renegotiation; they are counted exactly, and close works"
+	"incomplete|unfinished handshakes: counted from the first byte, for the right client; silent connections are not counted"
+	"callbacks|the program's callbacks, their argument and the getters are as without the shim"
+	"untouched|errno, error queue and options are as without the shim"
+	"own|the program's own renegotiation and certificate request work"
+	"clear|an SSL reused by SSL_clear is guarded and works, also after a refusal"
+	"app_data|SSL_set_app_data remains the program's own"
+	"leak|no memory is left behind"
 )
 
-# What a version has not got, or can not do: limitation ROW sets the reason.
+# limitation ROW: is the promise impossible for this version? $reason says why.
 limitation() {
 	reason=
 	case $name:$1 in
@@ -446,7 +453,7 @@ for name in ${RG_COLUMNS:-$columns}; do
 		fi
 		status=0 remark=
 		"row_$id" >"$tmp/cell" 2>&1 || status=1
-		[ $status = 0 ] || served_out 2>/dev/null
+		[ $status = 0 ] || stop_server 2>/dev/null
 		tap_point $status "$name: $text" || { cat "$tmp/cell"; sed 's/^/# log: /' "$tmp/server.log" | tail -n 5; }
 		result[$name:$id]=$([ $status = 0 ] && echo "pass${remark:+; $remark}" || echo FAIL)
 	done

@@ -1,6 +1,6 @@
 #!/bin/bash
-# musl: its loader, in front of which the library's ways to find libssl have to work, with a stand-in for libssl of the test's own
-# (standin/), since none is packaged; and the unit tests.
+# musl: the library must find libssl under musl's loader. No libssl is packaged for musl, so the test has a stand-in (standin/). The unit tests
+# run as well.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 . tests/lib/builds.sh
@@ -13,10 +13,10 @@ make_musl() { make -s -j2 BUILD="$build" CC=musl-gcc CHECK_CFLAGS=-Itests/libssl
 unset MAKEFLAGS MAKELEVEL
 make_musl CI=1 all >"$tmp/build.log" 2>&1
 tap_point $? "builds without a warning" || finish
-like "for musl" "$(readelf -d "$build/libreneguard.so")" 'NEEDED.*\[libc\.so\]'
+like "the library is linked to musl" "$(readelf -d "$build/libreneguard.so")" 'NEEDED.*\[libc\.so\]'
 
 cc() { musl-gcc -D_GNU_SOURCE -std=c11 -O2 -Wall -Wextra -Werror -Iinclude -Ishim -Itests/lib "$@" >>"$tmp/build.log" 2>&1; }
-standin() { # DIRECTORY SONAME VERSION: a libssl, and the server as a plug-in linked to it
+standin() { # DIRECTORY SONAME VERSION: builds a stand-in for libssl, and the server as a plug-in linked to it
 	mkdir -p "$tmp/$1"
 	cc -fPIC -shared -Wl,-soname,"$2" -DSTANDIN_VERSION="\"$3\"" -o "$tmp/$1/$2" tests/libssl/standin/{libssl,accessors}.c &&
 		cc -DTLSSERVER_PLUGIN -fPIC -fvisibility=hidden -shared -o "$tmp/$1/server.so" tests/libssl/standin/server.c "$tmp/$1/$2" -Wl,-rpath,"$tmp/$1"
@@ -26,7 +26,7 @@ ok "the stand-ins compile" eval 'standin one libssl.so.3 3.0.97 && standin two l
 	cc -fPIC -shared -o "$tmp/lookups.so" tests/tools/lookups.c && cc -o "$tmp/lookups" tests/tools/lookups.c &&
 	cc -o "$tmp/plughost" tests/tools/plughost.c && cc -o "$tmp/manyhost" tests/libssl/manyhost.c'
 
-# serve PRELOAD COMMAND...: its port is in $port, its output in $tmp/server.log
+# serve PRELOAD COMMAND...: starts a server; sets $port. Its output goes to $tmp/server.log.
 serve() {
 	local objects=$1
 	shift
@@ -48,28 +48,28 @@ for way in linked plug-in thread fork constructor; do
 	is "$way: without the shim renegotiation is honoured" "$(client hello data hello hello data)" "full echoed full full echoed"
 	wait "$pid"
 	serve "$library$objects" "${command[@]}" --connections 2
-	is "$way: refused with it, and the connection ends" "$(client hello data hello data)" "full echoed alert:100 closed"
-	ok "$way: which is said" all_fields "$(line_with "$tmp/server.log" event=renegotiation)" \
+	is "$way: with the shim it is refused, and the connection ends" "$(client hello data hello data)" "full echoed alert:100 closed"
+	ok "$way: the refusal is logged" all_fields "$(line_with "$tmp/server.log" event=renegotiation)" \
 		code=ERR_TLS_RENEGOTIATION_DISABLED action=close client=127.0.0.1 tls=TLSv1.2 libssl=3.0.97
-	ok "$way: the object is dead" all_fields "$(line_with "$tmp/server.log" ^accepted)" accepted=1 reason=339 later_read=-1 later_write=-1
-	[ $way = constructor ] || is "$way: the next is served" "$(client hello data)" "full echoed"
+	ok "$way: every later call on the SSL fails" all_fields "$(line_with "$tmp/server.log" ^accepted)" accepted=1 reason=339 later_read=-1 later_write=-1
+	[ $way = constructor ] || is "$way: the next client is served" "$(client hello data)" "full echoed"
 	stop "$pid"
 done
 variables=()
 RENEGUARD_RESUMPTION=decline:2/600s serve "$library" "$tmp/server" --connections -1 --where fork
-is "of four resumptions two are accepted, each in a process of its own" "$(for _ in 1 2 3 4; do client resume data; done | tr '\n' ' ')" \
+is "decline:2 accepts two of four offers to resume, each in a process of its own" "$(for _ in 1 2 3 4; do client resume data; done | tr '\n' ' ')" \
 	"resumed echoed resumed echoed full echoed full echoed "
 stop "$pid"
 RENEGUARD_HANDSHAKE=block:1/600s RENEGUARD_STATE=$tmp/ledger serve "$library" "$tmp/server" --connections -1
-is "the second handshake is refused, and whoever comes after it" "$(for _ in 1 2 3; do client hello; done | tr '\n' ' ')" "full alert:70 closed "
-is "but nobody else" "$(client --from 127.0.0.2 hello)" full
-like "the inspector shows it" "$("$build/reneguardctl" status --state "$tmp/ledger")" '^ *127\.0\.0\.1 '
+is "block:1 refuses a client's second handshake, and every later one" "$(for _ in 1 2 3; do client hello; done | tr '\n' ' ')" "full alert:70 closed "
+is "block:1 serves another client" "$(client --from 127.0.0.2 hello)" full
+like "the inspector shows the blocked client" "$("$build/reneguardctl" status --state "$tmp/ledger")" '^ *127\.0\.0\.1 '
 stop "$pid"
 rm -f "$tmp/ledger"
 lookups() { timeout 20 env RENEGUARD_LOG=off LD_PRELOAD="$1" "$tmp/lookups" "${@:2}"; }
-is "dlsym says what it says without it" "$(lookups "$library" ask "$tmp/lookups.so" "$tmp/one/libssl.so.3")" \
+is "dlsym gives the same results as without the shim" "$(lookups "$library" ask "$tmp/lookups.so" "$tmp/one/libssl.so.3")" \
 	"$(lookups "" ask "$tmp/lookups.so" "$tmp/one/libssl.so.3")"
-is "but for a libssl" "$(lookups "" whose "$tmp/one/libssl.so.3" SSL_new), $(lookups "$library" whose "$tmp/one/libssl.so.3" SSL_new)" \
+is "dlsym finds the shim's SSL_new instead of libssl's" "$(lookups "" whose "$tmp/one/libssl.so.3" SSL_new), $(lookups "$library" whose "$tmp/one/libssl.so.3" SSL_new)" \
 	"libssl.so.3, libreneguard.so"
 port=$(pick_port)
 ports=("$port" "$(pick_port)")
@@ -77,23 +77,24 @@ start server env RENEGUARD_LOG=stderr LD_PRELOAD="$library" "$tmp/manyhost" thre
 	"$tmp/two/server.so" "${ports[1]}"
 for port in "${ports[@]}"; do
 	within 5 listening "$port"
-	is "two libssl in one process, each in its thread" "$(client hello hello)" "full alert:100"
+	is "two libssl in one process, each in its own thread: renegotiation is refused" "$(client hello hello)" "full alert:100"
 done
-like "the second is told by its name" "$(cat "$tmp/server.log")" 'event=renegotiation .*libssl=4\.0\.98'
+like "two libssl in one process: the log names the second one" "$(cat "$tmp/server.log")" 'event=renegotiation .*libssl=4\.0\.98'
 stop "$pid"
-is "a process without libssl" "$(LD_PRELOAD=$library RENEGUARD_LOG=stderr "$build/reneguardctl" --version 2>&1)" \
+is "a process without libssl runs under the shim and logs nothing" "$(LD_PRELOAD=$library RENEGUARD_LOG=stderr "$build/reneguardctl" --version 2>&1)" \
 	"$("$build/reneguardctl" --version)"
 
-# Each library is for programs of its own libc.
-"$RG_BUILD/reneguardctl" check "$tmp/server" 2>"$tmp/said"
-is "check of a program of musl, by the inspector of glibc: not to be preloaded" "$? $(grep -c 'another libc' "$tmp/said")" "3 1"
-"$build/reneguardctl" check /bin/true 2>"$tmp/said"
-is "check of a program of glibc, by the inspector of musl: not to be preloaded" "$? $(grep -c 'another libc' "$tmp/said")" "3 1"
-ok "which is true" eval '! LD_PRELOAD=$build/libreneguard.so /bin/true 2>"$tmp/true.log"'
+# A library built for one libc cannot be preloaded into programs of another.
+"$RG_BUILD/reneguardctl" check "$tmp/server" 2>"$tmp/check.out"
+is "check: the glibc inspector rejects a musl program" "$? $(grep -c 'another libc' "$tmp/check.out")" "3 1"
+"$build/reneguardctl" check /bin/true 2>"$tmp/check.out"
+is "check: the musl inspector rejects a glibc program" "$? $(grep -c 'another libc' "$tmp/check.out")" "3 1"
+ok "a glibc program does not start under the musl library" eval '! LD_PRELOAD=$build/libreneguard.so /bin/true 2>"$tmp/true.log"'
 make_musl DESTDIR="$tmp/root" PREFIX=/usr install >>"$tmp/build.log" 2>&1
 sed -i "s#=/usr/#=$tmp/root/usr/#" "$tmp/root/usr/bin/reneguard"
-is "so the wrapper runs it without, and warns" "$("$tmp/root/usr/bin/reneguard" sh -c 'echo "${LD_PRELOAD:-none}"' 2>"$tmp/said") $(grep -c warning "$tmp/said")" "none 1"
-is "but not with --require" "$("$tmp/root/usr/bin/reneguard" --require true 2>/dev/null; echo $?)" 125
+is "the musl wrapper warns and runs a glibc program without the shim" \
+	"$("$tmp/root/usr/bin/reneguard" sh -c 'echo "${LD_PRELOAD:-none}"' 2>"$tmp/wrapper.out") $(grep -c warning "$tmp/wrapper.out")" "none 1"
+is "the musl wrapper refuses a glibc program with --require" "$("$tmp/root/usr/bin/reneguard" --require true 2>/dev/null; echo $?)" 125
 
 mapfile -t units < <(unit_tests)
 make_musl CI= "${units[@]}" >>"$tmp/build.log" 2>&1

@@ -1,6 +1,6 @@
 #!/bin/bash
-# PostgreSQL, which forks a process for every connection and reads through a BIO of its own, on the 1.1.1 of 2018 and on 1.1.1m:
-# attacked with openssl s_client -starttls postgres, with and without the shim.
+# PostgreSQL on OpenSSL 1.1.1 (2018) and on 1.1.1m, with and without the shim. It forks a process for every connection and reads through a BIO
+# of its own. The attacker is openssl s_client -starttls postgres.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 . tests/lib/builds.sh
@@ -12,7 +12,7 @@ as_user=()
 unset "${!RENEGUARD_@}"
 certificates
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/server.key" -days 2 -subj /CN=localhost -out "$tmp/server.crt" 2>/dev/null
-cp "$shim" "$tmp/libreneguard.so" # where that user may read it
+cp "$shim" "$tmp/libreneguard.so" # PostgreSQL's user can read it there
 chmod 600 "$tmp/server.key"
 chmod 711 "$tmp"
 
@@ -29,7 +29,7 @@ serve() {
 
 s_client() { timeout 20 openssl s_client -starttls postgres -connect "127.0.0.1:$port" "$@" 2>&1; }
 
-# Is a client let in? The start-up packet of protocol 3.0, answered with the server's version.
+# served [S_CLIENT-OPTION]...: does the server answer the start-up packet of protocol 3.0 with its version?
 served() {
 	{
 		printf '\0\0\0\x29\0\3\0\0user\0postgres\0database\0postgres\0\0'
@@ -38,7 +38,7 @@ served() {
 	} | s_client -quiet "$@" | grep -aq server_version
 }
 
-renegotiates() { # What s_client sees of its renegotiation.
+renegotiate() { # prints what s_client sees when it renegotiates
 	{
 		sleep 0.4
 		echo R
@@ -65,26 +65,26 @@ for package in 18.4.0-beta.17 10.20.0-beta.6; do
 	name=$("$pg/bin/postgres" --version)
 
 	serve without
-	ok "$name serves without the shim" served
-	seen=$(renegotiates)
-	like "$name: renegotiation without it: honoured, or a warning that libssl alone hears of" "$seen" RENEGOTIATING
-	unlike "$name: and no line about it" "$(cat "$tmp/postgres.log")" 'event='
+	ok "$name: a client is served without the shim" served
+	seen=$(renegotiate)
+	like "$name: s_client tries to renegotiate without the shim" "$seen" RENEGOTIATING
+	unlike "$name: nothing is logged without the shim" "$(cat "$tmp/postgres.log")" 'event='
 	stop "$pid" INT
 
 	serve with RENEGUARD_HANDSHAKE=close:6/600s
-	ok "$name: who is guarded is said once, by the parent" line_with "$tmp/postgres.log" "reneguard\[$pid\]: code=RENEGUARD_ACTIVE service=postgres libssl=1\.1\.1"
+	ok "$name: the parent process logs RENEGUARD_ACTIVE" line_with "$tmp/postgres.log" "reneguard\[$pid\]: code=RENEGUARD_ACTIVE service=postgres libssl=1\.1\.1"
 	for tls in -tls1_2 "$([ $package = 18.4.0-beta.17 ] && echo -tls1_3 || echo -tls1_2)"; do
-		ok "$name serves with it, $tls" served "$tls"
+		ok "$name: a client is served under the shim, $tls" served "$tls"
 	done
-	renegotiates >/dev/null
+	renegotiate >/dev/null
 	line=$(line_with "$tmp/postgres.log" event=renegotiation)
-	ok "$name: renegotiation is refused, and said by the process that serves it" all_fields "$line" \
+	ok "$name: the process that serves the connection logs the refused renegotiation" all_fields "$line" \
 		code=ERR_TLS_RENEGOTIATION_DISABLED action=close client=127.0.0.1 count=1 service=postgres tls=TLSv1.2 'libssl=1.1.1m?'
 	like "$name: its own log names the reason" "$(cat "$tmp/postgres.log")" '(SSL error|LOG).*ERR_TLS_RENEGOTIATION_DISABLED|no renegotiation'
 	for n in 4 5 6; do ok "$name: handshake $n is within close:6" served; done
-	ok "$name: the seventh is not, though each had a process of its own" eval '! served'
-	ok "$name: which is said" all_fields "$(line_with "$tmp/postgres.log" event=handshake)" code=ERR_TLS_SESSION_ATTACK count=7 limit=6/600s
-	ok "$name lives" listening "$port"
+	ok "$name: the seventh is refused, although each handshake had its own process" eval '! served'
+	ok "$name: the seventh is logged" all_fields "$(line_with "$tmp/postgres.log" event=handshake)" code=ERR_TLS_SESSION_ATTACK count=7 limit=6/600s
+	ok "$name: the server still listens" listening "$port"
 	stop "$pid" INT
 done
 finish

@@ -1,6 +1,6 @@
-"""Do the accounts agree? `accounts.py CLIENTS LEDGER LOG SERVICE ACTION SECONDS`: what load.py wrote, what `reneguardctl status --json`
-printed, the lines that arrived, and for how long it ran. Every disagreement is one line, or `agreed`; with LEDGER `total` the sums
-are printed, with `lost` what went wrong."""
+"""Do clients, ledger and log agree? `accounts.py CLIENTS LEDGER LOG SERVICE ACTION SECONDS` compares what load.py wrote (CLIENTS), what
+`reneguardctl status --json` printed (LEDGER) and the log lines after a load of SECONDS. It prints each disagreement on a line, or
+`agreed`. `accounts.py CLIENTS total` prints the sums over all clients, `accounts.py CLIENTS lost` the errors of lost connections."""
 import collections
 import json
 import re
@@ -10,9 +10,9 @@ FIELDS = ("full", "resumed", "missed", "refused", "renegotiated", "lost")
 
 
 def expected(did, action):
-    """The row of the ledger for a client that did this."""
+    """Returns the counters that the ledger must have for a client that did this: (count, acted upon) for each event."""
     offers = did["resumed"] + did["missed"] + did["refused"]
-    # Where offers are declined, nothing but the policy makes nginx miss one: its workers share a ticket key over reloads.
+    # If offers are declined, only the policy can make nginx miss one: its workers share a ticket key across reloads.
     acted = did["missed"] if action == "decline" else did["refused"]
     return {
         "handshake": (did["full"] + did["missed"], 0),
@@ -30,7 +30,7 @@ def row(client):
 
 
 def lines(log, service):
-    """Per client and event, and how many were held back."""
+    """Returns the number of log lines per client and event, and how many lines the rate limit held back."""
     count, held_back = collections.Counter(), 0
     with open(log, encoding="utf-8") as file:
         for line in file:
@@ -42,25 +42,25 @@ def lines(log, service):
 
 
 def disagreements(clients, ledger, log, action, seconds):
-    told, held_back = log
+    logged, held_back = log
     accounts = {client["client"]: client for client in ledger["clients"]}
     for address in sorted(clients.keys() | accounts.keys()):
         did, account = clients.get(address), accounts.get(address)
         if did is None or account is None:
-            yield f"{address}: only {'the ledger' if did is None else 'the client'} knows it"
+            yield f"{address}: it is only in {'the ledger' if did is None else 'the list of clients'}"
             continue
         want, have = expected(did, action), row(account)
         for key in want:
             if want[key] != have[key]:
-                yield f"{address} ({did['role']}): {key} is {have[key]} in the ledger, {want[key]} to the client"
+                yield f"{address} ({did['role']}): {key} is {have[key]} in the ledger, {want[key]} according to the client"
         if did["role"] != "storm" and want["resumption"][1]:
-            yield f"{address} ({did['role']}): acted upon, and was never over its limit"
-        over = told[address, "resumption"]
+            yield f"{address} ({did['role']}): acted upon, although it was never over its limit"
+        over = logged[address, "resumption"]
         if not min(1, want["resumption"][1] - held_back) <= over <= (1 + seconds // 60) * bool(want["resumption"][1]):
             yield f"{address} ({did['role']}): {over} lines about resumption in {seconds} s"
-        if told[address, "renegotiation"] > did["renegotiated"]:
-            yield f"{address}: more lines than attempts"
-    missing = sum(did["renegotiated"] for did in clients.values()) - sum(n for (_, event), n in told.items() if event == "renegotiation")
+        if logged[address, "renegotiation"] > did["renegotiated"]:
+            yield f"{address}: more lines about renegotiation than attempts"
+    missing = sum(did["renegotiated"] for did in clients.values()) - sum(n for (_, event), n in logged.items() if event == "renegotiation")
     if missing > held_back:
         yield f"{missing} lines about renegotiation are missing, {held_back} were held back"
     for key in ("evictions", "unplaced", "lost"):

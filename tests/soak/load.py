@@ -1,15 +1,15 @@
-"""The clients of the soak, which keep account of what they did: `load.py TOOLS PAGE OUT SERVICE=PROTOCOL:PORT...` (http or imap).
+"""The clients of the soak, which record what they did: `load.py TOOLS PAGE OUT SERVICE=PROTOCOL:PORT...` (PROTOCOL is http or imap).
 
-Each line `SECONDS CALM` on standard input is a phase: so long the load runs, then everybody finishes, `idle` is printed, and what every
-client did since the beginning is in OUT/SERVICE.json. CALM (1 or 0): are there IMAP logins? Each role has its own addresses (ROLES),
-so that an account has one story:
-  visitor  a full handshake, then offers to resume it, never more than LIMIT in PERIOD_S: may never be acted upon
-  lingerer its request is cut in two by some seconds, in which the daemon may well be told to reload
-  storm    far more offers than LIMIT as fast as they go: some have to be declined or refused
-  attack   tlspeer or tlsstorm renegotiate, once for each connection
-Of a connection exactly one thing is noted, and only what the server is sure to have seen: an exchange came back whole (`full`,
-`resumed`, or `missed`: an offer answered by a full handshake), or an alert did (`refused`, `renegotiated`), in place of which
-Dovecot, which writes through a BIO pair, just closes. All else is `lost`.
+Each line `SECONDS CALM` on standard input is a phase. The load runs for SECONDS; then all clients finish, OUT/SERVICE.json gets what every
+client did since the beginning, and `idle` is printed. If CALM is 1, there are IMAP logins. Each role has its own addresses (ROLES), so that
+every client in the ledger has one role:
+  visitor  makes a full handshake, then offers to resume it, never more than LIMIT times in PERIOD_S: must never be acted upon
+  lingerer pauses some seconds in the middle of its request, during which the daemon may be told to reload
+  storm    makes far more offers than LIMIT, as fast as possible: some must be declined or refused
+  attack   renegotiates by tlspeer or tlsstorm, once in each connection
+Each connection has exactly one result, and it is one that the server is sure to have seen. Either an exchange was complete (`full`,
+`resumed`, or `missed`: an offer answered by a full handshake), or an alert arrived (`refused`, `renegotiated`). Instead of an alert
+Dovecot, which writes through a BIO pair, just closes. Anything else is `lost`.
 """
 import collections
 import json
@@ -38,7 +38,7 @@ def context(version):
 
 
 class Client:
-    """One address, used by one thread at a time."""
+    """A client is one address. Only one thread uses it at a time."""
 
     def __init__(self, service, address):
         self.service, self.address, self.version = service, address, 0
@@ -51,7 +51,7 @@ class Client:
         self.errors.append(f"{time.strftime('%H:%M:%S')} {error}")
 
     def visit(self, offered=None, linger_s=0):
-        """One connection with one exchange; gives its session, or None."""
+        """Makes one connection with one exchange; returns its session, or None."""
         try:
             stream = socket.create_connection(("127.0.0.1", self.service.port), WAIT_S, source_address=(self.address, 0))
             with self.contexts[self.version].wrap_socket(stream, session=offered, do_handshake_on_connect=False) as tls:
@@ -71,7 +71,8 @@ class Client:
         return session
 
     def wait_until_allowed(self, end):
-        """False where that would take longer than the phase. Server and clock agree: an offer is seen after it began, and before it ended."""
+        """Waits until another offer is within the limit; returns False if the phase ends first. The server sees an offer between its begin
+        and its end, so counting PERIOD_S from the end is always enough."""
         while len(self.finished) == LIMIT and time.monotonic() - self.finished[0] <= PERIOD_S:
             if time.monotonic() > end:
                 return False
@@ -87,7 +88,7 @@ class Client:
         if alert or (self.service.silent and fields.get("end") == "closed"):
             self.did["renegotiated"] += 1
         elif fields.get("end") in GOODBYE:
-            pass  # of a worker that was to end and had not read the attempt yet: the ledger has none either
+            pass  # the worker was told to end and had not read the attempt, so the ledger has no event either
         else:
             self.lost(text)
 
@@ -110,7 +111,7 @@ class Http:
 
 
 class Imap:
-    """Every fourth exchange logs in, when all is calm: its TLS stays with the login process, which hands clear text on to an imap process."""
+    """In a calm phase every fourth exchange logs in. Its TLS stays with the login process, which passes clear text to an imap process."""
 
     def __init__(self):
         self.turn, self.calm = 0, True
@@ -167,7 +168,7 @@ def attack(clients, end):
             time.sleep(1)
 
 
-# Role, how many threads, how many addresses of each.
+# Each role, its number of threads, and the number of addresses of each thread.
 ROLES = ((visitor, 3, 6), (lingerer, 2, 2), (storm, 2, 2), (attack, 1, 3))
 
 

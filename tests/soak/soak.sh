@@ -1,7 +1,7 @@
 #!/bin/bash
-# The soak: nginx, HAProxy and Dovecot side by side under the shim for SOAK_SECONDS (600) of ordinary traffic, resumption storms,
-# renegotiation attempts and reloads. No connection is lost but those refused, what the clients did is what the ledgers and the log
-# say, and memory stays flat.
+# The soak: nginx, HAProxy and Dovecot run side by side under the shim for SOAK_SECONDS (600), with ordinary traffic, resumption storms,
+# renegotiation attempts and reloads. No connection is lost except those refused. Ledgers and log agree with what the clients did, and memory
+# stays flat.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 unset "${!RENEGUARD_@}"
@@ -21,7 +21,7 @@ head -c 80 /dev/urandom >"$tmp/ticket.key"
 chown nobody "$tmp/mail"
 chmod -R a+rX "$tmp"
 
-# begin NAME POLICY COMMAND...: under the shim, on $port
+# begin NAME RULE COMMAND...: starts service NAME under the shim, on $port, with RULE for resumption.
 begin() {
 	under with RENEGUARD_NAME="$1" RENEGUARD_LOG=syslog RENEGUARD_SYSLOG_SOCKET="$syslog_socket" RENEGUARD_LOG_RATE=1000/1s \
 		RENEGUARD_RESUMPTION="$2" RENEGUARD_STATE="$tmp/state/$1"
@@ -107,29 +107,29 @@ serve_dovecot() {
 }
 
 declare -A reload_signal=([nginx]=HUP [haproxy]=USR2 [dovecot]=HUP) worker=([nginx]=nginx [haproxy]=haproxy [dovecot]=imap-login)
-declare -A worse=([nginx]='\[(alert|emerg)\]|exited on signal' [haproxy]='\[ALERT\]|exited with code [1-9]' [dovecot]=' (Error|Fatal|Panic): ')
+declare -A serious=([nginx]='\[(alert|emerg)\]|exited on signal' [haproxy]='\[ALERT\]|exited with code [1-9]' [dovecot]=' (Error|Fatal|Panic): ')
 services=(nginx haproxy dovecot)
 
-# tree PID: it and all that descend from it.
-tree() {
+# family PID: prints PID and all its descendants.
+family() {
 	local pid
 	echo "$1"
-	for pid in $(pgrep -P "$1"); do tree "$pid"; done
+	for pid in $(pgrep -P "$1"); do family "$pid"; done
 }
 
 workers() { pgrep -P "${pids[$1]}" -x "${worker[$1]}" | sort -n | tr '\n' ' '; }
 
-# kilobytes SERVICE: its processes' memory, each page once: anonymous, and the ledger and other shared memory. (Pages of files are
-# shared with whatever else runs on the machine.)
+# kilobytes SERVICE: the memory of its processes, each page once: anonymous memory, the ledger and other shared memory. Pages of files are
+# left out, because other processes of the machine share them.
 kilobytes() {
 	local pid
-	for pid in $(tree "${pids[$1]}"); do cat "/proc/$pid/smaps_rollup" 2>/dev/null; done | awk '/^Pss_(Anon|Shmem):/ { sum += $2 } END { print sum }'
+	for pid in $(family "${pids[$1]}"); do cat "/proc/$pid/smaps_rollup" 2>/dev/null; done | awk '/^Pss_(Anon|Shmem):/ { sum += $2 } END { print sum }'
 }
 
-# Its TLS processes, old and new, and Dovecot's sessions.
-processes() { for pid in $(tree "${pids[$1]}"); do cat "/proc/$pid/comm"; done 2>/dev/null | grep -xE 'nginx|haproxy|imap|imap-login' | sort | tr '\n' ' '; }
+# processes SERVICE: prints the names of its TLS processes, old and new, and of Dovecot's sessions.
+processes() { for pid in $(family "${pids[$1]}"); do cat "/proc/$pid/comm"; done 2>/dev/null | grep -xE 'nginx|haproxy|imap|imap-login' | sort | tr '\n' ' '; }
 
-# reload SERVICE: by its own means; true when other workers are there.
+# reload SERVICE: sends the service's own reload signal; succeeds when it has other workers.
 reloaded() { local now; now=$(workers "$1") && [ -n "$now" ] && [ "$now" != "$2" ]; }
 reload() {
 	local before
@@ -138,8 +138,8 @@ reload() {
 	within 30 reloaded "$1" "$before"
 }
 
-# load SECONDS CALM [COMMAND]...: a phase of it, meanwhile COMMAND. CALM is 1 where nobody reloads: only then there are IMAP logins, because
-# Dovecot itself drops logins that are under way when it is told to reload (88 of 1,680 without the shim).
+# load SECONDS CALM [COMMAND]...: one phase of load, during which COMMAND runs. CALM is 1 if nothing reloads in this phase. Only then are there
+# IMAP logins, because Dovecot itself drops logins in progress when it reloads (88 of 1,680 without the shim).
 load() {
 	local answer=''
 	echo "$1 $2" >&"${LOAD[1]}"
@@ -149,7 +149,7 @@ load() {
 }
 
 reloads=0 reloads_failed=0
-keep_reloading() { # SECONDS; each service at least once
+keep_reloading() { # SECONDS: reloads the services in turn, each at least once
 	local end=$((SECONDS + $1)) n=0
 	while sleep $((reload_every_s / 3)) && [ $((SECONDS < end || n < 3)) = 1 ]; do
 		reload "${services[n++ % 3]}" || reloads_failed=$((reloads_failed + 1))
@@ -157,60 +157,60 @@ keep_reloading() { # SECONDS; each service at least once
 	done
 }
 
-# Everybody is done: the workers that were to end have ended.
-declare -A rest=([nginx]="nginx nginx nginx " [haproxy]="haproxy haproxy " [dovecot]="imap-login imap-login ")
-settled() { [ "$(processes "$1")" = "${rest[$1]}" ]; }
+# settled SERVICE: the workers that were told to end have ended.
+declare -A processes_at_rest=([nginx]="nginx nginx nginx " [haproxy]="haproxy haproxy " [dovecot]="imap-login imap-login ")
+settled() { [ "$(processes "$1")" = "${processes_at_rest[$1]}" ]; }
 
-descriptors() { for pid in $(tree "${pids[$1]}"); do ls "/proc/$pid/fd"; done 2>/dev/null | wc -l; }
+descriptors() { for pid in $(family "${pids[$1]}"); do ls "/proc/$pid/fd"; done 2>/dev/null | wc -l; }
 
-# measure WHEN: every service's memory and descriptors, at rest.
+# measure WHEN: waits until every service is at rest, and notes its memory and descriptors.
 measure() {
 	local service
 	for service in "${services[@]}"; do
-		within 90 settled "$service" || diag "$service has not come to rest: $(processes "$service")"
+		within 90 settled "$service" || diag "$service still has other processes after 90 s: $(processes "$service")"
 		memory[$service-$1]=$(kilobytes "$service") open[$service-$1]=$(descriptors "$service")
 	done
 }
 
-# flat SERVICE FROM TO
+# flat SERVICE FROM TO: the memory at TO is at most $memory_percent % and $memory_slack_kb KB more than at FROM.
 flat() { [ "${memory[$1-$3]}" -le $((memory[$1-$2] * (100 + memory_percent) / 100 + memory_slack_kb)) ]; }
 
 accounts() { python3 tests/soak/accounts.py "$tmp/$1.json" "${@:2}"; }
 
-declare -A memory open action=([nginx]=decline [haproxy]=close [dovecot]=close)
+declare -A memory open phase=([mixed]="after the reloads" [steady]="at the end") action=([nginx]=decline [haproxy]=close [dovecot]=close)
 for service in "${services[@]}"; do "serve_$service"; done
 coproc LOAD { exec python3 tests/soak/load.py "$tools" "$tmp/www/page" "$tmp" "nginx=http:${ports[nginx]}" \
 	"haproxy=http:${ports[haproxy]}" "dovecot=imap:${ports[dovecot]}" 2>"$tmp/load.log"; }
 at_exit "stop $(who "$LOAD_PID")"
 
 began=$SECONDS
-ok "load while they warm up" load $warm_up_s 1
+ok "the warm-up phase of the load ends in time" load $warm_up_s 1
 measure warm
-ok "load, and reloads" load $mixed_s 0 keep_reloading $mixed_s
+ok "the phase with reloads ends in time" load $mixed_s 0 keep_reloading $mixed_s
 measure mixed
-ok "load" load $((seconds - warm_up_s - mixed_s)) 1
+ok "the last phase, without reloads, ends in time" load $((seconds - warm_up_s - mixed_s)) 1
 measure steady
-took=$((SECONDS - began))
-is "the clients themselves ran through" "$(cat "$tmp/load.log")" ""
-is "of $reloads reloads so many failed" "$reloads_failed" 0
-ok "each service was reloaded" test "$reloads" -ge 3
+elapsed_s=$((SECONDS - began))
+is "the load generator reports no error of its own" "$(cat "$tmp/load.log")" ""
+is "all $reloads reloads succeed" "$reloads_failed" 0
+ok "each service was reloaded at least once" test "$reloads" -ge 3
 
 for service in "${services[@]}"; do
 	totals=$(accounts "$service" total)
 	diag "$service: $totals"
-	is "$service: no connection is lost" "$(accounts "$service" lost)" ""
+	is "$service: no client reports a lost connection" "$(accounts "$service" lost)" ""
 	acted=$([ "${action[$service]}" = decline ] && echo missed || echo refused)
-	ok "$service: everything happened" all_fields "$totals" {full,resumed,$acted,renegotiated}='[1-9][0-9]*' lost=0
+	ok "$service: every kind of result occurred, and no connection was lost" all_fields "$totals" {full,resumed,$acted,renegotiated}='[1-9][0-9]*' lost=0
 	"$RG_BUILD/reneguardctl" status --state "$tmp/state/$service" --json >"$tmp/$service-ledger.json"
 	is "$service: ledger and log agree with what the clients did" \
-		"$(accounts "$service" "$tmp/$service-ledger.json" "$syslog_file" "$service" "${action[$service]}" $took)" agreed
-	diag "$service: kilobytes: ${memory[$service-warm]} warmed up, ${memory[$service-mixed]} after reloads, ${memory[$service-steady]} in the end"
+		"$(accounts "$service" "$tmp/$service-ledger.json" "$syslog_file" "$service" "${action[$service]}" $elapsed_s)" agreed
+	diag "$service: KB of memory: ${memory[$service-warm]} after the warm-up, ${memory[$service-mixed]} after the reloads, ${memory[$service-steady]} at the end"
 	for until in mixed steady; do
-		[ "$preload" = "$shim" ] || { skip "$service: memory is flat ($until)" "a sanitized build keeps what was freed" && continue; }
-		ok "$service: memory is flat ($until): at most $memory_percent % and $memory_slack_kb KB more than warmed up" flat "$service" warm $until
+		[ "$preload" = "$shim" ] || { skip "$service: memory is flat (${phase[$until]})" "a sanitized build keeps freed memory" && continue; }
+		ok "$service: memory is flat (${phase[$until]}): at most $memory_percent % and $memory_slack_kb KB more than after the warm-up" flat "$service" warm $until
 	done
-	ok "$service: no descriptor is left open" test "${open[$service-steady]}" -le $((open[$service-warm] + 4))
-	is "$service: its log knows of nothing worse" "$(grep -hE "${worse[$service]}" "$tmp/$service".log "$tmp/$service"-error.log 2>/dev/null)" ""
-	ok "$service: it runs" kill -0 "${pids[$service]}"
+	ok "$service: no more than four descriptors more are open than after the warm-up" test "${open[$service-steady]}" -le $((open[$service-warm] + 4))
+	is "$service: its own log has no serious error" "$(grep -hE "${serious[$service]}" "$tmp/$service".log "$tmp/$service"-error.log 2>/dev/null)" ""
+	ok "$service: it is still running" kill -0 "${pids[$service]}"
 done
 finish

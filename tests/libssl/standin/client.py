@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""client.py PORT [--from ADDRESS] WORD...: over one connection to the stand-in's server, each WORD in turn: hello (a ClientHello), resume
-(one with a session id), data. Prints what came of each: full, resumed, echoed, alert:DESCRIPTION, closed; ends at the first that closed."""
+"""client.py PORT [--from ADDRESS] WORD...: opens one connection to the stand-in's server and sends each WORD in turn: hello (a ClientHello),
+resume (a ClientHello with a session id) or data. Prints the result of each: full, resumed, echoed, alert:DESCRIPTION or closed. It stops at
+the first `closed`."""
 import socket
 import sys
 
