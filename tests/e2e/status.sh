@@ -77,7 +77,7 @@ stdin=$tmp/end start forger env LD_PRELOAD="$preload" python3 tests/lib/long_map
 exec {end}>"$tmp/end"
 ok "a process with a forged mapping is ready" within 10 grep -q ready "$tmp/forger.log"
 ok "one line of its mappings is longer than 5,000 characters" grep -qE '.{5000}' "/proc/$pid/maps"
-is "its ledger is found once, and no forged one" "$(asked "$("$ctl" status --pid "$pid" --json)" 'len(d["ledgers"]), l["file"]')" "(1, None)"
+is "its ledger is found once, and no forged one" "$(value "$("$ctl" status --pid "$pid" --json)" 'len(d["ledgers"]), l["file"]')" "(1, None)"
 exec {end}>&-
 
 # top
