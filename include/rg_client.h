@@ -20,6 +20,7 @@ enum rg_family { RG_UNKNOWN = 0, RG_IPV4 = 4, RG_IPV6 = 6 };
 struct rg_address {
 	uint8_t bytes[16];
 	uint8_t family; /* enum rg_family */
+	uint32_t scope; /* the interface's index of a link-local IPv6 address; else 0 */
 };
 
 struct rg_network {
@@ -30,6 +31,7 @@ struct rg_network {
 /* Made by rg_policy_client. */
 struct rg_client {
 	struct rg_address base; /* all bits after the prefix are zero */
+	bool exempt; /* an exempt address; its account is its own, never that of its neighbours */
 };
 
 /* Make an address from BYTES in network byte order. An IPv4-mapped IPv6 address becomes IPv4. */

@@ -131,6 +131,15 @@ struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_clie
 struct rg_result rg_ledger_record(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
 				  const struct rg_limit *limit, bool keep_over, uint64_t now_ns);
 
+/*
+ * The event recorded last for this client was none, or one of another kind. Take one EVENT back:
+ * from the counters and totals, and from the limit state under LIMIT. LIMIT is NULL if the event
+ * was only counted, or if it was over the limit and left no trace in the limit state (see
+ * rg_limit_event). Nothing falls below zero.
+ */
+void rg_ledger_take_back(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
+			 const struct rg_limit *limit, uint64_t now_ns);
+
 /* Count the OUTCOME of a resumption offer, or an action taken on an EVENT. If the client has no
  * slot, only the totals count it. */
 void rg_ledger_outcome(struct rg_ledger *ledger, struct rg_key *key, enum rg_outcome outcome);

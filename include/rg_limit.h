@@ -50,6 +50,10 @@ struct rg_limit_step {
 struct rg_limit_step rg_limit_event(uint64_t state, uint16_t tag, uint64_t now_ns,
 				    const struct rg_limit *limit, bool keep_over);
 
+/* Take one event back from STATE: what one event adds, or less if less is left. */
+uint64_t rg_limit_take_back(uint64_t state, uint16_t tag, uint64_t now_ns,
+			    const struct rg_limit *limit);
+
 /* Did a kept event take the client over the limit, and has that not drained yet? */
 bool rg_limit_is_over(uint64_t state, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit);
 

@@ -50,6 +50,17 @@ struct rg_limit_step rg_limit_event(uint64_t state, uint16_t tag, uint64_t now_n
 	return step;
 }
 
+uint64_t rg_limit_take_back(uint64_t state, uint16_t tag, uint64_t now_ns,
+			    const struct rg_limit *limit)
+{
+	uint64_t now = ticks(now_ns), before = ahead(state, tag, now);
+
+	if (before == 0)
+		return state;
+	before = before > event_ticks(limit) ? before - event_ticks(limit) : 0;
+	return (uint64_t)(tag & 0xfff) << TIME_BITS | ((now + before) & TIME_MASK);
+}
+
 bool rg_limit_is_over(uint64_t state, uint16_t tag, uint64_t now_ns, const struct rg_limit *limit)
 {
 	return ahead(state, tag, ticks(now_ns)) > full_ticks(limit);

@@ -256,6 +256,7 @@ bool rg_policy_exempts(const struct rg_policy *policy, const struct rg_address *
 
 struct rg_client rg_policy_client(const struct rg_policy *policy, const struct rg_address *address)
 {
-	return (struct rg_client){rg_address_cut(
-	    *address, address->family == RG_IPV4 ? policy->ipv4_prefix : policy->ipv6_prefix)};
+	return (struct rg_client){.base = rg_address_cut(*address, address->family == RG_IPV4
+								       ? policy->ipv4_prefix
+								       : policy->ipv6_prefix)};
 }

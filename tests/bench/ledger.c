@@ -78,7 +78,7 @@ static uint64_t next_random(uint64_t *state)
 static void operate(uint32_t client, uint64_t when_ns)
 {
 	uint8_t address[4] = {10, (uint8_t)(client >> 16), (uint8_t)(client >> 8), (uint8_t)client};
-	struct rg_client who = {rg_address_ipv4(address)};
+	struct rg_client who = {.base = rg_address_ipv4(address)};
 	struct rg_key key = rg_ledger_key(&ledger, &who);
 
 	if (bare)

@@ -17,7 +17,7 @@ static void use(struct rg_ledger *ledger)
 	uint32_t suppressed;
 
 	for (uint8_t i = 0; i < 40; i++) {
-		struct rg_client client = {{.bytes = {10, 0, 0, i}, .family = RG_IPV4}};
+		struct rg_client client = {.base = {.bytes = {10, 0, 0, i}, .family = RG_IPV4}};
 		struct rg_key key = rg_ledger_key(ledger, &client);
 		enum rg_event event = (enum rg_event)(i % RG_EVENT_COUNT);
 		const struct rg_limit *limit = &limits[i % 3];
@@ -26,6 +26,8 @@ static void use(struct rg_ledger *ledger)
 		(void)rg_ledger_record(ledger, &key, event, limit, i % 2 != 0, now_ns);
 		(void)rg_ledger_is_over(ledger, &key, event, limit, now_ns);
 		(void)rg_ledger_is_full(ledger, &key, event, limit, now_ns);
+		if (i % 4 == 0)
+			rg_ledger_take_back(ledger, &key, event, limit, now_ns);
 		rg_ledger_acted(ledger, &key, event);
 		rg_ledger_outcome(ledger, &key, RG_OUTCOME_ACCEPTED);
 	}

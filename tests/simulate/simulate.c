@@ -126,7 +126,7 @@ static bool ledger_event(void *state, uint32_t address, uint64_t now_ns)
 	struct rg_ledger *ledger = state;
 	uint8_t bytes[4] = {(uint8_t)(address >> 24), (uint8_t)(address >> 16),
 			    (uint8_t)(address >> 8), (uint8_t)address};
-	struct rg_client client = {rg_address_ipv4(bytes)};
+	struct rg_client client = {.base = rg_address_ipv4(bytes)};
 	struct rg_key key = rg_ledger_key(ledger, &client);
 
 	return rg_ledger_record(ledger, &key, RG_RESUMPTION, &limit, false, now_ns).over;

@@ -33,7 +33,7 @@ static inline struct rg_client client_number(uint32_t number)
 {
 	uint8_t address[4] = {10, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
 
-	return (struct rg_client){rg_address_ipv4(address)};
+	return (struct rg_client){.base = rg_address_ipv4(address)};
 }
 
 static inline struct rg_key key_number(const struct rg_ledger *ledger, uint32_t number)
@@ -41,6 +41,13 @@ static inline struct rg_key key_number(const struct rg_ledger *ledger, uint32_t 
 	struct rg_client client = client_number(number);
 
 	return rg_ledger_key(ledger, &client);
+}
+
+static inline bool same_client(const struct rg_client *a, const struct rg_client *b)
+{
+	return memcmp(a->base.bytes, b->base.bytes, sizeof a->base.bytes) == 0 &&
+	       a->base.family == b->base.family && a->base.scope == b->base.scope &&
+	       a->exempt == b->exempt;
 }
 
 /* How many slots CLIENT has. ACCOUNT, unless NULL, gets the account in the last of them. */
@@ -52,7 +59,7 @@ static inline unsigned slots_of(const struct rg_ledger *ledger, struct rg_client
 
 	for (uint32_t slot = 0; slot < rg_ledger_slots(ledger); slot++)
 		if (rg_ledger_account(ledger, slot, &found) &&
-		    memcmp(&found.client, &client, sizeof client) == 0) {
+		    same_client(&found.client, &client)) {
 			if (account != NULL)
 				*account = found;
 			count++;

@@ -34,13 +34,35 @@ START_TEST(test_families_are_separate)
 
 	for (unsigned i = 0; i < 3; i++) {
 		static const uint8_t families[] = {RG_UNKNOWN, RG_IPV4, RG_IPV6};
-		struct rg_client client = {{.family = families[i]}};
+		struct rg_client client = {.base = {.family = families[i]}};
 		struct rg_key key = rg_ledger_key(ledger, &client);
 
 		ck_assert_uint_eq(record(ledger, &key, &three, START_NS).count, 1);
 		ck_assert_uint_eq(slots_of(ledger, client, NULL), 1);
 	}
 	ck_assert_uint_eq(slots_taken(ledger), 3);
+}
+END_TEST
+
+/* The same bytes, exempt or not, on one interface or another: each has an account of its own. */
+START_TEST(test_exempt_and_scopes_are_separate)
+{
+	static const uint8_t link_local[16] = {0xfe, 0x80, [15] = 1};
+	struct rg_ledger *ledger = ledger_for(64);
+
+	for (unsigned i = 0; i < 6; i++) {
+		struct rg_client client = {.base = rg_address_ipv6(link_local), .exempt = i % 2 != 0};
+		struct rg_account account;
+		struct rg_key key;
+
+		client.base.scope = i / 2;
+		key = rg_ledger_key(ledger, &client);
+		for (uint32_t event = 1; event <= 4; event++)
+			ck_assert_int_eq(record(ledger, &key, &three, START_NS).over, event > 3);
+		ck_assert_uint_eq(slots_of(ledger, client, &account), 1);
+		ck_assert_uint_eq(account.events[RG_RESUMPTION], 4);
+	}
+	ck_assert_uint_eq(slots_taken(ledger), 6);
 }
 END_TEST
 
@@ -166,6 +188,68 @@ START_TEST(test_count_restarts)
 }
 END_TEST
 
+/* --- taking back --- */
+
+START_TEST(test_take_back)
+{
+	struct rg_ledger *ledger = ledger_for(64);
+	struct rg_key key = key_number(ledger, 1);
+	struct rg_account account;
+	struct rg_totals totals;
+
+	rg_ledger_take_back(ledger, &key, RG_RESUMPTION, &three, START_NS);
+	for (uint32_t i = 1; i <= 3; i++)
+		ck_assert_uint_eq(record(ledger, &key, &three, START_NS).count, i);
+	rg_ledger_take_back(ledger, &key, RG_RESUMPTION, &three, START_NS);
+	ck_assert(!rg_ledger_is_full(ledger, &key, RG_RESUMPTION, &three, START_NS));
+	ck_assert_uint_eq(record(ledger, &key, &three, START_NS).count, 3);
+	ck_assert(record(ledger, &key, &three, START_NS).over);
+	/* What was over the limit left no trace: only the counters change. */
+	rg_ledger_take_back(ledger, &key, RG_RESUMPTION, NULL, START_NS);
+	ck_assert(rg_ledger_is_full(ledger, &key, RG_RESUMPTION, &three, START_NS));
+	ck_assert_uint_eq(slots_of(ledger, client_number(1), &account), 1);
+	ck_assert_uint_eq(account.events[RG_RESUMPTION], 3);
+	rg_ledger_totals(ledger, &totals);
+	ck_assert_uint_eq(totals.events[RG_RESUMPTION], 3);
+}
+END_TEST
+
+/* A kept event that took the client over the limit is gone with what it did. */
+START_TEST(test_take_back_kept)
+{
+	struct rg_ledger *ledger = ledger_for(64);
+	struct rg_key key = key_number(ledger, 1);
+
+	for (uint32_t i = 1; i <= 4; i++)
+		(void)rg_ledger_record(ledger, &key, RG_HANDSHAKE, &three, true, START_NS);
+	ck_assert(rg_ledger_is_over(ledger, &key, RG_HANDSHAKE, &three, START_NS));
+	rg_ledger_take_back(ledger, &key, RG_HANDSHAKE, &three, START_NS);
+	ck_assert(!rg_ledger_is_over(ledger, &key, RG_HANDSHAKE, &three, START_NS));
+	ck_assert(rg_ledger_is_full(ledger, &key, RG_HANDSHAKE, &three, START_NS));
+}
+END_TEST
+
+/* More is taken back than there was, and the limit is no laxer for it. */
+START_TEST(test_take_back_from_nothing)
+{
+	struct rg_ledger *ledger = ledger_for(64);
+	struct rg_key key = key_number(ledger, 1);
+	struct rg_account account;
+	struct rg_totals totals;
+
+	ck_assert(!record(ledger, &key, &three, START_NS).over);
+	for (unsigned i = 0; i < 5; i++)
+		rg_ledger_take_back(ledger, &key, RG_RESUMPTION, &three, START_NS);
+	rg_ledger_totals(ledger, &totals);
+	ck_assert_uint_eq(totals.events[RG_RESUMPTION], 0);
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert_int_eq(record(ledger, &key, &three, START_NS).over, i >= 3);
+	ck_assert_uint_eq(slots_of(ledger, client_number(1), &account), 1);
+	ck_assert_uint_eq(account.events[RG_RESUMPTION], 5);
+	ck_assert_uint_eq(account.events[RG_HANDSHAKE], 0);
+}
+END_TEST
+
 START_TEST(test_is_over_and_full)
 {
 	struct rg_ledger *ledger = ledger_for(64);
@@ -213,6 +297,7 @@ int main(void)
 
 	UNIT_ADD(suite, test_key_without_slot_changes_nothing);
 	UNIT_ADD(suite, test_families_are_separate);
+	UNIT_ADD(suite, test_exempt_and_scopes_are_separate);
 	UNIT_ADD(suite, test_wrong_hint);
 	UNIT_ADD(suite, test_exact_for_many);
 	UNIT_ADD(suite, test_exact_out_of_order);
@@ -220,6 +305,9 @@ int main(void)
 	UNIT_ADD(suite, test_count_only);
 	UNIT_ADD(suite, test_without_limit);
 	UNIT_ADD(suite, test_count_restarts);
+	UNIT_ADD(suite, test_take_back);
+	UNIT_ADD(suite, test_take_back_kept);
+	UNIT_ADD(suite, test_take_back_from_nothing);
 	UNIT_ADD(suite, test_is_over_and_full);
 	UNIT_ADD(suite, test_stays_in_memory);
 	return unit_run(suite);

@@ -122,6 +122,26 @@ START_TEST(test_slot_later)
 }
 END_TEST
 
+/* What is taken back from a client without a place is taken from its record and the totals. */
+START_TEST(test_take_back_without_slot)
+{
+	static const struct rg_limit ten = {10, 600};
+	struct rg_ledger *ledger = full_ledger(&ten, one_each);
+	struct rg_key newcomer = key_number(ledger, 99);
+	struct rg_totals totals;
+
+	for (uint32_t event = 0; event < 10; event++)
+		ck_assert(!record(ledger, &newcomer, &ten, START_NS).over);
+	for (uint32_t event = 0; event < 4; event++)
+		rg_ledger_take_back(ledger, &newcomer, RG_RESUMPTION, &ten, START_NS);
+	ck_assert_uint_eq(rg_ledger_unplaced(ledger), 6);
+	rg_ledger_totals(ledger, &totals);
+	ck_assert_uint_eq(totals.events[RG_RESUMPTION], 8 + 6);
+	for (uint32_t event = 0; event < 6; event++)
+		ck_assert_int_eq(record(ledger, &newcomer, &ten, START_NS).over, event >= 4);
+}
+END_TEST
+
 /* `block` also holds for clients without a slot. */
 START_TEST(test_blocked_without_slot)
 {
@@ -179,6 +199,7 @@ int main(void)
 	UNIT_ADD(suite, test_overflow);
 	UNIT_ADD(suite, test_overflow_out_of_order);
 	UNIT_ADD(suite, test_slot_later);
+	UNIT_ADD(suite, test_take_back_without_slot);
 	UNIT_ADD(suite, test_blocked_without_slot);
 	UNIT_ADD(suite, test_newcomer_starts_at_zero);
 	return unit_run(suite);

@@ -223,6 +223,25 @@ START_TEST(test_predictions)
 }
 END_TEST
 
+/* One event taken back leaves what there was before it; from a drained state nothing is taken. */
+START_TEST(test_take_back)
+{
+	const struct rg_limit *limit = &limits[_i];
+	uint64_t now = 5 * NS_PER_S, state = fill(limit, now), before;
+
+	ck_assert_uint_eq(rg_limit_left(state, TAG, now, limit), 0);
+	for (uint32_t i = 1; i <= limit->count; i++) {
+		state = rg_limit_take_back(state, TAG, now, limit);
+		UNIT_MUST(rg_limit_left(state, TAG, now, limit) == i, "%u/%us: event %u",
+			  limit->count, limit->period_s, i);
+	}
+	ck_assert(rg_limit_is_drained(state, TAG, now));
+	before = state;
+	ck_assert_uint_eq(rg_limit_take_back(state, TAG, now, limit), before);
+	ck_assert_uint_eq(rg_limit_take_back(0, TAG, now, limit), 0);
+}
+END_TEST
+
 /* --- limit states that do not count --- */
 
 START_TEST(test_other_tag)
@@ -283,6 +302,7 @@ int main(void)
 	UNIT_ADD(suite, test_large_count_steady);
 	UNIT_ADD(suite, test_no_limit);
 	UNIT_ADD_ROWS(suite, test_keep_over, limits);
+	UNIT_ADD_ROWS(suite, test_take_back, limits);
 	UNIT_ADD_ROWS(suite, test_predictions, limits);
 	UNIT_ADD(suite, test_other_tag);
 	UNIT_ADD(suite, test_stale);

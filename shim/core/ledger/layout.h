@@ -12,7 +12,7 @@
 #include "rg_ledger.h"
 
 #define RG_LAYOUT_MAGIC	     UINT64_C(0x7265476e65723031) /* "10renGer" in memory */
-#define RG_LAYOUT_VERSION    3
+#define RG_LAYOUT_VERSION    4
 #define RG_CACHE_LINE	     64
 #define RG_WAYS		     8
 #define RG_OVERFLOW_WAYS     8
@@ -69,12 +69,16 @@ struct rg_slot {
 	_Atomic uint64_t first_ns;
 	_Atomic uint64_t address[2];
 	_Atomic uint32_t outcomes[RG_OUTCOME_COUNT];
-	_Atomic uint32_t family;
+	_Atomic uint32_t family; /* and RG_SLOT_EXEMPT */
 	_Atomic uint32_t acted[RG_EVENT_COUNT];
 	/* The monotonic second in which a line was last due, plus one; 0: never. */
 	_Atomic uint32_t logged_s[RG_EVENT_COUNT];
-	uint32_t reserved[7];
+	_Atomic uint32_t scope; /* of the address */
+	uint32_t reserved[6];
 };
+
+/* A bit beside the family: the client is exempt. */
+#define RG_SLOT_EXEMPT 0x100U
 
 /* The index of EVENT's counter. Every connection is a resumption or a full handshake, so these two
  * come first: their counters are in the first cache line. */
@@ -111,7 +115,7 @@ _Static_assert(sizeof(struct rg_slot) == 192 && offsetof(struct rg_slot, counter
 		   RG_COUNTER_OF(RG_RESUMPTION) == 0 && RG_COUNTER_OF(RG_HANDSHAKE) == 1 &&
 		   offsetof(struct rg_slot, first_ns) == 88 &&
 		   offsetof(struct rg_slot, family) == 120 &&
-		   offsetof(struct rg_slot, reserved) == 164 && sizeof(struct rg_set) == 1600,
+		   offsetof(struct rg_slot, scope) == 164 && sizeof(struct rg_set) == 1600,
 	       "fits the cache lines, the same for every word size");
 
 static inline struct rg_slot *rg_slot_at(const struct rg_ledger *ledger, uint32_t index)

@@ -15,11 +15,14 @@
 
 struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_client *client)
 {
-	uint8_t input[sizeof client->base.bytes + 1];
+	uint8_t input[sizeof client->base.bytes + 2 + sizeof client->base.scope];
+	uint8_t *next = input + sizeof client->base.bytes;
 	struct rg_key key = {.client = *client};
 
 	memcpy(input, client->base.bytes, sizeof client->base.bytes);
-	input[sizeof client->base.bytes] = client->base.family;
+	*next++ = client->base.family;
+	*next++ = client->exempt;
+	memcpy(next, &client->base.scope, sizeof client->base.scope);
 	key.id = rg_siphash(ledger->seed, input, sizeof input) | 1;
 	return key;
 }
@@ -116,6 +119,49 @@ struct rg_result rg_ledger_record(struct rg_ledger *ledger, struct rg_key *key, 
 	result.over = step.over;
 	result.log_due = step.over && claim_line(slot, event, now_ns);
 	return result;
+}
+
+/* Take one event back from COUNTER: one of all events, and one of the run. */
+static void uncount_event(_Atomic uint64_t *counter)
+{
+	uint64_t before = LOAD(*counter), after;
+
+	do {
+		after = before;
+		if (RG_COUNTER_EVENTS(after) != 0)
+			after -= RG_COUNTER_EVENT;
+		if (RG_COUNTER_RUN(after) != 0)
+			after--;
+	} while (!atomic_compare_exchange_weak(counter, &before, after));
+}
+
+static void take_from(_Atomic uint64_t *total)
+{
+	uint64_t before = LOAD(*total);
+
+	while (before != 0 && !atomic_compare_exchange_weak(total, &before, before - 1))
+		;
+}
+
+void rg_ledger_take_back(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
+			 const struct rg_limit *limit, uint64_t now_ns)
+{
+	struct rg_slot *slot = rg_slot_find(ledger, key);
+	uint64_t state;
+
+	if (slot == NULL) {
+		take_from(&ledger->head->unplaced);
+		take_from(&ledger->head->gone_events[event]);
+		if (limit != NULL)
+			rg_overflow_take_back(ledger, key, event, limit, now_ns);
+		return;
+	}
+	uncount_event(&slot->counters[RG_COUNTER_OF(event)]);
+	state = LOAD(slot->states[event]);
+	while (limit != NULL && !atomic_compare_exchange_weak(
+				    &slot->states[event], &state,
+				    rg_limit_take_back(state, rg_tag(key->id), now_ns, limit)))
+		;
 }
 
 void rg_ledger_outcome(struct rg_ledger *ledger, struct rg_key *key, enum rg_outcome outcome)

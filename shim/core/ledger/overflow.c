@@ -143,6 +143,20 @@ bool rg_overflow_event(struct rg_ledger *ledger, const struct rg_key *key, enum 
 	return true;
 }
 
+void rg_overflow_take_back(struct rg_ledger *ledger, const struct rg_key *key, enum rg_event event,
+			   const struct rg_limit *limit, uint64_t now_ns)
+{
+	uint64_t id = overflow_id(key->id, event), state;
+	struct rg_overflow *record = is_in_use(ledger, now_ns) ? find_record(ledger, id) : NULL;
+
+	if (record == NULL)
+		return;
+	state = LOAD(record->state);
+	while (!atomic_compare_exchange_weak(&record->state, &state,
+					     rg_limit_take_back(state, rg_tag(id), now_ns, limit)))
+		;
+}
+
 void rg_overflow_keep(struct rg_ledger *ledger, uint64_t id, enum rg_event event, uint64_t state,
 		      uint64_t now_ns)
 {

@@ -31,6 +31,10 @@ bool rg_overflow_event(struct rg_ledger *ledger, const struct rg_key *key, enum 
 		       const struct rg_limit *limit, bool keep_over, uint64_t now_ns,
 		       struct rg_limit_step *step);
 
+/* Take one EVENT back from the client's record, if it has one: see rg_limit_take_back. */
+void rg_overflow_take_back(struct rg_ledger *ledger, const struct rg_key *key, enum rg_event event,
+			   const struct rg_limit *limit, uint64_t now_ns);
+
 /* Client ID was evicted from its slot: keep its limit STATE for EVENT in the table, if a record can
  * be taken. */
 void rg_overflow_keep(struct rg_ledger *ledger, uint64_t id, enum rg_event event, uint64_t state,

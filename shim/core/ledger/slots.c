@@ -132,7 +132,8 @@ static void write_slot(struct rg_ledger *ledger, struct rg_slot *slot, const str
 	memcpy(address, key->client.base.bytes, sizeof address);
 	STORE(slot->address[0], address[0]);
 	STORE(slot->address[1], address[1]);
-	STORE(slot->family, key->client.base.family);
+	STORE(slot->family, key->client.base.family | (key->client.exempt ? RG_SLOT_EXEMPT : 0));
+	STORE(slot->scope, key->client.base.scope);
 	STORE(slot->first_ns, now_ns);
 	STORE(slot->last_ns, now_ns);
 	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)

@@ -41,6 +41,8 @@ bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg
 		return false;
 	memcpy(account->client.base.bytes, address, sizeof address);
 	account->client.base.family = (uint8_t)LOAD(slot->family);
+	account->client.base.scope = LOAD(slot->scope);
+	account->client.exempt = (LOAD(slot->family) & RG_SLOT_EXEMPT) != 0;
 	account->tag = rg_tag(id);
 	account->first_ns = LOAD(slot->first_ns);
 	account->last_ns = LOAD(slot->last_ns);
