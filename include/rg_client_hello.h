@@ -30,6 +30,13 @@ struct rg_client_hello {
 	uint16_t legacy_version;
 	bool tls13;	 /* supported_versions lists 0x0304 */
 	bool early_data; /* RFC 8446 4.2.10 */
+	bool ech;	 /* an outer hello (RFC 9849), or GREASE that looks like one */
+	bool has_cookie; /* DTLS: a cookie that is not empty (RFC 6347 4.2.1) */
+	/*
+	 * Every PSK identity has an obfuscated_ticket_age of 0. A client sends that for keys that
+	 * it did not get with a ticket (RFC 8446 4.2.11), but nothing keeps it from lying.
+	 */
+	bool psk_is_external;
 	enum rg_offer offer;
 	uint8_t session_id_bytes;
 	uint8_t session_id[RG_SESSION_ID_MAX];

@@ -29,13 +29,19 @@ enum rg_hs_event {
 	RG_HS_NONE,
 	/* Server: the first handshake begins; rg_handshake.hello says what the client offers. */
 	RG_HS_CLIENT_HELLO,
+	/*
+	 * Server: the same handshake goes on with another ClientHello, after HelloRetryRequest (RFC
+	 * 8446 4.1.4) or HelloVerifyRequest (RFC 6347 4.2.1). It replaces the one before: what the
+	 * client offered there no longer counts.
+	 */
+	RG_HS_NEXT_CLIENT_HELLO,
 	/* The peer began a new handshake that we did not ask for. */
 	RG_HS_RENEGOTIATION,
 	/* Server: libssl has decided how to go on with a first handshake; see .resumed. */
 	RG_HS_ANSWERED,
 	/* A first handshake is complete. */
 	RG_HS_FINISHED,
-	/* The peer sent a TLS 1.3 KeyUpdate. */
+	/* The peer sent a TLS 1.3 KeyUpdate, and not as the answer to one of ours. */
 	RG_HS_KEY_UPDATE,
 	/*
 	 * libssl itself refused with the no_renegotiation alert (RFC 5246 7.2.2), and no
@@ -58,6 +64,10 @@ struct rg_handshake {
 	bool finished_read, finished_written;
 	bool resumed;  /* server: the offered session or PSK was accepted */
 	bool answered; /* server: RG_HS_ANSWERED was given for this handshake */
+	/* We sent a KeyUpdate with update_requested (RFC 8446 4.6.3): one of the peer's is the
+	 * answer.
+	 */
+	bool key_update_requested;
 	/* RG_HS_RENEGOTIATION was given, and libssl has not answered the attempt yet. */
 	bool renegotiation_pending;
 };

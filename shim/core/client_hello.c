@@ -7,6 +7,7 @@
 #define EXT_PRE_SHARED_KEY     41 /* RFC 8446 4.2 */
 #define EXT_EARLY_DATA	       42
 #define EXT_SUPPORTED_VERSIONS 43
+#define EXT_ECH		       0xfe0d /* RFC 9849 */
 
 /* The input that is not read yet. All reads go through `take`, which checks the bounds. */
 struct span {
@@ -66,6 +67,23 @@ static int read_supported_versions(struct span body, struct seen *seen)
 	return 0;
 }
 
+/* Are all of the identities in a pre_shared_key extension of age 0? */
+static bool has_external_ages(struct span body)
+{
+	struct span identities, identity;
+	size_t age, ages = 0;
+
+	if (take_vector(&body, 2, &identities) != 0)
+		return false;
+	while (identities.left != 0) {
+		if (take_vector(&identities, 2, &identity) != 0 ||
+		    take_number(&identities, 4, &age) != 0)
+			return false;
+		ages |= age;
+	}
+	return ages == 0;
+}
+
 /* Read the extensions in LIST, up to where it is malformed. Returns 0, or -1 if the list or
  * supported_versions is malformed. */
 static int read_extensions(struct rg_client_hello *hello, struct span list, struct seen *seen)
@@ -81,7 +99,9 @@ static int read_extensions(struct rg_client_hello *hello, struct span list, stru
 		if (type == EXT_SESSION_TICKET)
 			seen->ticket |= body.left != 0;
 		else if (type == EXT_PRE_SHARED_KEY)
-			seen->psk = true;
+			hello->psk_is_external = has_external_ages(body), seen->psk = true;
+		else if (type == EXT_ECH)
+			hello->ech = true;
 		else if (type == EXT_EARLY_DATA)
 			hello->early_data = true;
 		else if (type == EXT_SUPPORTED_VERSIONS && read_supported_versions(body, seen) != 0)
@@ -120,6 +140,7 @@ int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, siz
 	memcpy(hello->session_id, part.at, part.left);
 	if (dtls && take_vector(&rest, 1, &part) != 0)
 		return -1;
+	hello->has_cookie = dtls && part.left != 0;
 	/* cipher_suites, legacy_compression_methods */
 	if (take_vector(&rest, 2, &part) != 0 || take_vector(&rest, 1, &part) != 0)
 		return -1;

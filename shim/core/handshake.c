@@ -23,6 +23,8 @@ enum {
 #define EXT_PRE_SHARED_KEY     41
 #define EXT_SUPPORTED_VERSIONS 43
 #define ALERT_WARNING	       1
+#define UPDATE_NOT_REQUESTED   0 /* RFC 8446 4.6.3 */
+#define UPDATE_REQUESTED       1
 
 /*
  * Code that needs many registers stays out of line. The code that runs for every message then has
@@ -126,12 +128,11 @@ static NOINLINE enum rg_hs_event server_hello(struct rg_handshake *handshake, co
 static NOINLINE enum rg_hs_event client_hello(struct rg_handshake *handshake, const uint8_t *body,
 					      size_t bytes, bool dtls)
 {
-	enum rg_hs_event hs_event = RG_HS_CLIENT_HELLO;
+	enum rg_hs_event hs_event = handshake->running && handshake->hello_repeats
+					? RG_HS_NEXT_CLIENT_HELLO
+					: RG_HS_CLIENT_HELLO;
 
-	if (handshake->running && handshake->hello_repeats) {
-		handshake->hello_repeats = false;
-		return RG_HS_NONE;
-	}
+	handshake->hello_repeats = false;
 	if (handshake->established)
 		hs_event = handshake->hello_requested ? RG_HS_NONE : RG_HS_RENEGOTIATION;
 	if (hs_event == RG_HS_RENEGOTIATION) {
@@ -168,6 +169,19 @@ static enum rg_hs_event finished(struct rg_handshake *handshake, bool written)
 	return RG_HS_FINISHED;
 }
 
+/* The answer to our update_requested is a KeyUpdate that requests none itself. A peer that updates
+ * its keys of its own accord at that moment may pass for the answer, once. */
+static enum rg_hs_event key_update(struct rg_handshake *handshake, const uint8_t *body,
+				   size_t bytes)
+{
+	bool is_answer =
+	    handshake->key_update_requested && bytes != 0 && body[0] == UPDATE_NOT_REQUESTED;
+
+	if (is_answer)
+		handshake->key_update_requested = false;
+	return handshake->established && !is_answer ? RG_HS_KEY_UPDATE : RG_HS_NONE;
+}
+
 static enum rg_hs_event read_message(struct rg_handshake *handshake, uint8_t type,
 				     const uint8_t *body, size_t bytes, bool dtls)
 {
@@ -183,7 +197,7 @@ static enum rg_hs_event read_message(struct rg_handshake *handshake, uint8_t typ
 	case FINISHED:
 		return finished(handshake, false);
 	case KEY_UPDATE:
-		return handshake->established ? RG_HS_KEY_UPDATE : RG_HS_NONE;
+		return key_update(handshake, body, bytes);
 	default:
 		return RG_HS_NONE;
 	}
@@ -206,6 +220,9 @@ static enum rg_hs_event written_message(struct rg_handshake *handshake, uint8_t 
 		return RG_HS_NONE;
 	case HELLO_VERIFY_REQUEST:
 		handshake->hello_repeats = true;
+		return RG_HS_NONE;
+	case KEY_UPDATE:
+		handshake->key_update_requested |= bytes != 0 && body[0] == UPDATE_REQUESTED;
 		return RG_HS_NONE;
 	case SERVER_HELLO:
 		return server_hello(handshake, body, bytes);

@@ -41,21 +41,27 @@ static const char *tls_name(const struct rg_connection *connection, struct ssl_s
 		   : "";
 }
 
+/* The limit that EVENT of this client is recorded under; NULL if it is only counted. */
+static const struct rg_limit *limit_of(const struct rg_connection *connection, enum rg_event event)
+{
+	const struct rg_rule *rule = &rg_process_policy()->rules[event];
+	bool holds = connection->peer.family != RG_UNKNOWN || rule->limit.period_s == 0;
+
+	return rule->action > RG_COUNT && holds ? &rule->limit : NULL;
+}
+
 void rg_record(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event)
 {
 	const struct rg_rule *rule = &rg_process_policy()->rules[event];
 	struct rg_ledger *ledger = rg_process_ledger();
 	bool known = connection->peer.family != RG_UNKNOWN;
-	bool unlimited = rule->limit.period_s == 0;
 	struct rg_result result;
 	struct rg_verdict verdict;
 
 	if (rule->action == RG_OFF)
 		return;
-	result =
-	    rg_ledger_record(ledger, &connection->key, event,
-			     rule->action > RG_COUNT && (known || unlimited) ? &rule->limit : NULL,
-			     rule->action == RG_BLOCK, rg_clock_ns());
+	result = rg_ledger_record(ledger, &connection->key, event, limit_of(connection, event),
+				  rule->action == RG_BLOCK, rg_clock_ns());
 	verdict = rg_verdict(rule, &result, known, connection->exempt);
 	if (verdict.action == RG_COUNT)
 		return;
@@ -67,25 +73,33 @@ void rg_record(struct rg_connection *connection, struct ssl_st *ssl, enum rg_eve
 				connection->port, &result, tls_name(connection, ssl));
 }
 
-void rg_record_handshake(struct rg_connection *connection, struct ssl_st *ssl)
+bool rg_is_recorded(const struct rg_connection *connection, enum rg_event event)
 {
-	if (!connection->handshake_recorded)
-		rg_record(connection, ssl, RG_HANDSHAKE);
-	connection->handshake_recorded = true;
+	return connection->recorded == event + 1;
 }
 
-void rg_record_resumption(struct rg_connection *connection, struct ssl_st *ssl)
+void rg_record_once(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event)
 {
-	if (!connection->resumption_recorded)
-		rg_record(connection, ssl, RG_RESUMPTION);
-	connection->resumption_recorded = true;
+	const struct rg_policy *policy = rg_process_policy();
+
+	if (rg_is_recorded(connection, event))
+		return;
+	if (connection->recorded != 0) {
+		enum rg_event other = (enum rg_event)(connection->recorded - 1);
+
+		if (policy->rules[other].action != RG_OFF)
+			rg_ledger_take_back(rg_process_ledger(), &connection->key, other,
+					    limit_of(connection, other), rg_clock_ns());
+	}
+	connection->recorded = (uint8_t)(event + 1);
+	rg_record(connection, ssl, event);
 }
 
-bool rg_resumption_is_full(struct rg_connection *connection)
+bool rg_is_full(struct rg_connection *connection, enum rg_event event)
 {
 	return connection->peer.family != RG_UNKNOWN && !connection->exempt &&
-	       rg_ledger_is_full(rg_process_ledger(), &connection->key, RG_RESUMPTION,
-				 &rg_process_policy()->rules[RG_RESUMPTION].limit, rg_clock_ns());
+	       rg_ledger_is_full(rg_process_ledger(), &connection->key, event,
+				 &rg_process_policy()->rules[event].limit, rg_clock_ns());
 }
 
 /* The event whose rule blocks this client; RG_EVENT_COUNT if it is not blocked. */

@@ -14,10 +14,11 @@
  */
 void rg_identify_client(struct rg_connection *connection, struct ssl_st *ssl);
 
-/* The same, unless the client is known already. */
+/* The same, unless the client is known already. An answer "unknown" is not kept: it may have been
+ * given before the first byte, or datagram, was read. */
 static inline void rg_identify(struct rg_connection *connection, struct ssl_st *ssl)
 {
-	if (!connection->identified)
+	if (!connection->identified || connection->peer.family == RG_UNKNOWN)
 		rg_identify_client(connection, ssl);
 }
 
@@ -27,13 +28,16 @@ static inline void rg_identify(struct rg_connection *connection, struct ssl_st *
  */
 void rg_record(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event);
 
-/* Record the event of that name, but only once in a handshake. */
-void rg_record_handshake(struct rg_connection *connection, struct ssl_st *ssl);
-void rg_record_resumption(struct rg_connection *connection, struct ssl_st *ssl);
+/* Record EVENT as the one event of this first handshake: only once, and in place of another one
+ * that was recorded for it, which is taken back. */
+void rg_record_once(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event);
 
-/* Would the client's next offer to resume be over the limit? Records nothing. False for exempt and
- * unknown clients. */
-bool rg_resumption_is_full(struct rg_connection *connection);
+/* Is EVENT what is recorded for this first handshake? */
+bool rg_is_recorded(const struct rg_connection *connection, enum rg_event event);
+
+/* Would the client's next EVENT be over the limit? Records nothing. False for exempt and unknown
+ * clients. */
+bool rg_is_full(struct rg_connection *connection, enum rg_event event);
 
 /* Refuse the new handshake if its client is blocked; returns whether it was refused. Sets
  * CONNECTION->block_checked. */

@@ -4,61 +4,14 @@
 
 #include "guard/accounting.h"
 #include "guard/enforce.h"
+#include "guard/judge.h"
 #include "os/process.h"
 #include "os/ssl_map.h"
 #include "rg_ledger.h"
 #include "rg_policy.h"
 
 #define CLIENT_HELLO_TYPE 1
-
-/*
- * The session id is an offer to resume or 32 random bytes; only the server's answer tells. So no
- * resumption is recorded yet. But if one more would be over the limit, it must not be accepted.
- * Declining is harmless if the id was no offer.
- */
-static void consider_ambiguous_id(struct rg_connection *connection, struct ssl_st *ssl)
-{
-	bool declines = rg_process_policy()->rules[RG_RESUMPTION].action == RG_DECLINE;
-
-	if (rg_libssl_speaks_tls13(connection->lib, ssl))
-		rg_record_handshake(connection, ssl); /* the id means nothing in TLS 1.3 */
-	else if (declines && rg_resumption_is_full(connection))
-		rg_libssl_decline(connection->lib, ssl);
-}
-
-static void on_client_hello(struct rg_connection *connection, struct ssl_st *ssl)
-{
-	connection->handshake_recorded = connection->resumption_recorded = false;
-	if (!connection->block_checked && rg_process_policy()->blocks &&
-	    rg_refuse_blocked(connection, ssl))
-		return;
-	switch (connection->handshake.hello.offer) {
-	case RG_OFFER_NONE:
-		rg_record_handshake(connection, ssl);
-		break;
-	case RG_OFFER_AMBIGUOUS_ID:
-		consider_ambiguous_id(connection, ssl);
-		break;
-	default:
-		rg_record_resumption(connection, ssl);
-		break;
-	}
-}
-
-static void on_answered(struct rg_connection *connection, struct ssl_st *ssl)
-{
-	if (connection->refused)
-		return;
-	if (connection->handshake.resumed)
-		rg_record_resumption(connection, ssl);
-	else
-		rg_record_handshake(connection, ssl);
-	if (connection->resumption_recorded &&
-	    rg_process_policy()->rules[RG_RESUMPTION].action != RG_OFF)
-		rg_ledger_outcome(rg_process_ledger(), &connection->key,
-				  connection->handshake.resumed ? RG_OUTCOME_ACCEPTED
-								: RG_OUTCOME_NOT_ACCEPTED);
-}
+#define DTLS_MAJOR	  0xfe
 
 /* --- the message callback --- */
 
@@ -71,14 +24,15 @@ static bool is_guarded_side(const struct rg_connection *connection)
 }
 
 static void handle_event(struct rg_connection *connection, struct ssl_st *ssl,
-			 enum rg_hs_event hs_event)
+			 enum rg_hs_event hs_event, bool is_dtls)
 {
 	switch (hs_event) {
 	case RG_HS_CLIENT_HELLO:
-		on_client_hello(connection, ssl);
+	case RG_HS_NEXT_CLIENT_HELLO:
+		rg_judge_hello(connection, ssl, hs_event == RG_HS_NEXT_CLIENT_HELLO, is_dtls);
 		break;
 	case RG_HS_ANSWERED:
-		on_answered(connection, ssl);
+		rg_judge_answer(connection, ssl);
 		break;
 	case RG_HS_RENEGOTIATION:
 	case RG_HS_REFUSED:
@@ -101,14 +55,18 @@ static bool is_client_hello(bool written, int content_type, const uint8_t *messa
 }
 
 /* Runs two or three times in a handshake, so it is kept out of the caller's code. */
-static __attribute__((noinline)) void
-on_handshake_event(struct rg_connection *connection, struct ssl_st *ssl, enum rg_hs_event hs_event)
+static __attribute__((noinline)) void on_handshake_event(struct rg_connection *connection,
+							 struct ssl_st *ssl,
+							 enum rg_hs_event hs_event, bool is_dtls)
 {
 	int saved = errno;
 
+	/* Each hello has come in a datagram of its own, perhaps of another sender. */
+	if (is_dtls && (hs_event == RG_HS_CLIENT_HELLO || hs_event == RG_HS_NEXT_CLIENT_HELLO))
+		connection->identified = false;
 	if (is_guarded_side(connection)) {
 		rg_identify(connection, ssl);
-		handle_event(connection, ssl, hs_event);
+		handle_event(connection, ssl, hs_event, is_dtls);
 	}
 	errno = saved;
 }
@@ -132,7 +90,7 @@ void rg_connection_message(bool written, int version, int content_type, const ui
 	struct rg_connection *connection = rg_ssl_map_get(ssl);
 	enum rg_hs_event hs_event;
 
-	if (connection == NULL)
+	if (connection == NULL || connection->inside == RG_INSIDE_LISTEN)
 		return;
 	connection->needs_reset = true;
 	if (is_client_hello(written, content_type, message, bytes))
@@ -143,7 +101,9 @@ void rg_connection_message(bool written, int version, int content_type, const ui
 	if (hs_event == RG_HS_FINISHED)
 		connection->restarted = false;
 	if (hs_event != RG_HS_NONE)
-		on_handshake_event(connection, ssl, hs_event);
+		on_handshake_event(connection, ssl, hs_event, version >> 8 == DTLS_MAJOR);
+	if (connection->provisional != 0 && written && content_type == RG_CONTENT_ALERT)
+		rg_judge_alert(connection, ssl, message[1]);
 	/* Once its alert is out, a refused connection writes nothing more. */
 	if (connection->refused && written && content_type == RG_CONTENT_ALERT)
 		rg_enforce_mute(connection, ssl);
@@ -165,10 +125,13 @@ void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	int saved = errno;
 
-	/* Without a descriptor on the SSL the client is unknown until its bytes have been read.
-	 * Then it is refused at its ClientHello. */
+	/*
+	 * Without a descriptor on the SSL the client is unknown until its bytes have been read, and
+	 * so is the sender of a datagram. Then it is refused at its ClientHello.
+	 */
 	if (rg_process_policy()->blocks && !connection->block_checked && !connection->refused &&
-	    awaits_client(connection, ssl) && connection->lib->SSL_get_rfd(ssl) >= 0) {
+	    awaits_client(connection, ssl) && !rg_libssl_is_dtls(connection->lib, ssl) &&
+	    connection->lib->SSL_get_rfd(ssl) >= 0) {
 		connection->needs_reset = true;
 		rg_identify(connection, ssl);
 		(void)rg_refuse_blocked(connection, ssl);
@@ -190,7 +153,7 @@ static void note_bytes_read(struct rg_connection *connection, struct ssl_st *ssl
 static void record_incomplete(struct rg_connection *connection)
 {
 	if (!connection->identified || connection->handshake.established || connection->refused ||
-	    connection->incomplete_recorded ||
+	    connection->incomplete_recorded || connection->unproven ||
 	    (!connection->handshake.running && !connection->peer_has_sent))
 		return;
 	connection->incomplete_recorded = true;
@@ -221,6 +184,7 @@ void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl, boo
 	    (connection->identified || lib->SSL_get_rfd(ssl) >= 0))
 		note_bytes_read(connection, ssl);
 	record_incomplete(connection);
+	rg_judge_end(connection, freed ? NULL : ssl);
 	rg_enforce_undo(connection, freed ? NULL : ssl);
 	if (!freed)
 		rg_libssl_note_bytes_read(lib, ssl, &connection->bytes_before);

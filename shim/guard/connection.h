@@ -16,6 +16,17 @@
 #include "rg_handshake.h"
 #include "rg_ledger.h"
 
+/* The call of libssl that handles hellos whose sender has not proved its address. */
+enum rg_inside { RG_INSIDE_NOTHING, RG_INSIDE_LISTEN, RG_INSIDE_STATELESS };
+
+#define RG_SESSION_CONTEXT_MAX 32 /* SSL_MAX_SID_CTX_LENGTH */
+
+/* A session id context, as SSL_set_session_id_context(3) takes it. */
+struct rg_session_context {
+	uint8_t length;
+	uint8_t bytes[RG_SESSION_CONTEXT_MAX];
+};
+
 /* Kept in the map of SSLs (os/ssl_map.h) from SSL_new to SSL_free. All zero at first. */
 struct rg_connection {
 	const struct rg_libssl *lib;
@@ -30,14 +41,19 @@ struct rg_connection {
 	struct rg_bytes_read bytes_before; /* read before this handshake */
 	bool identified;		   /* key, peer, port and exempt are valid */
 	bool exempt;			   /* counted, but never acted upon */
-	bool restarted;		 /* reused after a handshake: the next ClientHello is a first one */
-	bool block_checked;	 /* this handshake has been checked against the block rules */
-	bool handshake_recorded; /* RG_HANDSHAKE, in this handshake; likewise below */
-	bool resumption_recorded;
+	bool restarted;	    /* reused after a handshake: the next ClientHello is a first one */
+	bool block_checked; /* this handshake has been checked against the block rules */
+	uint8_t recorded;   /* enum rg_event of this first handshake, plus one; 0: none yet */
 	bool incomplete_recorded;
-	bool refused;		   /* every further call on the SSL fails */
-	struct rg_refusal refusal; /* what the refusal changed on the SSL */
-	uint8_t refused_event;	   /* enum rg_event: the reason */
+	bool unproven;	     /* the client's address may be forged: nothing is recorded yet */
+	uint8_t inside;	     /* enum rg_inside */
+	uint8_t provisional; /* enum rg_event, plus one: refused before its address was proved */
+	bool declined;	     /* a session id context of ours is on the SSL */
+	struct rg_session_context session_context; /* the program's; of a context's entry, too */
+	const struct ssl_ctx_st *context;	   /* from which the SSL has it */
+	bool refused;				   /* every further call on the SSL fails */
+	struct rg_refusal refusal;		   /* what the refusal changed on the SSL */
+	uint8_t refused_event;			   /* enum rg_event: the reason */
 };
 
 /*

@@ -1,8 +1,11 @@
 #include "guard/enforce.h"
 
+#include <string.h>
+
 #include "guard/gate.h"
 #include "libssl/errors.h"
 #include "os/process.h"
+#include "os/ssl_map.h"
 #include "rg_policy.h"
 #include "rg_verdict.h"
 
@@ -54,7 +57,7 @@ void rg_enforce(struct rg_connection *connection, struct ssl_st *ssl, enum rg_ev
 	switch (action) {
 	case RG_DECLINE:
 		if (!handshake->answered)
-			rg_libssl_decline(connection->lib, ssl);
+			rg_enforce_decline(connection, ssl);
 		break;
 	case RG_CLOSE:
 	case RG_BLOCK:
@@ -62,12 +65,84 @@ void rg_enforce(struct rg_connection *connection, struct ssl_st *ssl, enum rg_ev
 			rg_libssl_refuse_renegotiation(connection->lib, ssl, &connection->refusal);
 		else if (handshake->running && !handshake->answered)
 			rg_libssl_refuse_handshake(connection->lib, ssl, &connection->refusal);
+		/* Before 1.1.1 a refusal declines, too. */
+		connection->declined |= connection->refusal.session_context;
 		refuse_connection(connection, ssl, event);
 		break;
 	default:
 		break;
 	}
 }
+
+/* --- declining --- */
+
+static bool is_same(const struct rg_session_context *one, const struct rg_session_context *other)
+{
+	return one->length == other->length && memcmp(one->bytes, other->bytes, one->length) == 0;
+}
+
+/*
+ * The program may have given the SSL another context meanwhile (SNI). Then SSL_set_SSL_CTX gives it
+ * the session id context of that one too, if the SSL still had its old context's. While ours is on
+ * the SSL, libssl cannot see that, so we do it.
+ */
+static void follow_context(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	const struct ssl_ctx_st *now = connection->lib->SSL_get_SSL_CTX(ssl);
+	const struct rg_connection *before = rg_ssl_map_get(connection->context);
+	const struct rg_connection *after = rg_ssl_map_get(now);
+
+	if (now != connection->context && before != NULL && after != NULL &&
+	    is_same(&connection->session_context, &before->session_context))
+		connection->session_context = after->session_context;
+	connection->context = now;
+}
+
+void rg_enforce_decline(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	if (!connection->declined)
+		follow_context(connection, ssl);
+	connection->declined = true;
+	rg_libssl_decline(connection->lib, ssl);
+}
+
+void rg_enforce_end_decline(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	const struct rg_session_context *context = &connection->session_context;
+
+	if (!connection->declined)
+		return;
+	connection->declined = false;
+	follow_context(connection, ssl);
+	(void)connection->lib->SSL_set_session_id_context(ssl, context->bytes, context->length);
+}
+
+/* --- refusing before the address is proved --- */
+
+void rg_enforce_provisionally(struct rg_connection *connection, struct ssl_st *ssl,
+			      enum rg_event event)
+{
+	if (connection->provisional == 0)
+		rg_gate_count_refused(true); /* so that the alert is seen */
+	connection->provisional = (uint8_t)(event + 1);
+	rg_libssl_refuse_handshake(connection->lib, ssl, &connection->refusal);
+}
+
+void rg_enforce_end_provisional(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	if (connection->provisional == 0)
+		return;
+	connection->provisional = 0;
+	rg_gate_count_refused(false);
+	if (connection->refused)
+		return; /* it is one for good now, and undone with that */
+	if (ssl != NULL)
+		rg_libssl_restore(connection->lib, ssl, &connection->refusal);
+	else
+		rg_libssl_drop_refusal(&connection->refusal);
+}
+
+/* --- calls on a refused connection --- */
 
 void rg_enforce_mute(const struct rg_connection *connection, struct ssl_st *ssl)
 {

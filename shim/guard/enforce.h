@@ -16,6 +16,17 @@
 void rg_enforce(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event,
 		enum rg_action action);
 
+/* Make libssl treat whatever the client offers to resume as unknown, until rg_enforce_end_decline
+ * gives the program's session id context back. */
+void rg_enforce_decline(struct rg_connection *connection, struct ssl_st *ssl);
+void rg_enforce_end_decline(struct rg_connection *connection, struct ssl_st *ssl);
+
+/* Refuse the handshake because of EVENT before the client has proved its address. Nothing is
+ * recorded. The SSL is NULL below if it is being freed. */
+void rg_enforce_provisionally(struct rg_connection *connection, struct ssl_st *ssl,
+			      enum rg_event event);
+void rg_enforce_end_provisional(struct rg_connection *connection, struct ssl_st *ssl);
+
 /* Make libssl write nothing more on a refused connection, not even an alert. */
 void rg_enforce_mute(const struct rg_connection *connection, struct ssl_st *ssl);
 

@@ -118,10 +118,11 @@ static bool is_guarded(struct rg_libssl *lib)
 
 /* --- contexts and connections --- */
 
-static void watch(const struct rg_libssl *lib, struct ssl_st *ssl,
+static void watch(const struct rg_libssl *lib, struct ssl_st *ssl, const struct ssl_ctx_st *ctx,
 		  rg_msg_callback *program_callback)
 {
 	struct rg_connection *connection = rg_ssl_map_get(ssl);
+	const struct rg_connection *context = rg_ssl_map_get(ctx);
 
 	if (connection == NULL)
 		connection = rg_ssl_map_take(ssl, sizeof *connection);
@@ -129,6 +130,9 @@ static void watch(const struct rg_libssl *lib, struct ssl_st *ssl,
 		return;
 	connection->lib = lib;
 	connection->program_callback = program_callback;
+	connection->context = ctx;
+	if (context != NULL)
+		connection->session_context = context->session_context;
 	/* What SSL_set_msg_callback does. In some builds that function calls our own hook. */
 	(void)lib->SSL_callback_ctrl(ssl, RG_CTRL_SET_MSG_CALLBACK, (void (*)(void))on_message);
 }
@@ -151,7 +155,7 @@ void rg_guard_connection(struct rg_libssl *lib, struct ssl_st *ssl)
 
 		memcpy(&inherited, &stored, sizeof inherited);
 	}
-	watch(lib, ssl, inherited);
+	watch(lib, ssl, lib->SSL_get_SSL_CTX(ssl), inherited);
 }
 
 void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struct ssl_st *original)
@@ -160,7 +164,7 @@ void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struc
 
 	/* SSL_dup does not copy a connection in use: it returns ORIGINAL itself. */
 	if (copy != original && connection != NULL)
-		watch(lib, copy, connection->program_callback);
+		watch(lib, copy, connection->context, connection->program_callback);
 }
 
 void rg_guard_restart(struct ssl_st *ssl)
@@ -175,6 +179,7 @@ void rg_guard_restart(struct ssl_st *ssl)
 	rg_handshake_reset(&connection->handshake);
 	connection->identified = connection->block_checked = false;
 	connection->peer_has_sent = connection->incomplete_recorded = false;
+	connection->unproven = false;
 	connection->needs_reset = false;
 }
 
@@ -234,7 +239,45 @@ void rg_guard_note_callback(struct rg_libssl *lib, struct ssl_ctx_st *ctx,
 	(void)lib->SSL_CTX_set_ex_data(ctx, lib->callback_index, stored);
 }
 
+/* --- the program's own session id context --- */
+
+static bool read_context(struct rg_session_context *to, const unsigned char *bytes, unsigned count)
+{
+	if (count > sizeof to->bytes || (bytes == NULL && count != 0))
+		return false; /* libssl refuses it, too */
+	to->length = (uint8_t)count;
+	if (count != 0)
+		memcpy(to->bytes, bytes, count);
+	return true;
+}
+
+bool rg_guard_keeps_session_context(struct ssl_st *ssl, const unsigned char *context,
+				    unsigned bytes)
+{
+	struct rg_connection *connection = rg_ssl_map_get(ssl);
+
+	return connection != NULL && read_context(&connection->session_context, context, bytes) &&
+	       connection->declined;
+}
+
+void rg_guard_note_session_context(struct ssl_ctx_st *ctx, const unsigned char *context,
+				   unsigned bytes)
+{
+	struct rg_connection *entry = rg_ssl_map_get(ctx);
+
+	if (entry != NULL)
+		(void)read_context(&entry->session_context, context, bytes);
+}
+
 /* --- around every call --- */
+
+void rg_guard_inside(struct ssl_st *ssl, enum rg_inside inside)
+{
+	struct rg_connection *connection = rg_ssl_map_get(ssl);
+
+	if (connection != NULL)
+		connection->inside = (uint8_t)inside;
+}
 
 struct rg_libssl *rg_guard_before_call_slowly(struct ssl_st *ssl, const void *caller,
 					      bool may_accept)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "guard/connection.h"
 #include "guard/gate.h"
 #include "libssl/functions.h"
 
@@ -61,5 +62,18 @@ bool rg_guard_keeps_callback(struct ssl_st *ssl, rg_msg_callback *callback);
 /* The same for CTX, from which later SSLs inherit. libssl gets CALLBACK as well. */
 void rg_guard_note_callback(struct rg_libssl *lib, struct ssl_ctx_st *ctx,
 			    rg_msg_callback *callback);
+
+/*
+ * The program sets its own session id context, BYTES at CONTEXT, on SSL or CTX: true if we keep it
+ * for later; false if libssl is to get it now.
+ */
+bool rg_guard_keeps_session_context(struct ssl_st *ssl, const unsigned char *context,
+				    unsigned bytes);
+void rg_guard_note_session_context(struct ssl_ctx_st *ctx, const unsigned char *context,
+				   unsigned bytes);
+
+/* SSL is about to be INSIDE a call that handles hellos whose senders have not proved their address;
+ * or no longer. */
+void rg_guard_inside(struct ssl_st *ssl, enum rg_inside inside);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "guard/guard.h"
+#include "guard/judge.h"
 #include "guard/libraries.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -230,6 +231,78 @@ long SSL_CTX_callback_ctrl(struct ssl_ctx_st *ctx, int command, void (*callback)
 		rg_guard_note_callback(lib, ctx, (rg_msg_callback *)callback);
 	return lib->SSL_CTX_callback_ctrl(ctx, command, callback);
 }
+
+/* --- the program's own session id context: libssl gets it later if an offer is being declined ---
+ */
+
+int SSL_set_session_id_context(struct ssl_st *ssl, const unsigned char *context, unsigned bytes)
+{
+	struct rg_libssl *lib = rg_libraries_for(ssl, CALLER);
+
+	if (lib == NULL)
+		return 0;
+	return rg_guard_keeps_session_context(ssl, context, bytes)
+		   ? 1
+		   : lib->SSL_set_session_id_context(ssl, context, bytes);
+}
+
+int SSL_CTX_set_session_id_context(struct ssl_ctx_st *ctx, const unsigned char *context,
+				   unsigned bytes)
+{
+	struct rg_libssl *lib = rg_libraries_for(ctx, CALLER);
+
+	if (lib == NULL)
+		return 0;
+	rg_guard_note_session_context(ctx, context, bytes);
+	return lib->SSL_CTX_set_session_id_context(ctx, context, bytes);
+}
+
+/* --- hellos whose senders have not proved their address (RFC 6347 4.2.1, RFC 8446 4.2.2) --- */
+
+int DTLSv1_listen(struct ssl_st *ssl, void *peer)
+{
+	struct rg_libssl *lib = rg_guard_before_call(ssl, CALLER, CLIENT);
+	int result;
+
+	if (lib == NULL || lib->DTLSv1_listen == NULL)
+		return -1;
+	rg_guard_inside(ssl, RG_INSIDE_LISTEN);
+	result = lib->DTLSv1_listen(ssl, peer);
+	rg_guard_inside(ssl, RG_INSIDE_NOTHING);
+	return result;
+}
+
+int SSL_stateless(struct ssl_st *ssl)
+{
+	struct rg_libssl *lib = rg_guard_before_call(ssl, CALLER, CLIENT);
+	int result;
+
+	if (lib == NULL || lib->SSL_stateless == NULL)
+		return -1;
+	rg_guard_inside(ssl, RG_INSIDE_STATELESS);
+	result = lib->SSL_stateless(ssl);
+	rg_guard_inside(ssl, RG_INSIDE_NOTHING);
+	return rg_guard_after_call(ssl, result) ? result : -1;
+}
+
+/* --- callbacks for external PSKs: the guard has to know that there are any --- */
+
+#define PSK_HOOK(name, object)                                                                     \
+	void name(struct object *on, rg_callback *callback)                                        \
+	{                                                                                          \
+		struct rg_libssl *lib = rg_libraries_for(on, CALLER);                              \
+                                                                                                   \
+		if (lib == NULL || lib->name == NULL)                                              \
+			return;                                                                    \
+		if (callback != NULL)                                                              \
+			rg_judge_external_psks();                                                  \
+		lib->name(on, callback);                                                           \
+	}
+
+PSK_HOOK(SSL_set_psk_server_callback, ssl_st)
+PSK_HOOK(SSL_CTX_set_psk_server_callback, ssl_ctx_st)
+PSK_HOOK(SSL_set_psk_find_session_callback, ssl_st)
+PSK_HOOK(SSL_CTX_set_psk_find_session_callback, ssl_ctx_st)
 
 /* --- the hooks by name --- */
 

@@ -17,6 +17,9 @@ struct ssl_method_st;
 struct bio_st;
 struct crypto_ex_data_st;
 
+/* A callback of the program that is only passed on. */
+typedef void rg_callback(void);
+
 typedef void rg_msg_callback(int written, int version, int content_type, const void *message,
 			     size_t bytes, struct ssl_st *ssl, void *arg);
 
@@ -35,6 +38,9 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(int, SSL_clear, (struct ssl_st *))                                                       \
 	X(void, SSL_set_accept_state, (struct ssl_st *))                                           \
 	X(void, SSL_set_connect_state, (struct ssl_st *))                                          \
+	X(int, SSL_set_session_id_context, (struct ssl_st *, const unsigned char *, unsigned))     \
+	X(int, SSL_CTX_set_session_id_context,                                                     \
+	  (struct ssl_ctx_st *, const unsigned char *, unsigned))                                  \
 	X(void, SSL_set_msg_callback, (struct ssl_st *, rg_msg_callback *))                        \
 	X(void, SSL_CTX_set_msg_callback, (struct ssl_ctx_st *, rg_msg_callback *))                \
 	X(long, SSL_callback_ctrl, (struct ssl_st *, int, void (*)(void)))                         \
@@ -49,6 +55,12 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(int, SSL_read_early_data, (struct ssl_st *, void *, size_t, size_t *))                   \
 	X(int, SSL_write_early_data, (struct ssl_st *, const void *, size_t, size_t *))            \
 	X(ssize_t, SSL_sendfile, (struct ssl_st *, int, off_t, size_t, int))                       \
+	X(int, DTLSv1_listen, (struct ssl_st *, void *))                                           \
+	X(int, SSL_stateless, (struct ssl_st *))                                                   \
+	X(void, SSL_set_psk_server_callback, (struct ssl_st *, rg_callback *))                     \
+	X(void, SSL_CTX_set_psk_server_callback, (struct ssl_ctx_st *, rg_callback *))             \
+	X(void, SSL_set_psk_find_session_callback, (struct ssl_st *, rg_callback *))               \
+	X(void, SSL_CTX_set_psk_find_session_callback, (struct ssl_ctx_st *, rg_callback *))       \
 	X(struct ssl_ctx_st *, SSL_CTX_new_ex, (void *, const char *, const struct ssl_method_st *))
 
 #define RG_LIBSSL_HOOKS(X) RG_LIBSSL_HOOKS_REQUIRED(X) RG_LIBSSL_HOOKS_OPTIONAL(X)
@@ -69,7 +81,6 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(void, SSL_set_shutdown, (struct ssl_st *, int))                                          \
 	X(const char *, SSL_get_version, (const struct ssl_st *))                                  \
 	X(int, SSL_set_cipher_list, (struct ssl_st *, const char *))                               \
-	X(int, SSL_set_session_id_context, (struct ssl_st *, const unsigned char *, unsigned))     \
 	X(size_t, SSL_get_finished, (const struct ssl_st *, void *, size_t))                       \
 	X(size_t, SSL_get_peer_finished, (const struct ssl_st *, void *, size_t))                  \
 	X(unsigned long, ERR_peek_error, (void))                                                   \
@@ -83,6 +94,8 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(int, SSL_is_server, (struct ssl_st *))                                                   \
 	X(const char *, SSL_get_cipher_list, (const struct ssl_st *, int))                         \
 	X(int, SSL_is_quic, (const struct ssl_st *))                                               \
+	X(void *, SSL_get1_echstore, (const struct ssl_st *))                                      \
+	X(void, OSSL_ECHSTORE_free, (void *))                                                      \
 	X(long, BIO_ctrl, (struct bio_st *, int, long, void *))                                    \
 	X(void, BIO_set_callback, (struct bio_st *, void *))                                       \
 	X(void, BIO_set_callback_ex, (struct bio_st *, void *))                                    \

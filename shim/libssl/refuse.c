@@ -72,6 +72,7 @@ static void leave_no_cipher(const struct rg_libssl *lib, struct ssl_st *ssl,
 	(void)lib->SSL_set_cipher_list(ssl, "NULL-SHA256:NULL-SHA");
 	lib->ERR_pop_to_mark();
 	rg_libssl_decline(lib, ssl);
+	refusal->session_context = true;
 }
 
 void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *ssl,

@@ -7,6 +7,7 @@
 #ifndef RG_REFUSE_H
 #define RG_REFUSE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "libssl/functions.h"
@@ -19,6 +20,8 @@ void rg_libssl_decline(const struct rg_libssl *lib, struct ssl_st *ssl);
 struct rg_refusal {
 	uint32_t options; /* bits that the refusal set */
 	char *ciphers;	  /* the former cipher list, on the heap; NULL: not changed */
+	/* rg_libssl_decline was used; what the session id context was is the caller's to know. */
+	bool session_context;
 };
 
 /*

@@ -6,7 +6,9 @@
 
 #define EX_INDEX_SSL	       0 /* CRYPTO_EX_INDEX_SSL, 1.1.0 and later */
 #define OP_NO_TLS13	       0x20000000U
+#define OP_COOKIE_EXCHANGE     0x00002000U /* SSL_OP_COOKIE_EXCHANGE */
 #define EX_INDEX_SSL_CTX       1
+#define CTRL_OPTIONS	       32  /* SSL_CTRL_OPTIONS, up to 1.0.2 */
 #define CTRL_MAX_PROTO_VERSION 131 /* SSL_CTRL_GET_MAX_PROTO_VERSION */
 #define DTLS_MAJOR	       0xfe
 #define DTLS_ANY	       0x1ffff /* DTLS_ANY_VERSION, before one is negotiated */
@@ -82,6 +84,39 @@ uint64_t rg_libssl_options(const struct rg_libssl *lib, struct ssl_st *ssl)
 		   : ((unsigned long (*)(const struct ssl_st *))(void *)lib->SSL_get_options)(ssl);
 }
 
+bool rg_libssl_wants_cookies(const struct rg_libssl *lib, struct ssl_st *ssl)
+{
+	/* Before 1.1.0 there is no function to ask. */
+	uint64_t bits = lib->SSL_get_options != NULL
+			    ? rg_libssl_options(lib, ssl)
+			    : (uint64_t)lib->SSL_ctrl(ssl, CTRL_OPTIONS, 0, NULL);
+
+	return (bits & OP_COOKIE_EXCHANGE) != 0;
+}
+
+bool rg_libssl_is_dtls(const struct rg_libssl *lib, const struct ssl_st *ssl)
+{
+	int version = lib->SSL_version(ssl);
+
+	return version >> 8 == DTLS_MAJOR || version == DTLS_ANY;
+}
+
+bool rg_libssl_decrypts_hellos(const struct rg_libssl *lib, struct ssl_st *ssl)
+{
+	void *keys;
+
+	if (lib->SSL_get1_echstore == NULL || lib->OSSL_ECHSTORE_free == NULL)
+		return false;
+	keys = lib->SSL_get1_echstore(ssl);
+	lib->OSSL_ECHSTORE_free(keys);
+	return keys != NULL;
+}
+
+bool rg_libssl_refuses_versions(const struct rg_libssl *lib)
+{
+	return lib->number >= RG_OPENSSL_1_1_1;
+}
+
 bool rg_libssl_speaks_tls13(const struct rg_libssl *lib, struct ssl_st *ssl)
 {
 	long newest;
@@ -104,10 +139,9 @@ void rg_libssl_note_bytes_read(const struct rg_libssl *lib, struct ssl_st *ssl,
 bool rg_libssl_has_read(const struct rg_libssl *lib, struct ssl_st *ssl,
 			const struct rg_bytes_read *before)
 {
-	int version = lib->SSL_version(ssl);
 	struct rg_bytes_read now;
 
-	if (version >> 8 == DTLS_MAJOR || version == DTLS_ANY)
+	if (rg_libssl_is_dtls(lib, ssl))
 		return false;
 	rg_libssl_note_bytes_read(lib, ssl, &now);
 	return now.bytes > (now.bio == before->bio ? before->bytes : 0);

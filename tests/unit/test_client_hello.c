@@ -307,6 +307,43 @@ static size_t from_hex(uint8_t *bytes, const char *hex)
 	return count;
 }
 
+/* --- what else a hello says --- */
+
+#define EXTERNAL_PSK "0029000d000a00046b657931" "00000000" "0000"
+#define TICKET_PSK   "0029000d000a00046b657931" "00000001" "0000"
+#define BOTH_PSKS    "00290017001400046b657931" "00000000" "00046b657932" "0000ff00" "0000"
+#define ECH	     "fe0d000100"
+#define COOKIE	     "03010203"
+
+static const struct {
+	const char *name, *hex;
+	bool dtls, psk_is_external, ech, has_cookie;
+} traits[] = {
+    {"a PSK of age 0", "00" CIPHERS "0018" SPEAKS13 EXTERNAL_PSK, .psk_is_external = true},
+    {"a PSK with an age", "00" CIPHERS "0018" SPEAKS13 TICKET_PSK, .dtls = false},
+    {"two PSKs, one of age 0", "00" CIPHERS "0022" SPEAKS13 BOTH_PSKS, .dtls = false},
+    {"a PSK that is cut off before its age", "00" CIPHERS "0011" SPEAKS13 "00290006000400016b00",
+     .dtls = false},
+    {"an outer hello", "00" CIPHERS "000c" SPEAKS13 ECH, .ech = true},
+    {"DTLS without a cookie", "0000" CIPHERS, .dtls = true},
+    {"DTLS with a cookie", "00" COOKIE CIPHERS, .dtls = true, .has_cookie = true},
+    {"TLS has no cookie", "00" CIPHERS, .dtls = false},
+};
+
+START_TEST(test_traits)
+{
+	uint8_t body[HELLO_MAX] = {0x03, 0x03};
+	size_t bytes = RANDOM_END + from_hex(body + RANDOM_END, traits[_i].hex);
+	struct rg_client_hello hello;
+
+	(void)read_exactly(&hello, body, bytes, traits[_i].dtls);
+	ck_assert_msg(hello.psk_is_external == traits[_i].psk_is_external &&
+			  hello.ech == traits[_i].ech && hello.has_cookie == traits[_i].has_cookie,
+		      "%s: external %d, ech %d, cookie %d", traits[_i].name, hello.psk_is_external,
+		      hello.ech, hello.has_cookie);
+}
+END_TEST
+
 START_TEST(test_handmade)
 {
 	uint8_t body[HELLO_MAX] = {0x03, 0x03};
@@ -326,6 +363,7 @@ int main(void)
 
 	UNIT_ADD_ROWS(suite, test_changed_corpus, changes);
 	UNIT_ADD_ROWS(suite, test_handmade, handmade);
+	UNIT_ADD_ROWS(suite, test_traits, traits);
 	UNIT_ADD_ROWS(suite, test_corpus, corpus);
 	return unit_run(suite);
 }

@@ -14,10 +14,11 @@
 static void append_event(char *events, const struct rg_handshake *handshake,
 			 enum rg_hs_event hs_event)
 {
-	static const char *const names[] = {"",		"hello",     "renegotiation", "answered",
-					    "finished", "keyupdate", "refused"};
+	static const char *const names[] = {"",		"hello",    "again",	 "renegotiation",
+					    "answered", "finished", "keyupdate", "refused"};
 	static const char *const offers[] = {":none", ":id", ":ticket", ":psk", ":ambiguous"};
-	const char *detail = hs_event == RG_HS_CLIENT_HELLO ? offers[handshake->hello.offer]
+	const char *detail = hs_event == RG_HS_CLIENT_HELLO || hs_event == RG_HS_NEXT_CLIENT_HELLO
+				 ? offers[handshake->hello.offer]
 			     : hs_event == RG_HS_ANSWERED
 				 ? (handshake->resumed ? ":resumed" : ":full")
 				 : "";
@@ -77,9 +78,9 @@ static const struct {
     {"tls13-psk-declined-server", FULL("psk"), 0x0304},
     {"tls13-early-server", RESUMED("psk"), 0x0304},
     {"tls13-early-client", "finished", 0},
-    {"tls13-retry-server", FULL("ambiguous"), 0x0304},
+    {"tls13-retry-server", "hello:ambiguous again:ambiguous answered:full finished", 0x0304},
     {"tls13-retry-client", "finished", 0},
-    {"tls13-psk-retry-server", RESUMED("psk"), 0x0304},
+    {"tls13-psk-retry-server", "hello:psk again:psk answered:resumed finished", 0x0304},
     {"tls13-key-update-server", FULL("ambiguous") " keyupdate", 0x0304},
     {"tls13-key-update-client", "finished", 0},
     {"tls13-post-handshake-auth-server", FULL("ambiguous"), 0x0304},
@@ -87,7 +88,7 @@ static const struct {
     {"mixed-full-server", FULL("ambiguous"), 0x0303},
     {"mixed-id-server", RESUMED("ambiguous"), 0x0303},
     {"mixed-ticket-server", RESUMED("ticket"), 0x0303},
-    {"dtls12-cookie-server", FULL("none"), 0xfefd},
+    {"dtls12-cookie-server", "hello:none again:none answered:full finished", 0xfefd},
     {"dtls12-ticket-server", RESUMED("ticket"), 0xfefd},
 };
 
@@ -155,16 +156,18 @@ END_TEST
  *     S ServerHello           K ServerKeyExchange     N the alert no_renegotiation
  *     R HelloRetryRequest     D ServerHelloDone       A another alert
  *     V HelloVerifyRequest    F Finished              2 a ClientHello in the SSLv2 format
- *     H HelloRequest
+ *     H HelloRequest          Q KeyUpdate, update_requested
+ *     I ClientHello with a session id
  *
- * A P before them says that the object is pristine (rg_handshake_message). Hellos have neither
- * extensions nor a session id.
+ * A P before them says that the object is pristine (rg_handshake_message). Other hellos have
+ * neither extensions nor a session id.
  */
 static size_t message_of(char letter, uint8_t message[80], int *type)
 {
-	static const char letters[] = "C1S2R2V3H0T0K0D0F0U0";
+	static const char letters[] = "CISRVHTKDFUQ";
 	static const uint8_t types[] = {['C'] = 1,  ['S'] = 2,	['R'] = 2,  ['V'] = 3,	['H'] = 0,
-					['T'] = 11, ['K'] = 12, ['D'] = 14, ['F'] = 20, ['U'] = 24};
+					['T'] = 11, ['K'] = 12, ['D'] = 14, ['F'] = 20, ['U'] = 24,
+					['I'] = 1,  ['Q'] = 24};
 	static const uint8_t retry[] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11,
 					0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
 					0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e,
@@ -188,8 +191,15 @@ static size_t message_of(char letter, uint8_t message[80], int *type)
 	ck_assert_ptr_nonnull(strchr(letters, letter));
 	message[0] = types[(unsigned char)letter];
 	message[4] = message[5] = 3;
+	if (letter == 'U' || letter == 'Q')
+		message[4] = letter == 'Q';
 	if (letter == 'R')
 		memcpy(message + 6, retry, sizeof retry);
+	if (letter == 'I') {
+		message[38] = 1;
+		message[41] = 2;
+		return 4 + 42;
+	}
 	message[40] = 2; /* ClientHello: two bytes of cipher suites; ServerHello: the suite */
 	return letter == 'S' || letter == 'R' ? 4 + 38 : 4 + 41;
 }
@@ -201,6 +211,16 @@ static const struct {
     {"Finished read twice", "P<C>S>T>D<F<F", "hello:none answered:full"},
     {"HelloRequest read while a handshake runs", ">C<H<S<F>F", "finished"},
     {"KeyUpdate during the handshake", "P<C>S<U", "hello:none"},
+    {"KeyUpdate, whether it requests one or not", "P<C>S>T>D<F>F<U<Q<U",
+     FULL("none") " keyupdate keyupdate keyupdate"},
+    {"the answer to our KeyUpdate is none of the peer's", "P<C>S>T>D<F>F>Q<U<U",
+     FULL("none") " keyupdate"},
+    {"two requests of ours, one answer (RFC 8446 4.6.3)", "P<C>S>T>D<F>F>Q>Q<U<U",
+     FULL("none") " keyupdate"},
+    {"a KeyUpdate that requests one is not the answer to ours", "P<C>S>T>D<F>F>Q<Q<U",
+     FULL("none") " keyupdate"},
+    {"our KeyUpdate requests none, so that no answer comes", "P<C>S>T>D<F>F>U<U",
+     FULL("none") " keyupdate"},
     {"KeyUpdate written", "P<C>S>T>D<F>F>U", FULL("none")},
     {"a hello that the callback did not see is refused", "P<C>S>T>D<F>F>N",
      FULL("none") " refused"},
@@ -222,9 +242,13 @@ static const struct {
     {"resumed by a ticket, no session id echoed", "P<C>S>F<F", RESUMED("none")},
     {"full, no Certificate: anonymous", "P<C>S>K>D<F>F", FULL("none")},
     {"full, no Certificate and no ServerKeyExchange: PSK", "P<C>S>D<F>F", FULL("none")},
-    {"HelloRetryRequest", "P<C>RP<C>S>T>D<F>F", FULL("none")},
-    {"a third hello after HelloRetryRequest", "P<C>RP<CP<C", "hello:none hello:none"},
-    {"HelloVerifyRequest", "P<C>VP<C>S>T>D<F>F", FULL("none")},
+    {"HelloRetryRequest", "P<C>RP<C>S>T>D<F>F", "hello:none again:none answered:full finished"},
+    {"a third hello after HelloRetryRequest", "P<C>RP<CP<C", "hello:none again:none hello:none"},
+    {"HelloVerifyRequest", "P<C>VP<C>S>T>D<F>F", "hello:none again:none answered:full finished"},
+    {"HelloVerifyRequest twice", "P<C>VP<C>VP<C>S>T>D<F>F",
+     "hello:none again:none again:none answered:full finished"},
+    {"hellos after HelloRetryRequest: the last one counts", "P<C>RP<I>S>F<F",
+     "hello:none again:id answered:resumed finished"},
     {"SSL_clear and another handshake", "P<C>S>T>D<F>FP<C>S>F<F", FULL("none") " " RESUMED("none")},
     {"SSL_clear during a renegotiation", "P<C>S>T>D<F>F<C>SP<C>S>T>D<F>F",
      FULL("none") " renegotiation " FULL("none")},
