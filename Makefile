@@ -127,17 +127,19 @@ lint: ## formatting, compiler warnings as errors, static analysis, shellcheck
 	scripts/lint.sh
 
 install: all ## install below $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(LIBDIR)/reneguard $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+	install -d $(DESTDIR)$(LIBDIR)/reneguard $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(SHIM) $(DESTDIR)$(LIBDIR)/reneguard/libreneguard.so
 	install -m 755 $(INSPECTOR) $(DESTDIR)$(SBINDIR)/reneguardctl
 	sed -e 's|^shim=.*|shim=$(LIBDIR)/reneguard/libreneguard.so|' -e 's|^inspector=.*|inspector=$(SBINDIR)/reneguardctl|' \
 		scripts/reneguard > $(DESTDIR)$(BINDIR)/reneguard
 	chmod 755 $(DESTDIR)$(BINDIR)/reneguard
-	install -m 644 scripts/reneguard.8 $(DESTDIR)$(MANDIR)/man8/reneguard.8
+	install -m 644 scripts/reneguard.8 scripts/reneguardctl.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 scripts/reneguard-daemons.7 $(DESTDIR)$(MANDIR)/man7
 
 uninstall: ## remove what install installed
 	rm -f $(DESTDIR)$(LIBDIR)/reneguard/libreneguard.so $(DESTDIR)$(SBINDIR)/reneguardctl \
-		$(DESTDIR)$(BINDIR)/reneguard $(DESTDIR)$(MANDIR)/man8/reneguard.8
+		$(DESTDIR)$(BINDIR)/reneguard $(DESTDIR)$(MANDIR)/man8/reneguard.8 $(DESTDIR)$(MANDIR)/man8/reneguardctl.8 \
+		$(DESTDIR)$(MANDIR)/man7/reneguard-daemons.7
 	-rmdir $(DESTDIR)$(LIBDIR)/reneguard
 
 clean: ## remove everything built

@@ -2,6 +2,7 @@
 # Apache httpd, both of its usual MPMs: a BIO of its own, so no descriptor on the SSL, and a renegotiation of its own for a client certificate
 # of one <Location>. It gets its environment from the envvars file that apache2ctl reads; Debian's init script starts that by `env -i`.
 . tests/lib/daemon.sh
+. tests/lib/recipe.sh
 packages="apache2"
 clients="curl"
 program=apache2ctl
@@ -57,11 +58,12 @@ configure() {
 	[ "$half" = without ] || recipe >>"$tmp/envvars"
 }
 
-# The recipe of the README: whatever starts it, and whatever of the environment that keeps.
+# The recipe of reneguard-daemons(7) for envvars, with this build's library, and with each variable of this run in place of its example.
 recipe() {
-	local library=$preload
+	local library=$preload variable
 	[ "$system" = here ] || library=$tmp/libreneguard.so
-	printf 'export %s\n' "LD_PRELOAD=$library" "${policy[@]}"
+	recipe_lines 'export LD_PRELOAD=' | sed "s|/usr/local/lib/reneguard/libreneguard.so|$library|"
+	for variable in "${policy[@]}"; do recipe_lines 'export RENEGUARD_' | sed "s|RENEGUARD_.*|$variable|"; done
 }
 
 # As /etc/init.d/apache2 calls it.

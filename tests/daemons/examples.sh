@@ -1,5 +1,5 @@
 #!/bin/bash
-# The worked examples of README ("Choosing limits") that need a daemon: an FTPS client that resumes for each file, with vsftpd, which by
+# The worked examples of reneguard-daemons(7), "Choosing limits", that need a daemon: an FTPS client that resumes for each file, with vsftpd, which by
 # default wants it to; and probes of a monitoring system, with nginx. (The browsers behind one address: tests/unit/test_examples.c.)
 . tests/lib/tap.sh
 . tests/lib/server.sh

@@ -1,7 +1,8 @@
 # Daemons that execute their TLS processes, with an environment of their own making (bash, after daemon.sh). What their configuration has to
-# pass on is in $passed_on; the processes share one ledger, a file. $recipe_begins is how the README's line for it begins; $recipe is that
-# line, with the places of this build, while the daemon is configured by it alone. $served is a line of what a client gets.
+# pass on is in $passed_on; the processes share one ledger, a file. $recipe_begins is how its line in reneguard-daemons(7) begins; $recipe is
+# that line, with the places of this build, while the daemon is configured by it alone. $served is a line of what a client gets.
 # shellcheck shell=bash disable=SC2034,SC2154
+. tests/lib/recipe.sh
 
 state=yes root_only=yes recipe=''
 passed_on="LD_PRELOAD RENEGUARD_STATE RENEGUARD_LOG RENEGUARD_SYSLOG_SOCKET RENEGUARD_RESUMPTION"
@@ -12,9 +13,10 @@ more() {
 	like "$label: the client got what it came for" "$answers" "$served"
 	is "$label: the ledger was made by root, for root alone" "$(stat -c '%u %a' "$tmp/ledger")" "0 600"
 	end
-	recipe=$(sed -n "s|^    \($recipe_begins\)|\1|p" README.md |
+	recipe=$(recipe_lines "$recipe_begins" |
 		sed -e "s|/usr/local/lib/reneguard/libreneguard.so|$library|" -e "s|/var/lib/reneguard/mail|$tmp/ledger|")
-	begin without && refused 127.0.0.8 127.0.0.9 "by the README's recipe alone: "
+	is "$label: reneguard-daemons(7) has one recipe" "$(grep -c . <<<"$recipe")" 1
+	begin without && refused 127.0.0.8 127.0.0.9 "by the recipe alone: "
 	is "$label: into the ledger that the recipe names" "$(clients_listed | tr ' ' '\n' | grep -x 127.0.0.8)" 127.0.0.8
 	recipe=''
 }

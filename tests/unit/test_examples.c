@@ -1,5 +1,5 @@
 /*
- * A worked example of the README ("Choosing limits"): a day of browsers behind one NAT address,
+ * A worked example of reneguard-daemons(7), "Choosing limits": a day of browsers behind one NAT address,
  * played into the ledger. It shows what a limit of twice the busiest minute does to the browsers
  * and to an attacker among them, and what the default limit does.
  */
