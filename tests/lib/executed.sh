@@ -1,6 +1,6 @@
-# Daemons that execute their TLS processes, with an environment of their own making (bash, after daemon.sh). What their configuration has to
-# pass on is in $passed_on; the processes share one ledger, a file. $recipe_begins is how its line in reneguard-daemons(7) begins; $recipe is
-# that line, with the places of this build, while the daemon is configured by it alone. $served is a line of what a client gets.
+# Daemons that execute their TLS processes with an environment of their own making (bash, after daemon.sh). Their configuration passes on
+# $passed_on, and the processes share one ledger, a state file. $recipe_begins is how the daemon's line in reneguard-daemons(7) begins.
+# While $recipe is set, that line alone, with the paths of this build, configures the daemon. $served matches a line that a client gets.
 # shellcheck shell=bash disable=SC2034,SC2154
 . tests/lib/recipe.sh
 
