@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RG_ADDRESS_TEXT_BYTES 46 /* INET6_ADDRSTRLEN */
+#define RG_ADDRESS_TEXT_BYTES (46 + 11) /* INET6_ADDRSTRLEN, and "%" with an interface */
 
 enum rg_family { RG_UNKNOWN = 0, RG_IPV4 = 4, RG_IPV6 = 6 };
 
@@ -34,9 +34,19 @@ struct rg_client {
 	bool exempt; /* an exempt address; its account is its own, never that of its neighbours */
 };
 
-/* Make an address from BYTES in network byte order. An IPv4-mapped IPv6 address becomes IPv4. */
+/*
+ * Make an address from BYTES in network byte order. An IPv6 address that stands for an IPv4 one
+ * becomes that: IPv4-mapped (RFC 4291 2.5.5.2) and NAT64 (RFC 6052 2.1, RFC 8215).
+ */
 struct rg_address rg_address_ipv4(const uint8_t bytes[4]);
 struct rg_address rg_address_ipv6(const uint8_t bytes[16]);
+
+/* Returns ADDRESS as it is on INTERFACE, an index (sin6_scope_id): it matters for link-local
+ * addresses alone (RFC 4007 6). */
+struct rg_address rg_address_on(struct rg_address address, uint32_t interface);
+
+bool rg_address_is_link_local(const struct rg_address *address);
+bool rg_address_is_teredo(const struct rg_address *address);
 
 /* Returns ADDRESS with all bits after the first PREFIX_BITS set to zero. */
 struct rg_address rg_address_cut(struct rg_address address, unsigned prefix_bits);

@@ -121,7 +121,12 @@ const char *rg_policy_setting(const struct rg_policy *policy, size_t index, char
 /* Is ADDRESS on the exempt list, so that its events are counted but never acted upon? */
 bool rg_policy_exempts(const struct rg_policy *policy, const struct rg_address *address);
 
-/* The client to which a peer at ADDRESS belongs: the address cut to its family's prefix. */
+/*
+ * The client to which a peer at ADDRESS belongs: the address cut to its family's prefix. An exempt
+ * address is a client of its own, so that its events are not charged to its neighbours. So are
+ * link-local addresses, one on each interface, and Teredo addresses (RFC 4380): their prefixes are
+ * the same for everybody.
+ */
 struct rg_client rg_policy_client(const struct rg_policy *policy, const struct rg_address *address);
 
 #endif

@@ -256,7 +256,10 @@ bool rg_policy_exempts(const struct rg_policy *policy, const struct rg_address *
 
 struct rg_client rg_policy_client(const struct rg_policy *policy, const struct rg_address *address)
 {
-	return (struct rg_client){.base = rg_address_cut(*address, address->family == RG_IPV4
-								       ? policy->ipv4_prefix
-								       : policy->ipv6_prefix)};
+	unsigned prefix = address->family == RG_IPV4 ? policy->ipv4_prefix : policy->ipv6_prefix;
+	struct rg_client client = {.base = *address, .exempt = rg_policy_exempts(policy, address)};
+
+	if (!client.exempt && !rg_address_is_link_local(address) && !rg_address_is_teredo(address))
+		client.base = rg_address_cut(*address, prefix);
+	return client;
 }

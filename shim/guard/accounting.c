@@ -17,7 +17,7 @@ void rg_identify_client(struct rg_connection *connection, struct ssl_st *ssl)
 	connection->peer = rg_peer(connection->lib, ssl, &connection->port);
 	client = rg_policy_client(policy, &connection->peer);
 	connection->key = rg_ledger_key(rg_process_ledger(), &client);
-	connection->exempt = rg_policy_exempts(policy, &connection->peer);
+	connection->exempt = client.exempt;
 	connection->identified = true;
 }
 

@@ -20,7 +20,7 @@ static struct rg_address address_of(const struct sockaddr_storage *name, uint16_
 		return rg_address_ipv4((const uint8_t *)&ipv4->sin_addr);
 	case AF_INET6:
 		*port = ntohs(ipv6->sin6_port);
-		return rg_address_ipv6(ipv6->sin6_addr.s6_addr);
+		return rg_address_on(rg_address_ipv6(ipv6->sin6_addr.s6_addr), ipv6->sin6_scope_id);
 	default:
 		return (struct rg_address){.family = RG_UNKNOWN};
 	}

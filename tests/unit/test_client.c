@@ -78,6 +78,12 @@ static const struct {
     {"::ffff:192.0.2.7/120", "192.0.2.0", 24},
     {"::ffff:0:0/96", "0.0.0.0", 0},
     {"::ffff:c000:207", "192.0.2.7", 32},
+    {"64:ff9b::192.0.2.7", "192.0.2.7", 32},	  /* NAT64, RFC 6052 2.1 */
+    {"64:ff9b::192.0.2.7/120", "192.0.2.0", 24},
+    {"64:ff9b:1::192.0.2.7", "192.0.2.7", 32},	    /* RFC 8215, divided into a /96 */
+    {"64:ff9b:1:fffe::192.0.2.7", "192.0.2.7", 32}, /* another one */
+    {"64:ff9b:1:c000:2:700::", "192.0.2.7", 32},    /* RFC 6052 2.2, the whole /48 */
+    {"64:ff9b:2::192.0.2.7", "64:ff9b:2::c000:207", 128},
     {"::fffe:192.0.2.7", "::fffe:c000:207", 128}, /* not IPv4-mapped (RFC 4291 2.5.5) */
 };
 
@@ -173,6 +179,27 @@ START_TEST(test_cut_to_every_prefix)
 }
 END_TEST
 
+static const struct {
+	const char *address, *text;
+} on_interface[] = {
+    {"fe80::1", "fe80::1%7"},
+    {"febf::1", "febf::1%7"},
+    {"fec0::1", "fec0::1"},
+    {"2001:db8::1", "2001:db8::1"},
+    {"192.0.2.7", "192.0.2.7"},
+};
+
+START_TEST(test_interface)
+{
+	struct rg_address address = network_of(on_interface[_i].address).base;
+	char text[RG_ADDRESS_TEXT_BYTES];
+
+	address = rg_address_on(address, 7);
+	rg_address_text(&address, text);
+	ck_assert_str_eq(text, on_interface[_i].text);
+}
+END_TEST
+
 START_TEST(test_longest_text)
 {
 	struct rg_address address = {.family = RG_IPV6};
@@ -181,6 +208,11 @@ START_TEST(test_longest_text)
 	memset(address.bytes, 0xff, sizeof address.bytes);
 	rg_address_text(&address, text);
 	ck_assert_str_eq(text, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+	address.bytes[0] = 0xfe;
+	address.bytes[1] = 0x80;
+	address = rg_address_on(address, UINT32_MAX);
+	rg_address_text(&address, text);
+	ck_assert_str_eq(text, "fe80:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295");
 }
 END_TEST
 
@@ -236,6 +268,7 @@ int main(void)
 	UNIT_ADD_ROWS(suite, test_network_contains, memberships);
 	UNIT_ADD(suite, test_unknown_address);
 	unit_add(suite, "test_cut_to_every_prefix", test_cut_to_every_prefix, 0, 2);
+	UNIT_ADD_ROWS(suite, test_interface, on_interface);
 	UNIT_ADD(suite, test_longest_text);
 	UNIT_ADD_ROWS(suite, test_siphash_vector, vectors);
 	UNIT_ADD(suite, test_siphash_depends_on_every_bit);

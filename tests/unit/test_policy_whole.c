@@ -165,17 +165,24 @@ static const struct {
     {"192.0.2.7", "192.0.2.0"},
     {"::ffff:192.0.2.7", "192.0.2.0"},
     {"2001:db8:1:2:3::4", "2001:db8:1::"},
+    {"64:ff9b::192.0.2.7", "192.0.2.0"}, /* NAT64 */
+    {"fe80::1:2:3:4", "fe80::1:2:3:4"},	 /* link-local */
+    {"2001:0:c000:207:1:2:3:4", "2001:0:c000:207:1:2:3:4"}, /* Teredo */
+    {"2001:db8:1:ffff::9", "2001:db8:1:ffff::9"},	    /* exempt */
+    {"2001:db8:1:fffe::9", "2001:db8:1::"},		    /* its neighbour */
 };
 
 START_TEST(test_address_is_cut)
 {
-	char *const environment[] = {"RENEGUARD_IPV4_PREFIX=24", "RENEGUARD_IPV6_PREFIX=48", NULL};
+	char *const environment[] = {"RENEGUARD_IPV4_PREFIX=24", "RENEGUARD_IPV6_PREFIX=48",
+				     "RENEGUARD_EXEMPT=2001:db8:1:ffff::9", NULL};
 	struct rg_policy policy = policy_of(environment, 0);
 	struct rg_address address = address_of(cuts[_i].address),
 			  want = address_of(cuts[_i].client);
 	struct rg_client got = rg_policy_client(&policy, &address);
 
 	ck_assert_mem_eq(&got.base, &want, sizeof want);
+	ck_assert_int_eq(got.exempt, strcmp(cuts[_i].address, "2001:db8:1:ffff::9") == 0);
 }
 END_TEST
 
