@@ -1,6 +1,6 @@
 #!/bin/bash
-# Apache httpd, both of its usual MPMs: a BIO of its own, so no descriptor on the SSL, and a renegotiation of its own for a client certificate
-# of one <Location>. It gets its environment from the envvars file that apache2ctl reads; Debian's init script starts that by `env -i`.
+# Apache httpd, with both of its usual MPMs. It uses a BIO of its own, so the SSL has no descriptor, and renegotiates itself to ask for a client
+# certificate in one <Location>. Debian's init script runs apache2ctl by `env -i`; the environment comes from the envvars file it reads.
 . tests/lib/daemon.sh
 . tests/lib/recipe.sh
 packages="apache2"
@@ -66,9 +66,9 @@ recipe() {
 	for variable in "${policy[@]}"; do recipe_lines 'export RENEGUARD_' | sed "s|RENEGUARD_.*|$variable|"; done
 }
 
-# As /etc/init.d/apache2 calls it.
+# How /etc/init.d/apache2 calls apache2ctl.
 control=(env -i LANG=C PATH=/usr/sbin:/usr/bin:/sbin:/bin APACHE_STARTED_BY_SYSTEMD=true)
-launch() { # it listens before it writes its pid
+launch() { # it listens before it writes its pid file
 	local started
 	rm -f "$tmp/httpd.pid"
 	half=without daemon "${control[@]}" APACHE_CONFDIR="$tmp" apache2ctl start
@@ -79,34 +79,34 @@ reload() { in_system "${control[@]}" APACHE_CONFDIR="$tmp" apache2ctl graceful &
 resumed_twice() { [ "$(grep -c 'resuming normal operations' "$tmp/error.log")" = 2 ]; }
 own_errors() { grep -E ':(warn|error|crit|alert|emerg)\]' "$tmp/error.log"; }
 
-# The certificate is asked for in the middle of a connection: by a renegotiation of httpd's, over TLS 1.3 after the handshake.
+# httpd asks for the certificate in the middle of a connection: over TLS 1.2 by a renegotiation, over TLS 1.3 after the handshake.
 exchange() { fetch -E"$tmp/server.pem" / /secret/ /; }
 
 own_renegotiation() {
 	local own
-	is "$label: with a certificate the place opens, in mid connection" "$(exchange | grep -cx -e secret -e 200)" 8
-	is "$label: its own renegotiation is no event" "$(count_lines "$syslog_file" 'event=renegotiation.*client=127.0.0.1 ')" 0
-	unlike "$label: without a certificate the place stays shut" "$(fetch / /secret/)" '^secret$'
+	is "$label: the protected location is served to a client with a certificate" "$(exchange | grep -cx -e secret -e 200)" 8
+	is "$label: httpd's own renegotiation is not logged" "$(count_lines "$syslog_file" 'event=renegotiation.*client=127.0.0.1 ')" 0
+	unlike "$label: the protected location is not served to a client without one" "$(fetch / /secret/)" '^secret$'
 	own=$(peer --tls 1.2 --path /secret/ --cert "$tmp/server.pem" --from 127.0.0.8 127.0.0.1 "$port" renegotiate 1)
 	like "$label: a client's attempt after httpd's own renegotiation is refused" "$own" '^summary started=1 honoured=0 served=0'
-	like "$label: and told" "$(line_with "$syslog_file" 'event=renegotiation.*client=127.0.0.8 ')" ' count=1 '
+	like "$label: that attempt is logged, as the client's first" "$(line_with "$syslog_file" 'event=renegotiation.*client=127.0.0.8 ')" ' count=1 '
 }
 
 traffic() {
 	local tls
 	for tls in 1.2 1.3; do
-		is "$label: twenty connections, TLS $tls" "$(peer_summary --tls $tls 127.0.0.1 "$port" get 20)" "summary full=20 reused=0 refused=0"
-		is "$label: ten resumptions, TLS $tls" "$(peer_summary --tls $tls 127.0.0.1 "$port" resume 10)" "summary full=1 reused=10 refused=0"
+		is "$label: twenty connections are served, TLS $tls" "$(peer_summary --tls $tls 127.0.0.1 "$port" get 20)" "summary full=20 reused=0 refused=0"
+		is "$label: ten offers to resume are accepted, TLS $tls" "$(peer_summary --tls $tls 127.0.0.1 "$port" resume 10)" "summary full=1 reused=10 refused=0"
 	done
 }
 
-# What an unguarded one does: that is why there is something to refuse.
+# Without the shim httpd takes any number of attempts, so there is something to refuse.
 stock_renegotiates() {
 	local seen
 	end
 	begin without || return
 	seen=$(storm 127.0.0.1 "$port" 20)
-	ok "$label: without the shim it takes one attempt after the other" all_fields "$seen" sent=20 served=1
+	ok "$label: without the shim it serves on after twenty attempts" all_fields "$seen" sent=20 served=1
 }
 
 more() {
@@ -114,8 +114,8 @@ more() {
 	traffic
 	end
 	begin with RENEGUARD_RESUMPTION=decline:6/600s || return
-	is "$label: processes and threads share one account" "$(peer_summary --tls 1.3 127.0.0.1 "$port" resume 12)" "summary full=7 reused=6 refused=0"
-	unlike "$label: no child died" "$(own_log_text)" 'exit signal'
+	is "$label: all processes and threads count together" "$(peer_summary --tls 1.3 127.0.0.1 "$port" resume 12)" "summary full=7 reused=6 refused=0"
+	unlike "$label: no child was killed by a signal" "$(own_log_text)" 'exit signal'
 	stock_renegotiates
 }
 trials

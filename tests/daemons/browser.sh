@@ -1,6 +1,6 @@
 #!/bin/bash
-# A browser: headless Chromium loads a page of dozens of resources from nginx, each over a connection of its own, resuming its session as
-# browsers do. What arrives is the same as without the shim, the account has it, and nothing is warned of at the default policy.
+# A browser: headless Chromium loads a page with dozens of resources from nginx. Each resource takes a new connection, in which the browser
+# resumes its session. The same arrives as without the shim, the ledger has the events, and the default policy warns of nothing.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 unset "${!RENEGUARD_@}"
@@ -13,7 +13,7 @@ certificates
 start_rsyslogd
 mkdir "$tmp/www"
 
-# Each resource leaves a mark in the page, which is printed after all have been loaded.
+# Each resource leaves a mark in the page. A script counts the marks after everything is loaded.
 write_page() {
 	local n
 	for ((n = 1; n <= images; n++)); do
@@ -66,10 +66,10 @@ serve() { # with|without
 	start_on_port nginx "${under[@]}" nginx -c "$tmp/nginx.conf"
 }
 
-# Its helpers end a little later than it does.
+# is_gone PROFILE: have all processes of the browser ended? Its helpers end a little later than itself.
 is_gone() { ! pgrep -f -- "--user-data-dir=$1"; }
 
-# browse PROFILE: prints the page as it stands when everything was loaded.
+# browse PROFILE: prints the page as it is when everything is loaded.
 browse() {
 	timeout -k 5 90 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
 		--disable-component-update --disable-sync --disable-dev-shm-usage --ignore-certificate-errors --user-data-dir="$tmp/$1" \
@@ -77,28 +77,28 @@ browse() {
 	within 10 is_gone "$tmp/$1"
 }
 
-# arrived HALF: what nginx sent, but for what a browser may ask for at its pleasure.
+# arrived HALF: prints what nginx sent, without the icon, which a browser may or may not request.
 arrived() { awk '$1 != "/favicon.ico" { print $1, $2, $3 }' "$tmp/access-$1.txt" | sort; }
-# resumed HALF: requests over resumed connections
+# resumed HALF: prints the number of requests over resumed connections.
 resumed() { awk '$4 == "r"' "$tmp/access-$1.txt" | wc -l; }
 
 for half in without with; do
 	serve $half
 	page=$(browse $half)
-	like "$half the shim all $((images + scripts + sheets + frames)) resources arrive" "$page" "arrived: $images,$scripts,$sheets,$frames<"
+	like "$half the shim: all $((images + scripts + sheets + frames)) resources arrive" "$page" "arrived: $images,$scripts,$sheets,$frames<"
 	[ $half = with ] || stop "$pid"
 done
-is "nginx sent the same" "$(arrived with)" "$(arrived without)"
+is "nginx sends the same responses with and without the shim" "$(arrived with)" "$(arrived without)"
 diag "connections resumed: $(resumed without) without the shim, $(resumed with) with it"
-ok "sessions are resumed" test "$(resumed with)" -ge 10
-# A connection made in advance and not used is in the account alone.
+ok "the browser resumes at least ten sessions" test "$(resumed with)" -ge 10
+# The browser may open connections in advance and not use them. These are in the ledger, but not in nginx's log.
 account=$("$RG_BUILD/reneguardctl" status --pid "$pid" --json | python3 -c 'import json, sys
 (client,) = json.load(sys.stdin)["ledgers"][0]["clients"]
 events, seen = client["events"], int(sys.argv[1])
 print("client=%s" % client["client"], "resumed=%s" % (client["outcomes"]["accepted"] >= seen and events["resumption"]["count"] >= seen),
       "acted=%d" % sum(event["acted"] for event in events.values()), "renegotiations=%d" % events["renegotiation"]["count"])' "$(resumed with)")
-is "and accounted, as what they are" "$account" "client=127.0.0.1 resumed=True acted=0 renegotiations=0"
-is "nothing is warned of" "$(grep -c . "$syslog_file") $(grep -c RENEGUARD_ACTIVE "$syslog_file")" "1 1"
-unlike "nor does nginx complain" "$(cat "$tmp/nginx-error.log")" '\[(warn|error|crit|alert|emerg)\]'
+is "the ledger has these resumptions, no renegotiation, and nothing acted upon" "$account" "client=127.0.0.1 resumed=True acted=0 renegotiations=0"
+is "the default policy logs nothing but RENEGUARD_ACTIVE" "$(grep -c . "$syslog_file") $(grep -c RENEGUARD_ACTIVE "$syslog_file")" "1 1"
+unlike "nginx's own log has no warning or error" "$(cat "$tmp/nginx-error.log")" '\[(warn|error|crit|alert|emerg)\]'
 stop "$pid"
 finish

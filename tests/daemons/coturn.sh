@@ -1,11 +1,11 @@
 #!/bin/bash
-# coturn: TURN over TLS, 1.2 at most, and over DTLS, in several relay threads; drops its privileges.
+# coturn: TURN over TLS (up to 1.2) and over DTLS, with several relay threads. It drops its privileges.
 . tests/lib/daemon.sh
 packages="coturn"
 clients="turnutils_uclient:coturn"
 program=turnserver
 protocol=stun
-versions="1.2" resumes="1.2" # it answers TLS 1.3 alone with handshake_failure
+versions="1.2" resumes="1.2" # it answers a client that offers only TLS 1.3 with handshake_failure
 
 configure() {
 	install_for turnserver -m 600 "$tmp/key.pem" "$tmp/turn.key"
@@ -32,8 +32,9 @@ configure() {
 
 launch() { daemon turnserver -c "$tmp/turn.conf"; }
 
-# It tries every version down to 1.0 on the way, in an order of its own; how many of its eight messages come back depends on its patience.
-turn() { # PASSWORD [-t]: over TLS with -t, over DTLS without
+# turn PASSWORD [-t]: runs coturn's client, over TLS with -t and over DTLS without. The client tries every version down to 1.0, in no fixed order.
+# How many of its eight messages come back depends on its timeouts.
+turn() {
 	timeout 20 turnutils_uclient -S -y -n 2 -m 2 -l 400 -u alice -w "$1" -p "$port" "${@:2}" 127.0.0.1 2>&1 |
 		grep -Eo 'D?TLSv[0-9.]*|Cannot complete Allocation|tot_send_msgs=8, tot_recv_msgs=[4-8]' | sed 's/, tot_recv.*/, and most were relayed/' | sort -u
 }
@@ -43,7 +44,7 @@ exchange() {
 	turn wrong -t
 }
 
-# Over DTLS, whose datagrams it reads from a socket of many peers and hands to libssl through memory.
+# DTLS: coturn reads the datagrams of many peers from one socket and passes them to libssl through memory.
 more() {
 	local keys line client
 	is "$label: DTLS: a real client is answered" "$(turn secret)" "$(turn secret -t | sed 's/^TLSv/DTLSv/')"
@@ -51,12 +52,12 @@ more() {
 	openssl s_client -dtls1_2 -connect "127.0.0.1:$port" <"$tmp/keys" >"$tmp/dtls" 2>&1 &
 	client=$!
 	exec {keys}>"$tmp/keys"
-	ok "$label: DTLS: a handshake" within 10 grep -q '^New, TLSv1.2' "$tmp/dtls"
+	ok "$label: DTLS: a handshake succeeds" within 10 grep -q '^New, TLSv1.2' "$tmp/dtls"
 	echo R >&"$keys"
 	line=$(line_with "$syslog_file" 'event=renegotiation.*tls=DTLSv1.2' 10)
 	exec {keys}>&-
 	stop "$client"
-	ok "$label: DTLS: renegotiation is refused, and no client named" all_fields "${line#*: }" code=ERR_TLS_RENEGOTIATION_DISABLED action=close \
+	ok "$label: DTLS: renegotiation is refused, and the client is logged as unknown" all_fields "${line#*: }" code=ERR_TLS_RENEGOTIATION_DISABLED action=close \
 		client=unknown count=1 "libssl=$libssl"
 }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# dnsdist: DNS over TLS (threads behind an acceptor) and DNS over HTTPS (h2o, which reads before it calls libssl); drops its privileges.
+# dnsdist: DNS over TLS (an acceptor and worker threads) and DNS over HTTPS (h2o, which reads before it calls libssl). It drops its privileges.
 . tests/lib/daemon.sh
 packages="dnsdist"
 clients="kdig:knot-dnsutils"

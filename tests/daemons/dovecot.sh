@@ -1,6 +1,7 @@
 #!/bin/bash
-# Dovecot: its login processes are executed by the master, open libssl as a plug-in, and lock themselves up before they make a context.
-# imaps: they serve many connections (service_count = 0); starttls: each serves one (service_count = 1, the default), with ticket keys of its own.
+# Dovecot: the master executes login processes, which open libssl as a plug-in and enter a chroot before they make a context. In variant imaps a
+# login process serves many connections (service_count = 0). In variant starttls it serves one (service_count = 1, the default), with its own
+# ticket keys.
 . tests/lib/daemon.sh
 . tests/lib/executed.sh
 packages="dovecot-imapd"
@@ -14,7 +15,7 @@ recipe_begins='import_environment = [$]import_environment '
 own_log='SSL_(read|write) failed: error:.*no renegotiation: ERR_TLS_RENEGOTIATION_DISABLED'
 
 configure() {
-	# A session that it resumes may have no certificate: it sets no session id context.
+	# Dovecot sets no session id context, so libssl resumes no session if client certificates are asked for.
 	local login='service_count = 1' certificates="ssl_ca = <$tmp/cert.pem"$'\nssl_require_crl = no\nssl_verify_client_cert = yes\nauth_ssl_require_client_cert = yes'
 	other_port=$(pick_port) protocol=imap-starttls resumes='' ignores='1.2 1.3'
 	if [ "$variant" = imaps ]; then
@@ -67,7 +68,7 @@ mailbox() {
 
 launch() { daemon dovecot -F -c "$tmp/dovecot.conf"; }
 
-# The mailbox's state and its mail, from both listeners, for a client with a certificate.
+# Prints the state of the mailbox and its mail, from both listeners, for a client with a certificate.
 exchange() {
 	local options=(-sS --max-time 20 --cacert "$tmp/cert.pem" --cert "$tmp/server.pem" --ssl-reqd -u joe:secret)
 	local urls=("imaps://localhost:$port" "imap://localhost:$other_port") url

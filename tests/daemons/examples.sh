@@ -1,6 +1,6 @@
 #!/bin/bash
-# The worked examples of reneguard-daemons(7), "Choosing limits", that need a daemon: an FTPS client that resumes for each file, with vsftpd, which by
-# default wants it to; and probes of a monitoring system, with nginx. (The browsers behind one address: tests/unit/test_examples.c.)
+# The worked examples of reneguard-daemons(7), "Choosing limits", that need a daemon. An FTPS client resumes its session for each file, which vsftpd requires by
+# default. A monitoring system probes nginx. (For the browsers behind one address see tests/unit/test_examples.c.)
 . tests/lib/tap.sh
 . tests/lib/server.sh
 unset "${!RENEGUARD_@}"
@@ -11,7 +11,7 @@ FILES=10
 certificates
 chmod -R a+rX "$tmp"
 
-# account PID CLIENT: "resumption=COUNT/ACTED handshake=COUNT/ACTED incomplete=COUNT/ACTED"
+# account PID CLIENT: prints "resumption=COUNT/ACTED handshake=COUNT/ACTED incomplete=COUNT/ACTED".
 account() {
 	"$RG_BUILD/reneguardctl" status --pid "$1" --json | python3 -c 'import json, sys
 for client in json.load(sys.stdin)["ledgers"][0]["clients"]:
@@ -21,7 +21,8 @@ for client in json.load(sys.stdin)["ledgers"][0]["clients"]:
 }
 
 # --- FTPS ---
-# fetch REUSE RULE: ten files of a vsftpd with require_ssl_reuse=REUSE under RULE; how many came whole is in $whole
+# fetch REUSE RULE: fetches ten files from vsftpd with require_ssl_reuse=REUSE under RULE for resumption. Sets $whole to how many came
+# complete, and $seen to the client's counters.
 fetch() {
 	local n urls=() got
 	port=$(pick_port)
@@ -57,17 +58,17 @@ fetch() {
 if ! command -v vsftpd >/dev/null; then
 	skip "FTPS" "vsftpd is not installed"
 elif [ "$(id -u)" != 0 ]; then
-	skip "FTPS" "vsftpd wants to be root"
+	skip "FTPS" "vsftpd must be started by root"
 else
 	fetch YES warn:120/60s
-	is "FTPS: $FILES files are one full handshake and an offer to resume each" "$whole files, $seen" "$FILES files, resumption=$FILES/0 handshake=1/0 incomplete=0/0"
+	is "FTPS: $FILES files take one full handshake and one offer to resume for each" "$whole files, $seen" "$FILES files, resumption=$FILES/0 handshake=1/0 incomplete=0/0"
 	fetch NO decline:4/60s
 	is "FTPS, decline over the limit, require_ssl_reuse=NO: every file arrives" "$whole files, $seen" \
 		"$FILES files, resumption=$FILES/$((FILES - 4)) handshake=$((FILES - 3))/0 incomplete=0/0"
 	fetch YES decline:4/60s
-	is "FTPS, decline over the limit, require_ssl_reuse=YES: vsftpd refuses what was not resumed" "$whole" 4
+	is "FTPS, decline over the limit, require_ssl_reuse=YES: vsftpd refuses the files over the limit" "$whole" 4
 	fetch YES close:4/60s
-	is "FTPS, close over the limit: what is over it does not arrive" "$whole" 4
+	is "FTPS, close over the limit: the files over the limit do not arrive" "$whole" 4
 fi
 
 # --- probes ---
@@ -97,13 +98,13 @@ else
 	under with RENEGUARD_HANDSHAKE=block:3/600s RENEGUARD_INCOMPLETE=block:3/600s RENEGUARD_EXEMPT=127.0.0.1
 	start_on_port nginx "${under[@]}" nginx -e "$tmp/nginx-error.log" -c "$tmp/nginx.conf"
 	for _ in 1 2 3 4 5 6; do probe_tcp; done
-	is "probes: a TCP connection is no handshake" "$(account "$pid" 127.0.0.1)" ""
+	is "probes: a TCP connection alone is not an event" "$(account "$pid" 127.0.0.1)" ""
 	for _ in 1 2 3 4 5 6; do probe_tls; done
 	for _ in 1 2 3 4 5; do timeout 60 python3 tests/lib/raw_client.py leave 127.0.0.1 "$port" >/dev/null; done
 	is_counted() { [ "$(account "$pid" 127.0.0.1)" = "resumption=0/0 handshake=11/0 incomplete=5/0" ]; }
 	within 5 is_counted
-	is "probes: exempt, each is counted and none acted upon" "$(account "$pid" 127.0.0.1)" "resumption=0/0 handshake=11/0 incomplete=5/0"
-	is "probes: who is not exempt is" "$(peer_summary --from 127.0.0.7 127.0.0.1 "$port" get 5)" "summary full=3 reused=0 refused=2"
+	is "probes: those of an exempt client are counted and never acted upon" "$(account "$pid" 127.0.0.1)" "resumption=0/0 handshake=11/0 incomplete=5/0"
+	is "probes: those of another client are blocked over the limit" "$(peer_summary --from 127.0.0.7 127.0.0.1 "$port" get 5)" "summary full=3 reused=0 refused=2"
 	stop "$pid"
 fi
 finish

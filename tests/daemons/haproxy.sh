@@ -1,6 +1,6 @@
 #!/bin/bash
-# HAProxy in master-worker mode: threads, a BIO of its own, so no descriptor on the SSL, callbacks of its own, chroot and another user, and
-# with allow-0rtt handshakes that end in SSL_read_early_data. At a reload the master executes itself: RENEGUARD_STATE keeps the account.
+# HAProxy in master-worker mode, with threads, in a chroot, as another user. It uses a BIO of its own, so the SSL has no descriptor, and sets
+# callbacks. With allow-0rtt handshakes end in SSL_read_early_data. To reload, the master executes itself: RENEGUARD_STATE keeps the ledger.
 . tests/lib/daemon.sh
 packages="haproxy"
 clients="curl"
@@ -42,22 +42,22 @@ reload() { kill -USR2 "$pid" && within 10 loaded_twice; }
 loaded_twice() { [ "$(grep -c 'Loading success' "$tmp/haproxy.log")" = 2 ]; }
 own_errors() { grep -E '^\[(WARNING|ALERT)\]' "$tmp/haproxy.log"; }
 
-# It logs what ended a connection before the first request.
-tells() {
+# HAProxy logs the error that ended a connection before the first request.
+logs_reason() {
 	peer --tls 1.2 --none --from 127.0.0.9 127.0.0.1 "$port" renegotiate 1 >/dev/null
-	like "$label: its own log tells the reason" "$(line_with "$tmp/haproxy.log" '^127.0.0.9 error')" 'SSL fatal error, error:0A000153:.*:no renegotiation'
+	like "$label: HAProxy's own log tells the reason" "$(line_with "$tmp/haproxy.log" '^127.0.0.9 error')" 'SSL fatal error, error:0A000153:.*:no renegotiation'
 }
 
 more() {
 	local accepted=0 seen
-	tells
-	is "$label: with and without a certificate" "$(exchange | grep certificate | sort | uniq -c | tr -s ' \n' ' ')" " 4 certificate: 0 2 certificate: 1 "
+	logs_reason
+	is "$label: HAProxy sees a certificate exactly from the clients that have one" "$(exchange | grep certificate | sort | uniq -c | tr -s ' \n' ' ')" " 4 certificate: 0 2 certificate: 1 "
 	[ "$variant" != 0rtt ] || accepted=3
 	seen=$(peer --tls 1.3 --from 127.0.0.8 127.0.0.1 "$port" early-data 3)
-	like "$label: early data accepted: $accepted of 3" "$seen" "^summary accepted=$accepted$"
-	is "$label: and all are resumptions that were served" "$(grep -c 'reused=1 served=1 status=200' <<<"$seen"), $(account 127.0.0.8)" \
+	like "$label: early data is accepted $accepted times of 3" "$seen" "^summary accepted=$accepted$"
+	is "$label: connections with early data are served and count as offers to resume" "$(grep -c 'reused=1 served=1 status=200' <<<"$seen"), $(account 127.0.0.8)" \
 		"3, resumption=3 acted=0 handshake=1"
-	is "$label: what it was before the reload is still on the account" "$(clients_listed | grep -ow -e 127.0.0.31 -e 127.0.0.4 | sort -u | wc -l)" 2
+	is "$label: the ledger still has clients from before the reload" "$(clients_listed | grep -ow -e 127.0.0.31 -e 127.0.0.4 | sort -u | wc -l)" 2
 	unlike "$label: no worker died" "$(own_log_text)" 'exited with code [1-9]'
 }
 trials

@@ -1,5 +1,5 @@
 #!/bin/bash
-# hitch: two workers without privileges in an empty chroot, in front of something else; a reload starts new workers and retires the old ones.
+# hitch: a TLS proxy with two workers, without privileges and in an empty chroot. A reload starts new workers and retires the old ones.
 . tests/lib/daemon.sh
 packages="hitch"
 program=hitch

@@ -1,10 +1,10 @@
 #!/bin/bash
-# lighttpd: two workers without privileges; its TLS is a plug-in, the handshake ends inside SSL_read; a client certificate where one is asked for.
+# lighttpd: two workers without privileges. Its TLS is a plug-in, and handshakes end inside SSL_read. Also tests client certificates.
 . tests/lib/daemon.sh
 packages="lighttpd lighttpd-mod-openssl"
 clients="curl"
 program=lighttpd
-around=(setsid) # an ordinary user's ends its whole process group when it is told to end
+around=(setsid) # without root, lighttpd ends its whole process group when it is told to end
 verification=''
 protocol=http
 own_log='SSL: renegotiation initiated by client, killing connection'
@@ -44,8 +44,8 @@ more() {
 	end
 	local verification='ssl.verifyclient.activate = "enable"'$'\n''ssl.verifyclient.enforce = "enable"'$'\n'"ssl.verifyclient.ca-file = \"$tmp/cert.pem\""
 	begin with || return
-	is "$label: a client with a certificate is served where one is asked for" "$(fetch "-E$tmp/server.pem" / /missing)" "$answers"
-	unlike "$label: and without one it is not" "$(fetch /)" '^200$'
+	is "$label: where certificates are required, a client with one is served" "$(fetch "-E$tmp/server.pem" / /missing)" "$answers"
+	unlike "$label: where certificates are required, a client without one is not" "$(fetch /)" '^200$'
 }
 
 trials

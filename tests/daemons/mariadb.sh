@@ -1,6 +1,6 @@
 #!/bin/bash
-# MariaDB: a thread for every connection, its TLS behind a greeting in clear text; client certificates. It calls SSL_clear and sets
-# options right after SSL_new, and writes its error packet in clear text after a handshake that failed.
+# MariaDB: a thread for every connection; TLS begins after a greeting in clear text; client certificates. It calls SSL_clear and sets options
+# right after SSL_new. After a failed handshake it writes an error packet in clear text.
 . tests/lib/daemon.sh
 packages="mariadb-server"
 clients="mariadb:mariadb-client"
@@ -54,7 +54,7 @@ exchange() {
 }
 
 reload() { reload_certificate flush_ssl; }
-flush_ssl() { mariadb --no-defaults -h 127.0.0.1 -P "$port" -u guest --ssl -e "FLUSH SSL"; } # which still serves the old certificate
+flush_ssl() { mariadb --no-defaults -h 127.0.0.1 -P "$port" -u guest --ssl -e "FLUSH SSL"; } # without verifying, because the server still has the old certificate
 
 own_errors() { grep -E '\[ERROR\]|\[Warning\]' "$tmp/mariadb.log"; }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Mosquitto: one thread that ends the handshake inside SSL_read; drops its privileges; client certificates on a listener of their own.
+# Mosquitto: one thread, in which handshakes end inside SSL_read. It drops its privileges. One listener requires client certificates.
 . tests/lib/daemon.sh
 packages="mosquitto"
 clients="mosquitto_pub:mosquitto-clients"
@@ -10,7 +10,7 @@ own_log='no renegotiation'
 configure() {
 	certificate_port=$(pick_port)
 	install_for mosquitto -m 600 "$tmp/key.pem" "$tmp/mosquitto.key"
-	cp "$tmp/cert.pem" "$tmp/client.pem" # a reload reads its own certificate again, but not the clients' authority
+	cp "$tmp/cert.pem" "$tmp/client.pem" # a reload reads the server's certificate again, but not the CA of the clients
 	cat >"$tmp/mosquitto.conf" <<-CONF
 		per_listener_settings true
 		listener $port 127.0.0.1
@@ -28,8 +28,8 @@ configure() {
 
 launch() { daemon mosquitto -v -c "$tmp/mosquitto.conf" && within 10 listening "$certificate_port"; }
 
-# A retained message is stored by one client and read by the next.
-publish_and_read() { # PORT TLS [OPTION]...
+# publish_and_read PORT TLS [OPTION]...: one client stores a retained message, the next one reads it.
+publish_and_read() {
 	local server=(-h localhost -p "$1" --cafile "$tmp/cert.pem" --tls-version "tlsv$2" "${@:3}")
 	timeout 10 mosquitto_pub "${server[@]}" -q 1 -r -t "reading/$1" -m "42 over $2" 2>&1 || return
 	timeout 10 mosquitto_sub "${server[@]}" -C 1 -t "reading/$1" 2>&1
@@ -48,7 +48,7 @@ exchange() {
 
 reload() { reload_certificate kill -HUP "$pid"; }
 
-# The end of the file is a connection of the harness that only asks whether it listens.
+# "unexpected eof" comes from connections that only check whether the daemon listens.
 own_errors() { grep -iE 'error|warning' "$tmp/mosquitto.log" | grep -v 'unexpected eof'; }
 
 trials

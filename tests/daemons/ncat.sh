@@ -1,5 +1,5 @@
 #!/bin/bash
-# ncat: one process for all connections, a forked command behind each.
+# ncat: one process serves all connections and forks a command for each.
 . tests/lib/daemon.sh
 packages="ncat"
 program=ncat
@@ -9,14 +9,15 @@ configure() { :; }
 
 launch() { daemon ncat -l -k -v --ssl --ssl-cert "$tmp/cert.pem" --ssl-key "$tmp/key.pem" 127.0.0.1 "$port" --exec /bin/cat; }
 
-# ask LINES: ncat takes the end of its input for the end of the connection, so it comes after the answer.
+# ask LINES: prints a checksum of the answer to LINES lines. ncat closes the connection when its input ends, so the input stays open until the
+# answer is complete.
 ask() {
 	{ seq "$1"; within 10 answered "$1"; } | timeout 15 ncat --ssl --ssl-verify --ssl-trustfile "$tmp/cert.pem" localhost "$port" >"$tmp/answer" 2>&1
 	cksum <"$tmp/answer"
 }
 answered() { [ "$(wc -l <"$tmp/answer")" = "$1" ]; }
 
-exchange() { ask 1 && ask 5000; } # more than its pipes hold, and ncat and its cat wait for each other
+exchange() { ask 1 && ask 5000; } # if the pipes filled up, ncat and its cat would wait for each other
 
 own_errors() { grep -iE 'error|fail' "$tmp/ncat.log"; }
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# nginx: two workers without privileges, whose environment is gone; HTTP/2, client certificates, an SNI switch that changes options,
-# an upgrade of the running binary. On trixie it also serves HTTP/3 over QUIC, which is not ours to guard, and is not disturbed.
+# nginx: two workers without privileges and with an empty environment; HTTP/2, client certificates, a server selected by SNI that changes SSL
+# options, an upgrade of the running binary. On trixie it also serves HTTP/3 over QUIC, which the shim does not guard and must not disturb.
 . tests/lib/daemon.sh
 packages="nginx-light"
 packages_trixie="nginx curl"
@@ -15,8 +15,8 @@ configure() {
 	local user='' quic='' switch=''
 	[ "$(id -u)" != 0 ] || user='user nobody nogroup;'
 	[ "$system" != trixie ] || quic="listen 127.0.0.1:$port quic reuseport;"
-	[ "$system" = bullseye ] || switch='ssl_conf_command Options -SessionTicket,ClientRenegotiation;' # since 1.19.4
-	# An upgrade executes the new binary with nothing but what `env` names.
+	[ "$system" = bullseye ] || switch='ssl_conf_command Options -SessionTicket,ClientRenegotiation;' # since nginx 1.19.4
+	# An upgrade executes the new binary with only the variables that `env` names.
 	cat >"$tmp/nginx.conf" <<-CONF
 		$user
 		daemon $detached; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/error.log info;
@@ -39,7 +39,7 @@ launch() {
 	[ $detached = off ] || { within 10 test -s "$tmp/nginx.pid" && pid=$(cat "$tmp/nginx.pid"); }
 }
 
-http3() { # [CURL-OPTION]... URL...: by trixie's curl
+http3() { # [CURL-OPTION]... URL...: fetches over HTTP/3 by trixie's curl
 	in_system curl -sS --max-time 10 --http3-only --cacert "$tmp/cert.pem" --resolve "localhost:$port:127.0.0.1" "$@" 2>&1
 }
 exchange() {
@@ -55,7 +55,7 @@ reload() {
 other_workers() { [ -z "$(comm -12 <(echo "$before") <(pgrep -P "$pid" | sort))" ]; }
 own_errors() { grep -E '\[(warn|error|crit|alert|emerg)\]' "$tmp/error.log"; }
 
-requests() { # how many of 20 requests on 20 connections were answered 200, over each version
+requests() { # prints how many of 20 requests on 20 connections are answered with 200, summed over TLS 1.2 and 1.3
 	local paths=()
 	for _ in {1..20}; do paths+=(/); done
 	fetch --http1.1 -H 'Connection: close' "${paths[@]}" | grep -c '^200$'
@@ -64,11 +64,11 @@ summed() { awk -F '[ =]' '{ full += $3; reused += $5; refused += $7 } END { prin
 
 switched_by_name() {
 	[ "$system" != bullseye ] || return 0
-	ok "$label: an SNI switch to a server with ClientRenegotiation does not open it" all_fields \
+	ok "$label: renegotiation is refused on a server selected by SNI that sets ClientRenegotiation" all_fields \
 		"$(peer_summary --tls 1.2 --sni other.test 127.0.0.1 "$port" renegotiate 3)" started=1 honoured=0
 }
 
-# Its QUIC (before 1.27.5) hands libssl ordinary handshakes through memory: they have no client of their own, and are nobody else's.
+# nginx's QUIC (before 1.27.5) passes ordinary handshakes to libssl through memory. Their client is unknown; they must count for no other client.
 quic_is_left_alone() {
 	local urls=() seen n holder before
 	[ "$system" = trixie ] || return 0
@@ -78,10 +78,10 @@ quic_is_left_alone() {
 	for n in {1..20}; do urls+=(-o /dev/null "https://localhost:$port/$n"); done
 	for n in {1..6}; do http3 --interface 127.0.0.61 -w '%{http_version} %{http_code}\n' "${urls[@]}"; done >"$tmp/http3"
 	is "$label: HTTP/3 is served" "$(sort "$tmp/http3" | uniq -c)" "    120 3 200"
-	is "$label: and on nobody's account" "$(accounts_but_unknown)" "$before"
+	is "$label: HTTP/3 connections count for no known client" "$(accounts_but_unknown)" "$before"
 	exec {holder}>&-
 }
-accounts_but_unknown() { # every client's number of handshakes and offers
+accounts_but_unknown() { # prints the numbers of handshakes and of offers to resume of every known client
 	the_ledger | python3 -c 'import json, sys
 for client in sorted(json.load(sys.stdin)["ledgers"][0]["clients"], key=lambda c: c["client"]):
     if client["client"] != "unknown":
@@ -91,23 +91,24 @@ for client in sorted(json.load(sys.stdin)["ledgers"][0]["clients"], key=lambda c
 workers() {
 	local line
 	line=$(line_with "$syslog_file" 'event=renegotiation.*client=127.0.0.6')
-	unlike "$label: a worker without privileges and environment logs, not the master" "$line" "reneguard\[$pid\]"
-	is "$label: RENEGUARD_ACTIVE is said once for all of them" "$(count_lines "$syslog_file" RENEGUARD_ACTIVE)" 1
-	is "$label: forty requests on forty connections" "$(requests)" 40
-	is "$label: both workers were in it" "$(for _ in {1..12}; do fetch /pid; done | grep -v -e '^200$' -e '^$' | sort -u | wc -l)" 2
+	unlike "$label: a worker logs, without privileges and environment, and not the master" "$line" "reneguard\[$pid\]"
+	is "$label: RENEGUARD_ACTIVE is logged once for all processes" "$(count_lines "$syslog_file" RENEGUARD_ACTIVE)" 1
+	is "$label: forty requests on forty connections are answered" "$(requests)" 40
+	is "$label: both workers serve" "$(for _ in {1..12}; do fetch /pid; done | grep -v -e '^200$' -e '^$' | sort -u | wc -l)" 2
 }
 
 counted_together() {
-	is "$label: exactly twenty resumptions, whichever worker" "$(peer_summary --tls 1.3 --from 127.0.0.8 127.0.0.1 "$port" resume 30)" \
+	is "$label: decline:20 accepts exactly twenty offers, whichever worker gets them" "$(peer_summary --tls 1.3 --from 127.0.0.8 127.0.0.1 "$port" resume 30)" \
 		"summary full=11 reused=20 refused=0"
-	is "$label: four connections at a time: exactly twenty" \
+	is "$label: decline:20 accepts exactly twenty offers, four connections at a time" \
 		"$(for _ in 1 2 3 4; do peer_summary --tls 1.2 --from 127.0.0.7 127.0.0.1 "$port" resume 20 & done | summed)" "full=64 reused=20 refused=0"
 	reload
-	is "$label: after a reload the account goes on" "$(peer_summary --tls 1.3 --from 127.0.0.8 127.0.0.1 "$port" resume 2)" \
+	is "$label: after a reload the client is still over its limit" "$(peer_summary --tls 1.3 --from 127.0.0.8 127.0.0.1 "$port" resume 2)" \
 		"summary full=3 reused=0 refused=0"
 }
 
-# The binary is replaced while it runs: a new master, executed by the old one (which does so only when it is no child of its starter).
+# The binary is replaced while it runs: the old master executes a new one. It only does so if it is no longer a child of the
+# process that started it.
 upgraded() {
 	local old
 	end
@@ -115,13 +116,13 @@ upgraded() {
 	begin with || return
 	old=$pid
 	kill -USR2 "$old"
-	ok "$label: a new master starts" within 10 test -s "$tmp/nginx.pid.oldbin" -a -s "$tmp/nginx.pid"
+	ok "$label: an upgrade starts a new master" within 10 test -s "$tmp/nginx.pid.oldbin" -a -s "$tmp/nginx.pid"
 	pid=$(cat "$tmp/nginx.pid")
 	at_exit "stop $(who "$pid")"
 	within 10 pgrep -P "$pid"
 	kill -QUIT "$old"
-	ok "$label: the old one ends" within 10 gone "$old"
-	is "$label: after the upgrade a real client is answered the same" "$(exchange)" "$answers"
+	ok "$label: an upgrade ends the old master" within 10 gone "$old"
+	is "$label: after the upgrade a real client gets the same answers" "$(exchange)" "$answers"
 	refused 127.0.0.9 127.0.0.10 "after the upgrade "
 	detached=off
 }
@@ -130,8 +131,8 @@ load() {
 	local seen
 	command -v wrk >/dev/null || { skip "$label: two seconds of load" "wrk is not installed"; return; }
 	seen=$(wrk -t1 -c16 -d2s -H 'Connection: close' "https://127.0.0.1:$port/" 2>&1)
-	like "$label: two seconds of load" "$seen" 'Requests/sec: +[1-9][0-9]'
-	unlike "$label: without an error" "$seen" 'Socket errors|Non-2xx'
+	like "$label: two seconds of load: requests are answered" "$seen" 'Requests/sec: +[1-9][0-9]'
+	unlike "$label: two seconds of load: no request fails" "$seen" 'Socket errors|Non-2xx'
 }
 
 more() {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Debian's Node.js, which uses the system's libssl, feeds it from memory, and allows three renegotiations in ten minutes by itself
+# Debian's Node.js, which uses the system's libssl through memory BIOs. By itself it allows three renegotiations in ten minutes
 # (SSL_OP_ALLOW_CLIENT_RENEGOTIATION).
 . tests/lib/daemon.sh
 . tests/lib/node.sh
@@ -10,7 +10,7 @@ protocol=http
 own_log='(RENEGOTIATION_DISABLED|NO_RENEGOTIATION|no renegotiation)'
 
 is_available() {
-	lacking="no Node.js that uses the system's libssl: its package can not be fetched, or run in a mount namespace"
+	lacking="no Node.js that uses the system's libssl: its package cannot be fetched, or cannot run in a mount namespace"
 	if [ "$system" = here ]; then
 		find_node || return
 	else
@@ -27,25 +27,25 @@ own_errors() { grep error "$tmp/node.log"; }
 
 allows_three() {
 	field "$label: without the shim three renegotiations are honoured" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 3)" honoured 3
-	field "$label: and the fourth is not" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 4)" honoured 3
+	field "$label: without the shim the fourth renegotiation is not" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 4)" honoured 3
 }
 
 refuses() {
 	local n
 	for n in 1 2; do
-		ok "$label: the first is refused by an alert, $n" all_fields \
+		ok "$label: the first renegotiation is refused by an alert, $n" all_fields \
 			"$(peer_summary --tls 1.2 --from 127.0.0.8 --timeout-ms 4000 127.0.0.1 "$port" renegotiate 3)" started=1 honoured=0 served=0 \
 			'end=(warning:no_renegotiation|fatal:.*)'
 	done
-	ok "$label: node closes the connection and does not hang" within 3 grep -q 'socket closed' "$tmp/node.log"
-	ok "$label: the second line" all_fields "$(line_with "$syslog_file" 'event=renegotiation.*client=127.0.0.8 .*count=2')" service=node
-	ok "$label: a storm of fragments" all_fields "$(storm --fragment 2 --from 127.0.0.9 127.0.0.1 "$port" 3)" hellos=0 served=0
-	field "$label: key updates are no renegotiation" "$(peer_summary 127.0.0.1 "$port" keyupdate 5)" served 1
+	ok "$label: node closes the refused connection" within 3 grep -q 'socket closed' "$tmp/node.log"
+	ok "$label: the client's second attempt is logged" all_fields "$(line_with "$syslog_file" 'event=renegotiation.*client=127.0.0.8 .*count=2')" service=node
+	ok "$label: a ClientHello in records of two bytes is refused" all_fields "$(storm --fragment 2 --from 127.0.0.9 127.0.0.1 "$port" 3)" hellos=0 served=0
+	field "$label: key updates are not taken for renegotiation" "$(peer_summary 127.0.0.1 "$port" keyupdate 5)" served 1
 }
 
 allows_two() {
-	field "$label: close:2/600s allows two" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 3)" honoured 2
-	ok "$label: and ends the third with its line" all_fields "$(line_with "$syslog_file" code=ERR_TLS_SESSION_ATTACK)" \
+	field "$label: close:2/600s allows two renegotiations" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 3)" honoured 2
+	ok "$label: close:2/600s logs the third" all_fields "$(line_with "$syslog_file" code=ERR_TLS_SESSION_ATTACK)" \
 		event=renegotiation count=3 limit=2/600s
 }
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Perl's IO::Socket::SSL: a process for every connection, forked before its handshake; client certificates.
-# It reads lines by SSL_peek, and takes any error there for the end of the file: nothing to log.
+# It reads lines by SSL_peek and takes any error there for the end of file, so its own log has nothing about a refusal.
 . tests/lib/daemon.sh
 packages="libio-socket-ssl-perl"
 program=perl

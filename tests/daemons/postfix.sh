@@ -1,6 +1,6 @@
 #!/bin/bash
-# Postfix, executed by its master and in a chroot, as Debian has it. smtpd: smtps and STARTTLS. postscreen: STARTTLS by tlsproxy, one process
-# for all connections, to which the socket of each is handed over.
+# Postfix, as Debian sets it up: the master executes services, which run in a chroot. Variant smtpd: smtps and STARTTLS. Variant postscreen:
+# STARTTLS by tlsproxy, one process for all connections, which receives the socket of each.
 . tests/lib/daemon.sh
 . tests/lib/executed.sh
 packages="postfix"
@@ -12,7 +12,8 @@ recipe_begins='postconf -e "import_environment = '
 served='^delivered .Client CN "localhost", Issuer "localhost" .verified OK..'
 own_log='TLS library problem: error:.*no renegotiation.*ERR_TLS_RENEGOTIATION_DISABLED'
 
-# With a test that needs the whole dialogue, postscreen speaks with a client itself until it has seen one.
+# services: prints master.cf. A test that needs the whole SMTP dialogue (postscreen_bare_newline_enable below) makes postscreen talk to a new
+# client itself.
 services() {
 	if [ "$variant" = postscreen ]; then
 		cat <<-CONF
@@ -94,13 +95,13 @@ by_recipe() {
 		in_system postconf -c "$tmp/postfix" -e "import_environment = $(in_system postconf -c "$tmp/postfix" -h import_environment) ${sink[*]}"
 }
 
-# The command waits for the master, which is what ends when it is told to.
+# `postfix start-fg` waits for the master, and only the master reacts to signals. So $pid is the master.
 launch() {
 	rm -f "$tmp/spool/pid/master.pid"
 	daemon postfix -c "$tmp/postfix" start-fg && pid=$(tr -d ' ' <"$tmp/spool/pid/master.pid") && at_exit "stop $(who "$pid")"
 }
 
-# send PORT SWAKS-OPTION...: a mail, from a client with a certificate, and what the server says to it.
+# send PORT SWAKS-OPTION...: sends a mail, from a client with a certificate, and prints the server's answers.
 send() {
 	local at=$1
 	shift
@@ -113,7 +114,7 @@ delivered() {
 	rm -rf "$tmp/mail/joe"
 }
 
-# postscreen puts off a client that is new, and hands it to smtpd the second time.
+# postscreen defers a new client, and passes it to smtpd the second time.
 exchange() {
 	local from=127.$((10 + RANDOM % 200)).$((RANDOM % 250)).1
 	if [ "$variant" = postscreen ]; then

@@ -1,6 +1,6 @@
 #!/bin/bash
-# PostgreSQL: a process for every connection, forked by the postmaster; its own BIO methods, its TLS behind a request in clear text; client
-# certificates. It issues neither tickets nor session ids (SSL_OP_NO_TICKET, SSL_SESS_CACHE_OFF), so offers come from elsewhere.
+# PostgreSQL: the postmaster forks a process for every connection. It has BIO methods of its own; TLS begins after a request in clear text; client
+# certificates. It issues neither tickets nor session ids (SSL_OP_NO_TICKET, SSL_SESS_CACHE_OFF), so the test offers another server's sessions.
 . tests/lib/daemon.sh
 packages="postgresql-15"
 clients="psql:postgresql-client"
@@ -30,13 +30,13 @@ configure() {
 		hostssl all postgres 127.0.0.0/8 trust
 	CONF
 	echo 'CREATE ROLE localhost LOGIN' | as_postgres postgres --single -D "$data" postgres >/dev/null 2>&1
-	install -m 600 "$tmp/key.pem" "$tmp/client.key" # psql takes no key that others may read
+	install -m 600 "$tmp/key.pem" "$tmp/client.key" # psql rejects a key that others may read
 }
 
 as_postgres() { if root; then setpriv --reuid=postgres --regid=postgres --init-groups "$@"; else "$@"; fi; }
 
 launch() { daemon postgres -D "$tmp/pgdata" && ready; }
-ready() { within 30 pg_isready -q -h 127.0.0.1 -p "$port" -U postgres -d postgres; } # it listens before it is
+ready() { within 30 pg_isready -q -h 127.0.0.1 -p "$port" -U postgres -d postgres; } # it listens before it accepts connections
 
 ask() { # QUERY [PARAMETER]...
 	PGCONNECT_TIMEOUT=10 psql -XAt -c "$1" "host=127.0.0.1 port=$port dbname=postgres sslmode=verify-full sslrootcert=$tmp/cert.pem ${*:2}" 2>&1
@@ -53,8 +53,9 @@ exchange() {
 	ask "SELECT repeat('x', 3000000)" user=postgres | sha256sum
 }
 
-# Debian's pg_ctlcluster, which systemd runs, empties the environment but for what the cluster's own file says.
-clusters() { # VARIABLE=VALUE...: a cluster with that file
+# Debian's pg_ctlcluster, which systemd runs, clears the environment and sets what the cluster's own file says.
+# make_cluster VARIABLE=VALUE...: makes a cluster whose environment file has these lines
+make_cluster() {
 	local directory=$tmp/clusters/15/main variable
 	rm -rf "$tmp/clusters" && mkdir -p "$directory"
 	cp "$tmp"/pgdata/*.conf "$directory"
@@ -62,20 +63,20 @@ clusters() { # VARIABLE=VALUE...: a cluster with that file
 	for variable; do echo "${variable%%=*} = '${variable#*=}'"; done >"$directory/environment"
 	! root || chown -R postgres "$tmp/clusters"
 }
-cluster() { # HOW: starts it
+start_cluster() { # HOW: starts the cluster; HOW is part of the point's name
 	local around=(env PG_CLUSTER_CONF_ROOT="$tmp/clusters")
 	daemon pg_ctlcluster --foreground 15 main start && ready
-	tap_point $? "$label: pg_ctlcluster starts it, $1"
+	tap_point $? "$label: pg_ctlcluster starts the cluster $1"
 }
 more() {
 	end
-	clusters
-	cluster "under the wrapper"
-	is "$label: which it is not guarded by" "$(grep -c libreneguard "/proc/$pid/maps")" 0
+	make_cluster
+	start_cluster "under the wrapper"
+	is "$label: a cluster started under the wrapper is not guarded" "$(grep -c libreneguard "/proc/$pid/maps")" 0
 	end
-	clusters LD_PRELOAD="$preload" "${policy[@]}"
-	half=without cluster "with the library in the cluster's environment file"
-	is "$label: a real client is answered the same" "$(exchange)" "$answers"
+	make_cluster LD_PRELOAD="$preload" "${policy[@]}"
+	half=without start_cluster "with the library in the cluster's environment file"
+	is "$label: by the environment file: a real client gets the same answers" "$(exchange)" "$answers"
 	refused 127.0.0.8 127.0.0.9 "by the environment file: "
 }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# ProFTPD: a process for each client, forked, that gives its privileges away after the login. Its package conflicts with vsftpd's.
+# ProFTPD: it forks a process for each client, which drops its privileges after the login. Its package conflicts with vsftpd's.
 . tests/lib/daemon.sh
 unpacked="proftpd-core proftpd-mod-crypto libmemcached11 libmemcachedutil2 libhashkit2 libpcre2-posix3 libhiredis0.14"
 clients="curl"
@@ -49,13 +49,12 @@ configure() {
 		  UseFtpUsers off
 		</Anonymous>
 	CONF
-	chmod 600 "$tmp/key.pem" # it takes no key that others can read
+	chmod 600 "$tmp/key.pem" # it rejects a key that others can read
 }
 
 launch() { daemon proftpd -n -q -c "$tmp/proftpd.conf"; }
 
-# Two files in one visit.
-exchange() {
+exchange() { # two files in one session
 	curl -sS --max-time 20 --cacert "$tmp/cert.pem" --ssl-reqd -w '%{http_code} %{size_download}\n' \
 		-o "$tmp/one" -o "$tmp/two" "ftp://localhost:$port/one" "ftp://localhost:$port/two" 2>&1
 	cat "$tmp/one" "$tmp/two" 2>&1 | cksum
@@ -65,6 +64,6 @@ exchange() {
 reload() { kill -HUP "$pid" && line_with "$tmp/proftpd-own.log" 'received SIGHUP -- master server reparsing configuration file' 10; }
 own_errors() { grep -Ei 'error|fatal|unable|failed' "$tmp"/proftpd-*.log; }
 
-more() { is "$label: both files came" "$answers" "$(printf '226 %s\n' 108894 1092 && seq 1 20000 | cat - <(seq 1 300) | cksum)"; }
+more() { is "$label: both files arrive complete" "$answers" "$(printf '226 %s\n' 108894 1092 && seq 1 20000 | cat - <(seq 1 300) | cksum)"; }
 
 trials

@@ -1,5 +1,6 @@
 #!/bin/bash
-# prosody: Lua, whose libssl comes with a module that is opened later; STARTTLS. It takes the descriptor off the SSL at teardown, and refuses root.
+# prosody: a Lua program that loads libssl later, with a module; STARTTLS. It takes the descriptor off the SSL before it frees it. It refuses to
+# run as root.
 . tests/lib/daemon.sh
 packages="prosody"
 clients="go-sendxmpp"
@@ -7,10 +8,10 @@ program=prosody
 protocol=xmpp
 run_as=prosody
 own_log='no renegotiation'
-variables=(RENEGUARD_NAME=prosody) # or it is lua5.4
+variables=(RENEGUARD_NAME=prosody) # the default would be lua5.4
 
 configure() {
-	direct_port=$(pick_port) # no_ticket is its default
+	direct_port=$(pick_port) # prosody's default is no_ticket = true, so tickets are switched on below
 	install_for prosody -d "$tmp/prosody" "$tmp/certs" "$tmp/prosody/localhost" "$tmp/prosody/localhost/accounts"
 	install_for prosody -m 600 "$tmp/key.pem" "$tmp/prosody.key"
 	cat >"$tmp/prosody.cfg.lua" <<-CONF
@@ -34,7 +35,7 @@ configure() {
 
 launch() { daemon prosody -F --config "$tmp/prosody.cfg.lua" && within 10 listening "$direct_port"; }
 
-xmpp() { # USER PORT OPTION...: in a subshell only, whose place the client takes
+xmpp() { # USER PORT OPTION...: runs the XMPP client by exec, so call it only in a subshell
 	SSL_CERT_FILE=$tmp/cert.pem exec timeout 20 go-sendxmpp -u "$1@localhost" -p secret -j "127.0.0.1:$2" "${@:3}" 2>&1
 }
 both_came() { [ "$(grep -c ': a message by' "$tmp/inbox")" = 2 ]; }
@@ -43,7 +44,7 @@ exchange() {
 	echo "a message by STARTTLS" | xmpp alice "$port" bob@localhost
 	echo "a message by direct TLS" | xmpp alice "$direct_port" -t bob@localhost
 	: >"$tmp/inbox"
-	xmpp bob "$port" -l >"$tmp/inbox" & # it listens until it is stopped
+	xmpp bob "$port" -l >"$tmp/inbox" & # -l listens until the client is stopped
 	within 10 both_came
 	kill $!
 	wait $!
@@ -52,7 +53,7 @@ exchange() {
 
 reload() { reload_certificate kill -HUP "$pid"; }
 
-more() { like "$label: by the name that it was given" "$(grep event=renegotiation "$syslog_file")" ' service=prosody '; }
+more() { like "$label: the log line has the service name from RENEGUARD_NAME" "$(grep event=renegotiation "$syslog_file")" ' service=prosody '; }
 
 own_errors() { grep -E '(warn|error)' "$tmp/prosody.log"; }
 

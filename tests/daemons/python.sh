@@ -1,5 +1,5 @@
 #!/bin/bash
-# Python's ssl module: blocking sockets in threads (wrap_socket), memory BIOs (asyncio). libssl comes in with a plug-in opened RTLD_LOCAL.
+# Python's ssl module: blocking sockets in threads (wrap_socket) and memory BIOs (asyncio). It loads libssl with a plug-in opened RTLD_LOCAL.
 . tests/lib/daemon.sh
 packages="python3"
 program=/usr/bin/python3

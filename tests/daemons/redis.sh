@@ -1,6 +1,6 @@
 #!/bin/bash
-# Redis: clears its environment when it starts, so the policy must have been read before; its libssl merely warns about a
-# renegotiation and carries on, a thousand times over one connection.
+# Redis: it clears its environment when it starts, so the shim must read the policy before. Without the shim its libssl only warns about a
+# renegotiation and goes on, a thousand times on one connection.
 . tests/lib/daemon.sh
 packages="redis-server"
 clients="redis-cli:redis-tools"
@@ -29,14 +29,14 @@ exchange() {
 	cli get fruit
 	converse 'PING\r\nQUIT\r\n' '^.OK'
 }
-reload() { cli config set tls-cert-file "$tmp/cert.pem"; } # makes another SSL_CTX
+reload() { cli config set tls-cert-file "$tmp/cert.pem"; } # Redis then makes a new SSL_CTX
 own_errors() { grep -i -e error -e warning "$tmp/redis.log" | sed 's/ (conn: .*//'; }
 
 more() {
-	ok "$label: the line has the name that the cleared environment gave" all_fields "$(line_with "$syslog_file" event=renegotiation)" service=cache
+	ok "$label: the log line has RENEGUARD_NAME, although Redis cleared its environment" all_fields "$(line_with "$syslog_file" event=renegotiation)" service=cache
 	end
 	begin without || return
-	ok "$label: without the shim it takes a thousand attempts on one connection" all_fields "$(storm --line 127.0.0.1 "$port" 1000)" \
+	ok "$label: without the shim it answers a thousand attempts on one connection with warnings" all_fields "$(storm --line 127.0.0.1 "$port" 1000)" \
 		sent=1000 warnings=1000
 }
 trials

@@ -1,6 +1,7 @@
 #!/bin/bash
-# The models beside which `make simulate` sets the ledger (tests/simulate/rivals.h) against the real HAProxy and nginx: the same
-# connections, of 1,800 newcomers and three who are over the limit, through tables far too small for them. Who is acted upon?
+# `make simulate` compares the ledger with models of HAProxy and nginx (tests/simulate/rivals.h). This test compares the models with the real
+# programs: both get the same connections, of 1,800 newcomers and three clients over the limit, and far too small tables. Model and program must
+# act upon the same clients.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 export PATH=$PATH:/usr/sbin:/usr/bin
@@ -9,12 +10,12 @@ ENTRIES=200 # about what nginx's smallest zone holds
 
 "${CC:-cc}" -std=c11 -O2 -o "$tmp/replay" tests/simulate/replay.c tests/simulate/rivals.c || exit 1
 
-# modelled NAME MODEL WHO: the server on $port does to those connections what MODEL does: it acts upon the clients WHO.
+# modelled NAME MODEL CLIENTS: the server on $port and MODEL both act upon exactly CLIENTS.
 modelled() {
 	local real
 	real=$(timeout 120 python3 tests/lib/many_clients.py "$port" "$tmp/record" | tr '\n' ' ')
-	is "$1: it acts upon client" "$real" "$3"
-	is "$1: its model acts upon the same" "$("$tmp/replay" "$2" $ENTRIES <"$tmp/record" | sort -n | tr '\n' ' ')" "$real"
+	is "$1: the real program acts upon the expected clients" "$real" "$3"
+	is "$1: the model acts upon the same clients" "$("$tmp/replay" "$2" $ENTRIES <"$tmp/record" | sort -n | tr '\n' ' ')" "$real"
 }
 
 for purge in "" nopurge; do
@@ -37,10 +38,10 @@ for purge in "" nopurge; do
 	CONF
 	start_on_port haproxy haproxy -db -f "$tmp/haproxy.cfg"
 	if [ -z "$purge" ]; then
-		# Whoever comes in bursts is forgotten in between.
+		# A client that comes in bursts is forgotten between them.
 		modelled "HAProxy's stick table" haproxy "2 3 "
 	else
-		# Whoever comes when it is full is never seen.
+		# A client that comes when the table is full is never recorded.
 		modelled "HAProxy's stick table, nopurge" haproxy-nopurge "1 "
 	fi
 	stop "$pid"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Ruby's OpenSSL::SSL::SSLServer: SSL_new in one thread, the handshake in another; client certificates.
+# Ruby's OpenSSL::SSL::SSLServer: one thread calls SSL_new, another does the handshake; client certificates.
 . tests/lib/daemon.sh
 packages="ruby"
 program=ruby

@@ -1,6 +1,6 @@
 #!/bin/bash
-# openssl s_server, which leaves libssl's defaults alone and serves one connection at a time: what is typed (plain), its page of
-# statistics (-www), or what the client says backwards (-rev, which reads through BIO_f_ssl).
+# openssl s_server, which does not change libssl's defaults and serves one connection at a time. It sends what is typed (plain), its page of
+# statistics (-www), or the client's lines reversed (-rev, which reads through BIO_f_ssl).
 . tests/lib/daemon.sh
 packages="openssl"
 clients="curl"
@@ -17,7 +17,7 @@ configure() {
 	esac
 }
 
-# What is typed: a line in every tenth of a second, until the reader is gone.
+# keyboard: types a line every tenth of a second, until the reader has ended.
 keyboard() {
 	[ -p "$tmp/keys" ] || mkfifo "$tmp/keys"
 	stdin='' start keyboard bash -c 'while echo tick; do sleep 0.1; done >"$0"' "$tmp/keys"
@@ -37,8 +37,9 @@ exchange() {
 	rev) converse 'hello\n' '^olleh$' ;;
 	esac
 }
-limitations() { # -www handshakes through BIO_f_ssl, and libssl 3.2 and newer frees an SSL's parts before it says so
-	[ "$variant-$system" != www-trixie ] || cannot unfinished "not seen before a whole ClientHello (BIO_f_ssl)"
+# With -www the handshake runs through BIO_f_ssl, and libssl 3.2 and later frees the parts of an SSL before the shim learns of it.
+limitations() {
+	[ "$variant-$system" != www-trixie ] || cannot unfinished "only after a whole ClientHello (BIO_f_ssl)"
 }
 own_errors() { grep ':error:' "$tmp/s_server.log"; }
 trials

@@ -1,5 +1,5 @@
 #!/bin/bash
-# socat: a process for every connection, forked by the listener, and the program it executes; client certificates.
+# socat: the listener forks a process for every connection, which executes a program; client certificates.
 . tests/lib/daemon.sh
 packages="socat"
 program=socat
@@ -25,6 +25,6 @@ more() {
 	certificates_of_clients=verify=1
 	launch
 	is "$label: a client certificate is accepted" "$(echo hello | ask ",cert=$tmp/server.pem")" hello
-	unlike "$label: and asked for" "$(echo hello | ask)" '^hello$'
+	unlike "$label: a client without a certificate is not served" "$(echo hello | ask)" '^hello$'
 }
 trials

@@ -1,6 +1,6 @@
 #!/bin/bash
-# squid: a forward proxy behind TLS (https_port) with its own BIO methods. Started by root it executes its kids with AT_SECURE, where the
-# loader ignores LD_PRELOAD: what can be guarded is `squid -N`, one process, and kids of a squid that was started as its own user.
+# squid: a forward proxy reached over TLS (https_port), with BIO methods of its own. If root starts it, it executes its kids with AT_SECURE, and
+# the loader ignores LD_PRELOAD there. Two ways can be guarded: `squid -N`, one process, and the kids of a squid started as its own user.
 . tests/lib/daemon.sh
 packages="squid-openssl"
 clients="curl"
@@ -15,7 +15,6 @@ is_available() {
 	[ "$variant" != kids ] || run_as=proxy state=yes
 	command -v squid >/dev/null || { lacking="squid is not installed"; return 1; }
 }
-
 
 configure() {
 	install_for proxy -d "$tmp/squid" && install_for proxy -m 600 "$tmp/key.pem" "$tmp/squid.key" && install_for proxy /dev/null "$tmp/cache.log"
@@ -56,7 +55,7 @@ through() { # PORT CURL-OPTION...
 
 exchange() {
 	through "$port"
-	through "$port" -p # by CONNECT
+	through "$port" -p # -p: by CONNECT
 	through "$certificate_port" --proxy-cert "$tmp/server.pem"
 	through "$certificate_port" | tail -n 1 # without a certificate
 }
@@ -69,19 +68,19 @@ more() {
 	end
 	if [ "$variant" = kids ]; then two_kids; else kid_of_root; fi
 }
-# Each has ticket keys of its own, so what a client resumes is chance, but what is counted is not.
+# Each kid has its own ticket keys. Which offers are accepted is therefore chance, but all are counted.
 two_kids() {
 	local workers=2
 	begin with && one_ledger
-	is "$label: master, two kids and their coordinator" "$(family | wc -l)" 4
+	is "$label: squid runs as a master, two kids and their coordinator" "$(family | wc -l)" 4
 }
 kid_of_root() {
 	root || { skip "$label: kids of a squid that root started" "not root"; return; }
 	daemon squid --foreground -f "$tmp/squid.conf"
-	ok "$label: without -N there is a kid" within 5 kid_pid
-	is "$label: which serves" "$(exchange)" "$answers"
-	is "$label: in secure-execution mode (AT_SECURE)" "$(auxiliary "$kid" 23)" 1
-	is "$label: where the library is not, which is the limitation" "$(grep -c libreneguard "/proc/$kid/maps")" 0
+	ok "$label: started by root without -N, squid executes a kid" within 5 kid_pid
+	is "$label: the kid serves" "$(exchange)" "$answers"
+	is "$label: the kid runs in secure-execution mode (AT_SECURE)" "$(auxiliary "$kid" 23)" 1
+	is "$label: the library is not loaded in the kid (limitation)" "$(grep -c libreneguard "/proc/$kid/maps")" 0
 	like "$label: reneguardctl check tells it" "$("$RG_BUILD/reneguardctl" check --pid "$kid" 2>&1)" 'is not guarded: the shim is not loaded'
 }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# stunnel: threads in one process, chroot and dropped privileges.
+# stunnel: threads in one process, in a chroot and without privileges.
 . tests/lib/daemon.sh
 packages="stunnel4"
 program=stunnel4
@@ -10,7 +10,7 @@ own_log='SSL_read: reneguard:0: .*no renegotiation'
 configure() {
 	backend
 	local jail=$tmp/jail
-	mkdir -p "$jail$tmp" # a reload reads its files again, from in there, where no name has a number
+	mkdir -p "$jail$tmp" # a reload reads its files inside the chroot, where user and group names cannot be looked up
 	cat >"$tmp/stunnel.conf" <<-CONF
 		foreground = yes
 		debug = info

@@ -1,5 +1,5 @@
 #!/bin/bash
-# unbound, DNS over TLS: two threads, chroot, dropped privileges, the descriptor itself as the SSL's BIO.
+# unbound, DNS over TLS: two threads, in a chroot and without privileges. It sets the descriptor with SSL_set_fd.
 . tests/lib/daemon.sh
 packages="unbound"
 clients="kdig:knot-dnsutils"
@@ -45,7 +45,7 @@ exchange() {
 	ask absent.test A | grep -o 'status: [A-Z]*'
 }
 
-reload() { kill -HUP "$pid" && within 10 restarted; } # of its threads: the SSL_CTX stays
+reload() { kill -HUP "$pid" && within 10 restarted; } # unbound restarts its threads and keeps its SSL_CTX
 restarted() { [ "$(grep -c 'start of service' "$tmp/unbound.log")" = 2 ]; }
 
 own_errors() { grep -E 'error|warning|fatal' "$tmp/unbound.log"; }

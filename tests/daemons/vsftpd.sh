@@ -1,6 +1,6 @@
 #!/bin/bash
-# vsftpd: two or three processes for each client, made by a bare clone(2), without privileges in an empty chroot. The data
-# connections resume the session of their control connection. Its seccomp sandbox kills libssl itself, so it has to be switched off.
+# vsftpd: two or three processes for each client, made by clone(2) directly, without privileges and in an empty chroot. Data connections resume
+# the session of their control connection. Its seccomp sandbox kills libssl even without the shim, so it must be switched off.
 . tests/lib/daemon.sh
 packages="vsftpd"
 clients="curl"
@@ -38,8 +38,7 @@ configure() {
 
 launch() { daemon vsftpd "$tmp/vsftpd.conf"; }
 
-# Two files in one visit.
-exchange() {
+exchange() { # [CURL-OPTION]...: two files in one session
 	curl -sS --max-time 20 --cacert "$tmp/cert.pem" --ssl-reqd -w '%{http_code} %{size_download}\n' "$@" \
 		-o "$tmp/one" -o "$tmp/two" "ftp://localhost:$port/one" "ftp://localhost:$port/two" 2>&1
 	cat "$tmp/one" "$tmp/two" 2>&1 | cksum
@@ -56,16 +55,16 @@ own_errors() { grep -E '"5|OOPS|ERROR' "$tmp"/vsftpd*.log; }
 visit_of_two_files() {
 	begin with RENEGUARD_RESUMPTION=count || return
 	is "$label: two files are fetched over TLS $1" "$(exchange --tlsv"$1" --tls-max "$1")" "$answers"
-	is "$label: which is one full handshake and two that resume, TLS $1" "$(account 127.0.0.1)" "resumption=2 acted=0 handshake=1"
+	is "$label: that takes one full handshake and two offers to resume, TLS $1" "$(account 127.0.0.1)" "resumption=2 acted=0 handshake=1"
 	end
 }
 
-# Why the limitation is not ours: the same without the shim.
+# The sandbox breaks TLS with and without the shim, so this limitation is not the shim's.
 in_its_sandbox() {
 	local sandbox=YES half
 	for half in without with; do
 		begin $half || continue
-		like "$label: in its seccomp sandbox it serves no TLS, $half the shim" "$(exchange)" 'curl: \((35|56)\)'
+		like "$label: with its seccomp sandbox it serves no TLS, $half the shim" "$(exchange)" 'curl: \((35|56)\)'
 		end
 	done
 }
