@@ -79,7 +79,7 @@ calc() { # FORMAT EXPRESSION
 	awk "BEGIN { printf \"$1\", ($2) }"
 }
 
-# limited FIGURE WITHOUT WITH DIFFERENCE LIMIT [UNIT [BEFORE_DIFFERENCE]]: a row whose limit decides.
+# limited FIGURE WITHOUT WITH DIFFERENCE LIMIT [UNIT [BEFORE_DIFFERENCE]]: a row with a limit; exceeding it makes the run fail.
 limited() {
 	verdict=ok
 	if [ "$(calc %d "$4 > $5")" = 1 ]; then

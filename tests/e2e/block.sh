@@ -76,7 +76,7 @@ for event in $events; do
 	provoke "$event" 127.0.0.7 >/dev/null
 	blocked=$(peer_summary --from 127.0.0.7 127.0.0.1 "$port" get 1)
 	is "$event, block:2/4s: the client is blocked at first" "$blocked" "summary full=0 reused=0 refused=1"
-	# One event has drained after two seconds; a handshake is an event itself, and finds room for it after four.
+	# After two seconds one event has drained. Where handshakes are counted, the next handshake is an event too, and has room after four.
 	sleep "$([ "$event" = handshake ] && echo 4.4 || echo 2.4)"
 	is "$event, block:2/4s: the client is served when it is under its limit again" "$(peer_summary --from 127.0.0.7 127.0.0.1 "$port" get 1)" \
 		"summary full=1 reused=0 refused=0"

@@ -40,7 +40,7 @@ if ! command -v fpc >/dev/null; then
 	skip "Free Pascal's openssl unit" "fpc is not installed"
 elif ! fpc -v0 -o"$tmp/pascal_echo" -FU"$tmp" tests/lib/pascal_echo.pas >"$tmp/fpc.log" 2>&1; then
 	skip "Free Pascal's openssl unit" "it does not compile here: $(tail -n 1 "$tmp/fpc.log")"
-else # with a key that this old unit can read
+else # the unit is old and needs an RSA key
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/rsa.key" -days 2 -subj /CN=localhost -out "$tmp/rsa.pem" 2>/dev/null
 	cat "$tmp/rsa.key" >>"$tmp/rsa.pem"
 	echoes pascal "$tmp/pascal_echo" "$tmp/rsa.pem"

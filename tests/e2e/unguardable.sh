@@ -75,7 +75,7 @@ is "check: linked to libssl: it lists the hooks that this libssl has" "$(tr ' ' 
 	"$(comm -12 <(nm -D --defined-only "$shim" | sed 's/.* //' | grep '^SSL_' | sort) <(nm -D --defined-only "$(ldd "$tmp/show" | sed -n 's/.*libssl.* => \([^ ]*\).*/\1/p')" | sed 's/.* //; s/@.*//' | sort))"
 echo 'void *SSL_CTX_new(void *method) { return method; } int SSL_new, SSL_read;' | "${CC:-cc}" -xc -fPIC -shared -Wl,-soname,libssl.so.9 -o "$tmp/libssl.so.9" -
 build lacking -Wl,--no-as-needed,-rpath,"$tmp" "$tmp/libssl.so.9"
-check_says "linked to a libssl without what is needed" 1 'its libssl has no SSL_write' "$tmp/lacking"
+check_says "linked to a libssl that lacks SSL_write" 1 'its libssl has no SSL_write' "$tmp/lacking"
 
 for how in -static -static-pie; do
 	if build "show$how" -DOWN $how; then
@@ -113,7 +113,7 @@ if [ -n "$upstream" ]; then
 		"$(printf 'summary full=3 reused=0 refused=0\n0')"
 	stop "$pid"
 else
-	skip "upstream's Node.js" "none is installed"
+	skip "upstream's Node.js" "it is not installed"
 fi
 
 # Scripts: the interpreter counts.
@@ -149,11 +149,11 @@ for kind in user:4755:65534:0 group:2755:0:65534; do
 	unmapped "set-$what-ID" "$tmp/set-$what"
 done
 as=("${nobody[@]}")
-check_says "set-user-ID for the user himself" 0 'linked to' "$tmp/set-user"
-mapped "set-user-ID for the user himself" "$tmp/set-user"
+check_says "set-user-ID, executed by its owner" 0 'linked to' "$tmp/set-user"
+mapped "set-user-ID, executed by its owner" "$tmp/set-user"
 as=("${nobody[@]}" setpriv --no-new-privs)
-check_says "set-group-ID, but no new privileges" 0 'linked to' "$tmp/set-group"
-mapped "set-group-ID, but no new privileges" "$tmp/set-group"
+check_says "set-group-ID, with no_new_privs" 0 'linked to' "$tmp/set-group"
+mapped "set-group-ID, with no_new_privs" "$tmp/set-group"
 as=()
 # File capabilities count for every user but root.
 if setcap cap_net_bind_service+ep "$tmp/show" 2>"$tmp/setcap.log"; then
@@ -171,11 +171,11 @@ nosuid="mount -t tmpfs -o nosuid,mode=755 none $tmp/mnt && cp -p $tmp/set-user $
 mkdir "$tmp/mnt"
 if unshare -m sh -c "$nosuid" 2>/dev/null; then
 	as=(unshare -m sh -c "$nosuid && exec \"\$@\"" sh)
-	check_says "set-user-ID on a file system without" 0 'linked to' "$tmp/mnt/set-user"
-	mapped "set-user-ID on a file system without" "$tmp/mnt/set-user"
+	check_says "set-user-ID on a nosuid file system" 0 'linked to' "$tmp/mnt/set-user"
+	mapped "set-user-ID on a nosuid file system" "$tmp/mnt/set-user"
 	as=()
 else
-	skip "set-user-ID on a file system without" "nothing can be mounted here"
+	skip "set-user-ID on a nosuid file system" "nothing can be mounted here"
 fi
 
 # squid's master changes its real user and takes back the effective user to execute its kid (setresuid), so AT_SECURE is set there.

@@ -31,7 +31,7 @@ serves() {
 	local active
 	is "$label: a real client gets the same answers as without the shim" "$(exchange)" "$answers"
 	is "$label: it resumes in the same TLS versions as without the shim" "$(visits)" "$(expected_visits)"
-	is "$label: its own log has no errors that it lacks without the shim" "$(comm -13 <(echo "$errors") <(masked_errors))" ""
+	is "$label: its own log has no errors but those it has without the shim" "$(comm -13 <(echo "$errors") <(masked_errors))" ""
 	active=$(line_with "$syslog_file" code=RENEGUARD_ACTIVE)
 	like "$label: RENEGUARD_ACTIVE is logged with the policy" "$active" 'renegotiation=close, resumption=warn:120/60s'
 	libssl=$(value_of "$active" libssl)
