@@ -1,6 +1,7 @@
 #include "guard/prepare.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -34,7 +35,8 @@ static void make_ledger(void)
 	    &(struct rg_bad_variable){"RENEGUARD_STATE", rg_process_policy()->state, accepted});
 }
 
-static void prepare_once(void)
+/* Allocates nothing: see before_fork. */
+static void make_ledger_once(void)
 {
 	static struct rg_lock lock;
 	static _Atomic bool done;
@@ -42,7 +44,6 @@ static void prepare_once(void)
 	if (atomic_load_explicit(&done, memory_order_acquire) || !rg_lock(&lock))
 		return;
 	if (!atomic_load(&done)) {
-		rg_next_prepare();
 		if (rg_process_policy()->blocks)
 			rg_gate_set(RG_GATE_BLOCKING);
 		make_ledger();
@@ -50,6 +51,14 @@ static void prepare_once(void)
 		atomic_store_explicit(&done, true, memory_order_release);
 	}
 	rg_unlock(&lock);
+}
+
+static void find_next_once(void)
+{
+	static atomic_flag begun = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&begun))
+		rg_next_prepare();
 }
 
 void rg_prepare(void)
@@ -60,7 +69,8 @@ void rg_prepare(void)
 	if (!policy->on)
 		return;
 	rg_log_open(policy);
-	prepare_once();
+	find_next_once();
+	make_ledger_once();
 	errno = saved;
 }
 
@@ -76,8 +86,29 @@ void rg_prepare_before_chroot(void)
 	errno = saved;
 }
 
+/*
+ * The program is about to fork. It may have opened a libssl without using it yet (Python's
+ * `import ssl`). Make the ledger now: one made after the fork would be the child's alone.
+ *
+ * libc runs such handlers in reverse order, so those of the program have already taken their locks:
+ * after jemalloc's, even malloc(3) would wait forever. Nothing here allocates memory or asks the
+ * loader for a symbol.
+ */
+static void before_fork(void)
+{
+	const struct rg_policy *policy = rg_process_policy();
+	int saved = errno;
+
+	if (policy->on && rg_process_ledger() == NULL && rg_libssl_is_loaded()) {
+		rg_log_open(policy);
+		make_ledger_once();
+	}
+	errno = saved;
+}
+
 /* Runs when this library is loaded. A program linked to libssl may close descriptors, chroot or
- * fork before it first uses libssl, so get ready now. */
+ * fork before it first uses libssl, so get ready now. A raw clone(2) runs no fork handler: such
+ * programs (vsftpd) are linked to libssl. */
 __attribute__((constructor)) static void load(void)
 {
 	const struct rg_policy *policy = rg_process_policy();
@@ -89,6 +120,10 @@ __attribute__((constructor)) static void load(void)
 		report_bad_variables();
 		_exit(EXIT_CONFIG);
 	}
-	if (policy->on && rg_libssl_is_loaded())
+	if (!policy->on)
+		return;
+	if (rg_libssl_is_loaded())
 		rg_prepare();
+	else
+		(void)pthread_atfork(before_fork, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /*
- * Getting ready to guard: what happens when this library is loaded, and when a libssl is first
- * used. Any thread may call anything here. errno stays as it was. Failures are logged, not
- * returned.
+ * Getting ready to guard: what happens when this library is loaded, when a libssl is first used,
+ * and when the program forks in between. Any thread may call anything here. errno stays as it was.
+ * Failures are logged, not returned.
  */
 #ifndef RG_PREPARE_H
 #define RG_PREPARE_H
