@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define GROWTH_BITS 2
-#define BUSY	    ((uintptr_t)1) /* the entry is being taken; never a key: those are aligned */
 
 #define SPARES 4
 
@@ -73,21 +72,24 @@ static void *fill_entry(struct rg_ssl_entry *entry, const void *key, size_t byte
 	void *state = new_state(bytes);
 
 	entry->state = state;
-	atomic_store_explicit(&entry->key, state != NULL ? (uintptr_t)key : 0,
+	atomic_store_explicit(&entry->key, state != NULL ? (uintptr_t)key : RG_SSL_MAP_FREE,
 			      memory_order_release);
 	return state;
 }
 
 void *rg_ssl_map_take(const void *key, size_t bytes)
 {
+	if ((uintptr_t)key <= RG_SSL_MAP_BUSY)
+		return NULL;
 	for (struct level *level = &first; level != NULL; level = next_level(level)) {
 		struct rg_ssl_entry *entry = bucket_of(level, key);
 
 		for (unsigned i = 0; i < RG_SSL_MAP_WAYS; i++, entry++) {
-			uintptr_t free_entry = 0;
+			uintptr_t free_entry = RG_SSL_MAP_FREE;
 
-			if (atomic_load_explicit(&entry->key, memory_order_relaxed) == 0 &&
-			    atomic_compare_exchange_strong(&entry->key, &free_entry, BUSY))
+			if (atomic_load_explicit(&entry->key, memory_order_relaxed) == free_entry &&
+			    atomic_compare_exchange_strong(&entry->key, &free_entry,
+							   RG_SSL_MAP_BUSY))
 				return fill_entry(entry, key, bytes);
 		}
 	}
@@ -119,6 +121,7 @@ void rg_ssl_map_release(struct rg_ssl_entry *entry)
 {
 	void *state = entry->state;
 
-	atomic_store_explicit(&entry->key, 0, memory_order_release);
+	entry->state = NULL;
+	atomic_store_explicit(&entry->key, RG_SSL_MAP_FREE, memory_order_release);
 	keep_or_free(state);
 }

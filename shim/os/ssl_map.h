@@ -18,9 +18,14 @@
 #define RG_SSL_MAP_WAYS 4
 #define RG_SSL_MAP_BITS 7 /* of the first level: 128 buckets */
 
+/* What stands in an entry that is no key's. NULL is no key either: libssl may report an object that
+ * does not exist (SSL_new(NULL); LibreSSL's CRYPTO_dup_ex_data). */
+#define RG_SSL_MAP_FREE ((uintptr_t)0)
+#define RG_SSL_MAP_BUSY ((uintptr_t)1) /* being taken; never a key: those are aligned */
+
 struct rg_ssl_entry {
-	_Atomic uintptr_t key; /* the SSL; 0: free; 1: being taken */
-	void *state;
+	_Atomic uintptr_t key; /* the SSL, or one of the two above */
+	void *state;	       /* NULL while the entry is free */
 };
 
 struct rg_ssl_bucket {
@@ -37,14 +42,17 @@ static inline size_t rg_ssl_map_hash(const void *key, unsigned bits)
 	return (size_t)((uint64_t)(uintptr_t)key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits));
 }
 
-/* The entry of KEY in any level; NULL if it has none. */
+/* The entry of KEY, which is a possible key, in any level; NULL if it has none. */
 struct rg_ssl_entry *rg_ssl_map_search(const void *key);
 
-/* The same. Most keys are the first of their bucket, and are found in nine instructions. */
+/* The same for any KEY, even NULL. Most keys are the first of their bucket, and are found in eleven
+ * instructions. */
 static inline struct rg_ssl_entry *rg_ssl_map_find(const void *key)
 {
 	struct rg_ssl_entry *entry = rg_ssl_map_first[rg_ssl_map_hash(key, RG_SSL_MAP_BITS)].ways;
 
+	if (__builtin_expect((uintptr_t)key <= RG_SSL_MAP_BUSY, 0))
+		return NULL;
 	if (__builtin_expect(
 		atomic_load_explicit(&entry->key, memory_order_acquire) == (uintptr_t)key, 1))
 		return entry;
@@ -61,7 +69,7 @@ static inline void *rg_ssl_map_get(const void *key)
 
 /*
  * Make an entry for KEY, which must have none yet. Returns its state: BYTES of zeroed memory, the
- * same number in every call. NULL if there is no memory.
+ * same number in every call. NULL if there is no memory, or if KEY is NULL.
  */
 void *rg_ssl_map_take(const void *key, size_t bytes);
 

@@ -134,4 +134,12 @@ line=$(storm --pipeline 127.0.0.1 "$port" 500)
 next_report
 stop_server
 ok "five hundred ClientHellos sent without waiting for an answer are refused at the first" all_fields "$line $report" 'warnings=[01]' served=0 reason=339
+
+# Where there is no object, libssl's own error comes back. A second libssl, and SSLs that were freed before, change nothing.
+libssl=$(ldd "$tools/nullssl" | sed -n 's/.*libssl\.so[^ ]* => \([^ ]*\).*/\1/p')
+mkdir "$tmp/second" && cp -L "$libssl" "$tmp/second"
+for second in "" "$tmp/second/${libssl##*/}"; do
+	# shellcheck disable=SC2086 # no argument or one
+	is "SSL_new(NULL)${second:+, with two libssl}" "$(LD_PRELOAD=$preload RENEGUARD_LOG=off "$tools/nullssl" $second 2>&1)" "$("$tools/nullssl" $second 2>&1)"
+done
 finish
