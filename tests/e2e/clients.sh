@@ -64,7 +64,8 @@ is "exempt: the next address and the next network are not exempt" "$(get 127.0.0
 stop_server
 
 serve_on 127.0.0.1 RENEGUARD_EXEMPT=127.0.2.5 RENEGUARD_IPV4_PREFIX=24
-is "exempt: under /24 an exempt address is exempt, its neighbour is not" "$(get 127.0.2.5 4), $(get 127.0.2.6 1)" "4 0, 0 1"
+is "exempt: under /24 an exempt address is exempt; it uses up nothing of its neighbour's limit (A18)" \
+	"$(get 127.0.2.5 6), $(get 127.0.2.6 3)" "6 0, 2 1"
 stop_server
 
 serve_on 127.0.0.1 RENEGUARD_EXEMPT=127.0.0.9 RENEGUARD_HANDSHAKE=block:1/600s RENEGUARD_RESUMPTION=block:1/600s RENEGUARD_RENEGOTIATION=block:1/600s

@@ -1,6 +1,8 @@
 // nullssl [LIBSSL]: makes and frees many SSLs, then asks for one without a context, which libssl
 // answers with an error. With LIBSSL, a second libssl is in use by then. Prints what happened.
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
