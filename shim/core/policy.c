@@ -242,7 +242,8 @@ size_t rg_policy_read(struct rg_policy *policy, char *const environment[], const
 	for (size_t event = 0; event < RG_EVENT_COUNT; event++)
 		policy->blocks |= policy->rules[event].action == RG_BLOCK;
 	if (policy->name[0] == '\0' && program != NULL)
-		snprintf(policy->name, sizeof policy->name, "%s", program);
+		snprintf(policy->name, sizeof policy->name, "%s",
+			 program[0] != '\0' ? program : "unnamed");
 	return bad;
 }
 

@@ -73,10 +73,12 @@ void rg_report_active(const struct rg_libssl *lib)
 
 	if (!announce(lib))
 		return;
-	used = (size_t)snprintf(text, sizeof text, "guarding %s",
-				policy->role == RG_ROLE_SERVER	 ? "server connections"
-				: policy->role == RG_ROLE_CLIENT ? "client connections"
-								 : "server and client connections");
+	used = (size_t)snprintf(
+	    text, sizeof text, "%sguarding %s",
+	    rg_process_is_secure() ? "secure mode, so no RENEGUARD_ variable is read; " : "",
+	    policy->role == RG_ROLE_SERVER   ? "server connections"
+	    : policy->role == RG_ROLE_CLIENT ? "client connections"
+					     : "server and client connections");
 	for (size_t event = 0; event < RG_EVENT_COUNT && used < sizeof text; event++) {
 		char rule[RG_RULE_TEXT_BYTES];
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,14 +45,20 @@ static void keep_bad_variable(void *arg, const char *variable, const char *value
 	bad_count++;
 }
 
+bool rg_process_is_secure(void)
+{
+	return getauxval(AT_SECURE) != 0;
+}
+
 const struct rg_policy *rg_process_read_policy(void)
 {
+	static char *const nothing[] = {NULL};
 	static atomic_flag begun = ATOMIC_FLAG_INIT;
 
 	/* Not rg_lock: it asks for the pid, and even programs without libssl run this. */
 	if (!atomic_flag_test_and_set(&begun)) {
-		(void)rg_policy_read(&policy, environ, program_invocation_short_name,
-				     keep_bad_variable, NULL);
+		(void)rg_policy_read(&policy, rg_process_is_secure() ? nothing : environ,
+				     program_invocation_short_name, keep_bad_variable, NULL);
 		atomic_store_explicit(&rg_process_policy_read, &policy, memory_order_release);
 	}
 	for (unsigned i = 0; i < RG_LOCK_YIELDS && atomic_load(&rg_process_policy_read) == NULL;

@@ -26,6 +26,13 @@ extern struct rg_ledger *_Atomic rg_process_ledger_made;
  * system call. */
 const struct rg_policy *rg_process_read_policy(void);
 
+/*
+ * Was the program executed in secure mode (AT_SECURE, ld.so(8)), such as a set-user-ID program? Its
+ * environment is the caller's, who must not decide for it: no variable is read, the defaults hold.
+ * (The library gets into such a process by /etc/ld.so.preload alone.)
+ */
+bool rg_process_is_secure(void);
+
 /* The policy; never NULL. */
 static inline const struct rg_policy *rg_process_policy(void)
 {

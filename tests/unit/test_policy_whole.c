@@ -77,6 +77,8 @@ START_TEST(test_no_program_name)
 
 	ck_assert_uint_eq(rg_policy_read(&policy, NULL, NULL, count_complaint, &complaints), 0);
 	ck_assert_str_eq(policy.name, "");
+	ck_assert_uint_eq(rg_policy_read(&policy, NULL, "", count_complaint, &complaints), 0);
+	ck_assert_str_eq(policy.name, "unnamed");
 	memset(long_name, 'p', sizeof long_name - 1);
 	long_name[sizeof long_name - 1] = '\0';
 	ck_assert_uint_eq(rg_policy_read(&policy, NULL, long_name, count_complaint, &complaints),
