@@ -12,6 +12,7 @@
 
 #define RG_TLS13	  0x0304 /* on the wire */
 #define RG_SESSION_ID_MAX 32
+#define RG_RANDOM_BYTES	  32
 
 enum rg_offer {
 	RG_OFFER_NONE,
@@ -40,6 +41,8 @@ struct rg_client_hello {
 	enum rg_offer offer;
 	uint8_t session_id_bytes;
 	uint8_t session_id[RG_SESSION_ID_MAX];
+	bool has_random; /* false in a hello in the SSLv2 format, or one cut before it */
+	uint8_t random[RG_RANDOM_BYTES];
 };
 
 /*

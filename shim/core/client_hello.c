@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#define RANDOM_BYTES	       32
 #define EXT_SESSION_TICKET     35 /* RFC 5077 */
 #define EXT_PRE_SHARED_KEY     41 /* RFC 8446 4.2 */
 #define EXT_EARLY_DATA	       42
@@ -131,9 +130,11 @@ int rg_client_hello_read(struct rg_client_hello *hello, const uint8_t *body, siz
 	int result = 0;
 
 	memset(hello, 0, sizeof *hello);
-	if (take_number(&rest, 2, &version) != 0 || take(&rest, RANDOM_BYTES, &part) != 0)
+	if (take_number(&rest, 2, &version) != 0 || take(&rest, RG_RANDOM_BYTES, &part) != 0)
 		return -1;
 	hello->legacy_version = (uint16_t)version;
+	hello->has_random = true;
+	memcpy(hello->random, part.at, RG_RANDOM_BYTES);
 	if (take_vector(&rest, 1, &part) != 0 || part.left > RG_SESSION_ID_MAX)
 		return -1;
 	hello->session_id_bytes = (uint8_t)part.left;

@@ -12,9 +12,11 @@
 void rg_identify_client(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	const struct rg_policy *policy = rg_process_policy();
+	const struct rg_client_hello *hello = &connection->handshake.hello;
 	struct rg_client client;
 
-	connection->peer = rg_peer(connection->lib, ssl, &connection->port);
+	connection->peer = rg_peer(connection->lib, ssl, hello->has_random ? hello->random : NULL,
+				   &connection->port);
 	client = rg_policy_client(policy, &connection->peer);
 	connection->key = rg_ledger_key(rg_process_ledger(), &client);
 	connection->exempt = client.exempt;
@@ -123,7 +125,8 @@ bool rg_refuse_blocked(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	enum rg_event event = blocked_by(connection);
 
-	connection->block_checked = true;
+	/* One whose client is unknown is asked about again at its ClientHello. */
+	connection->block_checked = connection->peer.family != RG_UNKNOWN;
 	if (event == RG_EVENT_COUNT)
 		return false;
 	rg_ledger_acted(rg_process_ledger(), &connection->key, event);

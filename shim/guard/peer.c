@@ -1,106 +1,114 @@
 #include "guard/peer.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdbool.h>
-#include <sys/socket.h>
+#include <stddef.h>
 
 #include "os/fd_history.h"
+#include "os/hellos.h"
+#include "os/socket.h"
 
 #define CTRL_DGRAM_GET_PEER 46 /* BIO_CTRL_DGRAM_GET_PEER */
 
-static struct rg_address address_of(const struct sockaddr_storage *name, uint16_t *port)
+static const struct rg_peer_name unknown;
+
+static bool is_known(const struct rg_peer_name *peer)
 {
-	const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)name;
-	const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)name;
-
-	switch (name->ss_family) {
-	case AF_INET:
-		*port = ntohs(ipv4->sin_port);
-		return rg_address_ipv4((const uint8_t *)&ipv4->sin_addr);
-	case AF_INET6:
-		*port = ntohs(ipv6->sin6_port);
-		return rg_address_on(rg_address_ipv6(ipv6->sin6_addr.s6_addr), ipv6->sin6_scope_id);
-	default:
-		return (struct rg_address){.family = RG_UNKNOWN};
-	}
-}
-
-/* After a reset, or on an unconnected socket, getpeername(2) fails with ENOTCONN. getsockname(2)
- * still tells the family. */
-static bool is_internet_socket(int fd)
-{
-	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
-	socklen_t bytes = sizeof name;
-
-	return getsockname(fd, (struct sockaddr *)&name, &bytes) == 0 &&
-	       (name.ss_family == AF_INET || name.ss_family == AF_INET6);
-}
-
-/* *IS_INTERNET: FD is an Internet socket, even if its peer is unknown. */
-static struct rg_address peer_of_fd(int fd, uint16_t *port, bool *is_internet)
-{
-	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
-	socklen_t bytes = sizeof name;
-	struct rg_address peer = {.family = RG_UNKNOWN};
-
-	*is_internet = false;
-	if (fd < 0)
-		return peer;
-	if (getpeername(fd, (struct sockaddr *)&name, &bytes) == 0)
-		peer = address_of(&name, port);
-	else if (errno == ENOTCONN && (*is_internet = is_internet_socket(fd)) &&
-		 rg_fd_history_accepted(fd, &name))
-		peer = address_of(&name, port);
-	*is_internet |= peer.family != RG_UNKNOWN;
-	return peer;
+	return peer->address.family != RG_UNKNOWN;
 }
 
 /* For DTLS on an unconnected socket: the sender of the last datagram. */
-static struct rg_address datagram_peer(const struct rg_libssl *lib, struct ssl_st *ssl, int fd,
-				       uint16_t *port)
+static struct rg_peer_name datagram_peer(const struct rg_libssl *lib, struct ssl_st *ssl, int fd)
 {
 	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
-	int type = 0;
-	socklen_t bytes = sizeof type;
 
-	if (fd < 0 || lib->BIO_ctrl == NULL ||
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) != 0 || type != SOCK_DGRAM ||
+	if (lib->BIO_ctrl == NULL || !rg_socket_is_datagram(fd) ||
 	    lib->BIO_ctrl(lib->SSL_get_rbio(ssl), CTRL_DGRAM_GET_PEER, 0, &name) <= 0)
-		return (struct rg_address){.family = RG_UNKNOWN};
-	return address_of(&name, port);
+		return unknown;
+	return rg_socket_peer_name(&name, sizeof name);
+}
+
+/* SSL reads from FD. What came from a pipe may be answered on the client's socket. */
+static struct rg_peer_name peer_on(const struct rg_libssl *lib, struct ssl_st *ssl, int fd,
+				   const uint8_t *random)
+{
+	struct rg_peer_name peer;
+	enum rg_socket_kind kind;
+
+	if (random != NULL && rg_hellos_find_on(fd, random, &peer) && is_known(&peer))
+		return peer;
+	kind = rg_socket_peer(fd, &peer);
+	if (kind == RG_SOCKET_UNCONNECTED)
+		return datagram_peer(lib, ssl, fd);
+	if (kind == RG_SOCKET_OTHER && lib->SSL_get_wbio(ssl) != NULL)
+		(void)rg_socket_peer(lib->SSL_get_wfd(ssl), &peer);
+	return peer;
 }
 
 /*
- * The peer of the Internet socket that this thread read last, during the current call or before it.
- * Earlier sockets are another client's. So the answer is unknown if that peer is gone, or if the
- * socket serves many peers (nginx 1.26 feeds QUIC handshakes to libssl from one datagram socket).
+ * The one Internet socket in SET. False if there is none, or more than one: then anybody may be
+ * meant. The socket's *PEER is unknown if it serves many peers (nginx 1.26 feeds QUIC handshakes to
+ * libssl from one datagram socket).
  */
-static struct rg_address peer_from_fd_history(uint16_t *port)
+static bool find_only_socket(const struct rg_fd_set *set, int *fd, struct rg_peer_name *peer)
 {
-	struct rg_address peer = {.family = RG_UNKNOWN};
-	bool is_internet = false;
+	bool found = false;
 
-	for (unsigned back = 0; back < RG_FD_HISTORY_KEPT && !is_internet; back++)
-		peer = peer_of_fd(rg_fd_history_recent(back), port, &is_internet);
-	return peer;
+	for (int i = 0; i < set->count; i++) {
+		struct rg_peer_name one;
+
+		if (rg_socket_peer(set->fds[i], &one) == RG_SOCKET_OTHER)
+			continue;
+		if (found)
+			return false;
+		found = true;
+		*fd = set->fds[i];
+		*peer = one;
+	}
+	return found && !set->more;
 }
 
-struct rg_address rg_peer(const struct rg_libssl *lib, struct ssl_st *ssl, uint16_t *port)
+/*
+ * Without a hello: the peer of the only socket that was read in the running call, or by this thread
+ * at all. If other threads read, too, they may have read the client's bytes and this one a
+ * backend's; so the socket's peer must have sent a hello.
+ */
+static struct rg_peer_name only_peer(void)
+{
+	const struct rg_fd_set *call = rg_fd_history_of_call();
+	struct rg_peer_name peer;
+	int fd;
+
+	if (call != NULL && find_only_socket(call, &fd, &peer))
+		return peer;
+	if (find_only_socket(rg_fd_history_of_thread(), &fd, &peer) &&
+	    (!rg_fd_history_has_others() || rg_hellos_came_from(fd, &peer)))
+		return peer;
+	return unknown;
+}
+
+/* SSL has no descriptor. What this thread has read last is the most likely. */
+static struct rg_peer_name peer_of_bytes(const uint8_t *random)
+{
+	struct rg_peer_name peer;
+
+	if (random == NULL)
+		return only_peer();
+	for (unsigned back = 0; back < RG_FD_HISTORY_KEPT; back++)
+		if (rg_hellos_find_on(rg_fd_history_recent(back), random, &peer))
+			return peer;
+	return rg_hellos_find(random, &peer) ? peer : only_peer();
+}
+
+struct rg_address rg_peer(const struct rg_libssl *lib, struct ssl_st *ssl, const uint8_t *random,
+			  uint16_t *port)
 {
 	int saved = errno;
-	int fd = lib->SSL_get_rfd(ssl);
-	struct rg_address peer;
-	bool is_internet;
+	/* Without a BIO SSL_get_rfd would leave an error on the queue. */
+	int fd = lib->SSL_get_rbio(ssl) != NULL ? lib->SSL_get_rfd(ssl) : -1;
+	struct rg_peer_name peer = fd >= 0 ? peer_on(lib, ssl, fd, random) : peer_of_bytes(random);
 
-	*port = 0;
-	peer = peer_of_fd(fd, port, &is_internet);
-	if (peer.family == RG_UNKNOWN)
-		peer = datagram_peer(lib, ssl, fd, port);
-	/* If the SSL has a descriptor that is no Internet socket (a Unix socket, a pipe), its peer
-	 * stays unknown. */
-	if (peer.family == RG_UNKNOWN && fd < 0)
-		peer = peer_from_fd_history(port);
+	*port = peer.port;
 	errno = saved;
-	return peer;
+	return peer.address;
 }

@@ -13,6 +13,7 @@
 #include "guard/guard.h"
 #include "guard/judge.h"
 #include "guard/libraries.h"
+#include "os/fd_history.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define SLOW   static __attribute__((noinline, cold))
@@ -73,12 +74,18 @@ SLOW int inspect(struct ssl_st *ssl, int result, int failure)
 		return rg_gate_must_inspect(result) ? inspect(ssl, result, failure) : result;      \
 	}
 
-/* A function that programs call a few times in a connection: always the slow path. */
+/* A function that programs call a few times in a connection: always the slow path. The fd history
+ * is told when the call begins and ends. */
 #define RARE_HOOK(returns, name, failure, side, parameters, arguments)                             \
 	SLOW_PATH(returns, name, failure, side, parameters, arguments)                             \
 	returns name parameters                                                                    \
 	{                                                                                          \
-		return name##_slowly(CALLER, UNWRAP arguments);                                    \
+		returns result;                                                                    \
+                                                                                                   \
+		rg_fd_history_begin_call();                                                        \
+		result = name##_slowly(CALLER, UNWRAP arguments);                                  \
+		rg_fd_history_end_call();                                                          \
+		return result;                                                                     \
 	}
 
 /* clang-format off */

@@ -1,9 +1,8 @@
 /*
- * The hooks of read(2), accept(2) and related functions. Each calls the next function of its name
- * and notes the result in the fd history (os/fd_history.h), nothing else.
+ * The hooks of read(2), recv(2) and related functions. Each calls the next function of its name and
+ * notes what was read in the fd history (os/fd_history.h) and, if it may be a ClientHello, in
+ * os/hellos.h.
  */
-#include <errno.h>
-#include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "os/fd_history.h"
+#include "os/hellos.h"
 #include "os/next.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -22,95 +22,196 @@ ssize_t __recv_chk(int fd, void *buffer, size_t bytes, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *restrict buffer, size_t bytes, size_t room, int flags,
 		       struct sockaddr *restrict from, socklen_t *restrict from_bytes);
 
-/* There is no next function: dlsym(3) does not work yet. No program reads sockets that early. */
-static ssize_t fail_without_next(void)
-{
-	errno = ENOSYS;
-	return -1;
-}
-
-/* Declare `function`, a pointer to the next function NAME. It is NULL before dlsym(3) works. */
+/* Declare `function`, a pointer to the next function NAME. It is NULL before dlsym(3) works: then
+ * the hook makes the system call itself. */
 #define NEXT(returns, name, parameters)                                                            \
 	void *found = rg_next(RG_NEXT_##name);                                                     \
 	returns(*function) parameters;                                                             \
 	memcpy(&function, &found, sizeof function)
 
-/* The hook of a function that reads from its first argument, FD. OTHERWISE: the result if there is
- * no next function. */
-#define READ_HOOK(name, parameters, arguments, otherwise)                                          \
-	EXPORT ssize_t name parameters                                                             \
-	{                                                                                          \
-		NEXT(ssize_t, name, parameters);                                                   \
-		return rg_fd_history_note(fd,                                                      \
-					  function != NULL ? function arguments : (otherwise));    \
+/* --- what has been read --- */
+
+/* With these flags a call takes nothing that libssl could get: it leaves it there, or it is not
+ * what the peer sent. */
+#define NOT_CONSUMED (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)
+
+/* READ->parts are COUNT parts, of which the first is not empty. */
+static __attribute__((noinline)) void note_slowly(struct rg_read *read, size_t count, size_t got)
+{
+	size_t room = 0;
+
+	for (size_t i = 0; i < count; i++)
+		room += read->parts[i].iov_len;
+	/* With MSG_TRUNC a call returns more than it stores. */
+	read->bytes = got < room ? got : room;
+	rg_hellos_note(read);
+}
+
+static inline void note_parts(struct rg_read *read, size_t count, size_t got)
+{
+	while (count != 0 && read->parts->iov_len == 0) {
+		read->parts++;
+		count--;
 	}
-
-/* clang-format off */
-READ_HOOK(read, (int fd, void *buffer, size_t bytes),
-	  (fd, buffer, bytes), syscall(SYS_read, fd, buffer, bytes))
-READ_HOOK(__read_chk, (int fd, void *buffer, size_t bytes, size_t room),
-	  (fd, buffer, bytes, room), syscall(SYS_read, fd, buffer, bytes))
-READ_HOOK(readv, (int fd, const struct iovec *parts, int count),
-	  (fd, parts, count), syscall(SYS_readv, fd, parts, count))
-READ_HOOK(recv, (int fd, void *buffer, size_t bytes, int flags),
-	  (fd, buffer, bytes, flags), fail_without_next())
-READ_HOOK(__recv_chk, (int fd, void *buffer, size_t bytes, size_t room, int flags),
-	  (fd, buffer, bytes, room, flags), fail_without_next())
-READ_HOOK(recvfrom, (int fd, void *restrict buffer, size_t bytes, int flags,
-		     struct sockaddr *restrict from, socklen_t *restrict from_bytes),
-	  (fd, buffer, bytes, flags, from, from_bytes), fail_without_next())
-READ_HOOK(__recvfrom_chk, (int fd, void *restrict buffer, size_t bytes, size_t room, int flags,
-			   struct sockaddr *restrict from, socklen_t *restrict from_bytes),
-	  (fd, buffer, bytes, room, flags, from, from_bytes), fail_without_next())
-READ_HOOK(recvmsg, (int fd, struct msghdr *message, int flags),
-	  (fd, message, flags), fail_without_next())
-/* clang-format on */
-
-/* Where accept(2) stores the address: in the program's memory, or in ours if it gave none. */
-struct address_memory {
-	struct sockaddr_in6 own;
-	socklen_t own_bytes, given_bytes;
-	struct sockaddr *from;
-	socklen_t *bytes;
-};
-
-static void choose_memory(struct address_memory *memory, struct sockaddr *from, socklen_t *bytes)
-{
-	bool given = from != NULL && bytes != NULL;
-
-	memory->own_bytes = sizeof memory->own;
-	memory->from = from != NULL ? from : (struct sockaddr *)&memory->own;
-	memory->bytes = from != NULL ? bytes : &memory->own_bytes;
-	memory->given_bytes = given ? *bytes : sizeof memory->own;
+	/* With MSG_TRUNC a call may store nothing. */
+	if (count != 0 && read->parts->iov_base != NULL && rg_hellos_cares(read->parts->iov_base))
+		note_slowly(read, count, got);
 }
 
-static int note_accepted(const struct address_memory *memory, int fd)
+static __attribute__((noinline)) void note_buffer(int fd, void *buffer, size_t bytes)
 {
-	if (fd >= 0 && memory->bytes != NULL)
-		rg_fd_history_note_accepted(
-		    fd, memory->from, *memory->bytes <= memory->given_bytes ? *memory->bytes : 0);
-	return fd;
+	struct iovec part = {buffer, bytes};
+	struct rg_read read = {.fd = fd, .parts = &part, .bytes = bytes};
+
+	rg_hellos_note(&read);
 }
 
-EXPORT int accept(int listener, struct sockaddr *restrict from, socklen_t *restrict bytes)
+/* GOT bytes, or an error (-1), were read from FD into BUFFER. Returns GOT. */
+static inline ssize_t note_read(int fd, void *buffer, ssize_t got)
 {
-	NEXT(int, accept, (int, struct sockaddr *, socklen_t *));
-	struct address_memory memory;
-
-	choose_memory(&memory, from, bytes);
-	return note_accepted(&memory, function != NULL
-					  ? function(listener, memory.from, memory.bytes)
-					  : (int)fail_without_next());
+	if (got > 0) {
+		rg_fd_history_note(fd);
+		if (rg_hellos_cares(buffer))
+			note_buffer(fd, buffer, (size_t)got);
+	}
+	return got;
 }
 
-EXPORT int accept4(int listener, struct sockaddr *restrict from, socklen_t *restrict bytes,
-		   int flags)
+static ssize_t note_vector(int fd, const struct iovec *parts, int count, ssize_t got)
 {
-	NEXT(int, accept4, (int, struct sockaddr *, socklen_t *, int));
-	struct address_memory memory;
+	struct rg_read read = {.fd = fd, .parts = parts};
 
-	choose_memory(&memory, from, bytes);
-	return note_accepted(&memory, function != NULL
-					  ? function(listener, memory.from, memory.bytes, flags)
-					  : (int)fail_without_next());
+	if (got > 0) {
+		rg_fd_history_note(fd);
+		note_parts(&read, (size_t)count, (size_t)got);
+	}
+	return got;
+}
+
+static inline ssize_t note_received(int fd, void *buffer, int flags, ssize_t got)
+{
+	return (flags & (NOT_CONSUMED | MSG_TRUNC)) == 0 ? note_read(fd, buffer, got) : got;
+}
+
+/* There was ROOM for the sender's address. */
+static inline ssize_t note_message(int fd, const struct msghdr *message, socklen_t room, int flags,
+				   ssize_t got)
+{
+	struct rg_read read = {.fd = fd, .only_datagram = (flags & MSG_TRUNC) != 0};
+
+	if (got <= 0 || (flags & NOT_CONSUMED) != 0)
+		return got;
+	rg_fd_history_note(fd);
+	read.parts = message->msg_iov;
+	read.sender = message->msg_name;
+	if (read.sender != NULL)
+		read.sender_bytes = message->msg_namelen < room ? message->msg_namelen : room;
+	note_parts(&read, message->msg_iovlen, (size_t)got);
+	return got;
+}
+
+/* --- the hooks --- */
+
+EXPORT ssize_t read(int fd, void *buffer, size_t bytes)
+{
+	NEXT(ssize_t, read, (int, void *, size_t));
+
+	return note_read(fd, buffer,
+			 function != NULL ? function(fd, buffer, bytes)
+					  : syscall(SYS_read, fd, buffer, bytes));
+}
+
+EXPORT ssize_t __read_chk(int fd, void *buffer, size_t bytes, size_t room)
+{
+	NEXT(ssize_t, __read_chk, (int, void *, size_t, size_t));
+
+	return note_read(fd, buffer,
+			 function != NULL ? function(fd, buffer, bytes, room)
+					  : syscall(SYS_read, fd, buffer, bytes));
+}
+
+EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
+{
+	NEXT(ssize_t, readv, (int, const struct iovec *, int));
+
+	return note_vector(fd, parts, count,
+			   function != NULL ? function(fd, parts, count)
+					    : syscall(SYS_readv, fd, parts, count));
+}
+
+/* What recv(2) and recvfrom(2) are to the kernel. */
+static ssize_t receive(int fd, void *buffer, size_t bytes, int flags, struct sockaddr *from,
+		       socklen_t *from_bytes)
+{
+	return syscall(SYS_recvfrom, fd, buffer, bytes, flags, from, from_bytes);
+}
+
+EXPORT ssize_t recv(int fd, void *buffer, size_t bytes, int flags)
+{
+	NEXT(ssize_t, recv, (int, void *, size_t, int));
+
+	return note_received(fd, buffer, flags,
+			     function != NULL ? function(fd, buffer, bytes, flags)
+					      : receive(fd, buffer, bytes, flags, NULL, NULL));
+}
+
+EXPORT ssize_t __recv_chk(int fd, void *buffer, size_t bytes, size_t room, int flags)
+{
+	NEXT(ssize_t, __recv_chk, (int, void *, size_t, size_t, int));
+
+	return note_received(fd, buffer, flags,
+			     function != NULL ? function(fd, buffer, bytes, room, flags)
+					      : receive(fd, buffer, bytes, flags, NULL, NULL));
+}
+
+static inline ssize_t note_from(int fd, void *buffer, size_t bytes, int flags,
+				struct sockaddr *from, const socklen_t *from_bytes, socklen_t room,
+				ssize_t got)
+{
+	struct iovec part = {buffer, bytes};
+	struct msghdr message = {.msg_name = from, .msg_iov = &part, .msg_iovlen = 1};
+
+	if (from != NULL && from_bytes != NULL)
+		message.msg_namelen = *from_bytes;
+	return note_message(fd, &message, room, flags, got);
+}
+
+/* Room for the sender's address, before the call. */
+static socklen_t room_of(const struct sockaddr *from, const socklen_t *from_bytes)
+{
+	return from != NULL && from_bytes != NULL ? *from_bytes : 0;
+}
+
+EXPORT ssize_t recvfrom(int fd, void *restrict buffer, size_t bytes, int flags,
+			struct sockaddr *restrict from, socklen_t *restrict from_bytes)
+{
+	NEXT(ssize_t, recvfrom, (int, void *, size_t, int, struct sockaddr *, socklen_t *));
+	socklen_t room = room_of(from, from_bytes);
+
+	return note_from(fd, buffer, bytes, flags, from, from_bytes, room,
+			 function != NULL ? function(fd, buffer, bytes, flags, from, from_bytes)
+					  : receive(fd, buffer, bytes, flags, from, from_bytes));
+}
+
+EXPORT ssize_t __recvfrom_chk(int fd, void *restrict buffer, size_t bytes, size_t chk, int flags,
+			      struct sockaddr *restrict from, socklen_t *restrict from_bytes)
+{
+	NEXT(ssize_t, __recvfrom_chk,
+	     (int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *));
+	socklen_t room = room_of(from, from_bytes);
+
+	return note_from(fd, buffer, bytes, flags, from, from_bytes, room,
+			 function != NULL
+			     ? function(fd, buffer, bytes, chk, flags, from, from_bytes)
+			     : receive(fd, buffer, bytes, flags, from, from_bytes));
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	NEXT(ssize_t, recvmsg, (int, struct msghdr *, int));
+	socklen_t room = message != NULL && message->msg_name != NULL ? message->msg_namelen : 0;
+
+	return note_message(fd, message, room, flags,
+			    function != NULL ? function(fd, message, flags)
+					     : syscall(SYS_recvmsg, fd, message, flags));
 }

@@ -74,6 +74,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(struct bio_st *, SSL_get_rbio, (const struct ssl_st *))                                  \
 	X(struct bio_st *, SSL_get_wbio, (const struct ssl_st *))                                  \
 	X(int, SSL_get_rfd, (const struct ssl_st *))                                               \
+	X(int, SSL_get_wfd, (const struct ssl_st *))                                               \
 	X(int, SSL_want, (const struct ssl_st *))                                                  \
 	X(int, SSL_version, (const struct ssl_st *))                                               \
 	X(unsigned long, BIO_number_read, (struct bio_st *))                                       \

@@ -1,93 +1,72 @@
 #include "os/fd_history.h"
 
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#include "os/process.h"
 
 _Thread_local struct rg_fd_history rg_fd_history __attribute__((tls_model("initial-exec")));
 
+static _Atomic unsigned reading_threads;
+
+static void add(struct rg_fd_set *set, int fd)
+{
+	if (set->more)
+		return;
+	for (int i = 0; i < set->count; i++)
+		if (set->fds[i] == fd)
+			return;
+	if (set->count < RG_FD_HISTORY_KEPT)
+		set->fds[set->count++] = fd;
+	else
+		set->more = true;
+}
+
 __attribute__((noinline)) void rg_fd_history_remember(int fd)
 {
-	rg_fd_history.newest = (rg_fd_history.newest + 1) % RG_FD_HISTORY_KEPT;
-	rg_fd_history.fds[rg_fd_history.newest] = fd + 1;
-	rg_fd_history.last = fd + 1;
+	struct rg_fd_history *history = &rg_fd_history;
+
+	history->last = fd + 1;
+	if (history->recent[history->newest] != fd + 1) {
+		history->newest = (history->newest + 1) % RG_FD_HISTORY_KEPT;
+		history->recent[history->newest] = fd + 1;
+	}
+	if (history->ever.count == 0)
+		atomic_fetch_add_explicit(&reading_threads, 1, memory_order_relaxed);
+	add(&history->ever, fd);
+	if (history->in_call)
+		add(&history->call, fd);
 }
 
 int rg_fd_history_recent(unsigned back)
 {
 	unsigned at = (rg_fd_history.newest + RG_FD_HISTORY_KEPT - back) % RG_FD_HISTORY_KEPT;
 
-	return rg_fd_history.fds[at] - 1;
+	return rg_fd_history.recent[at] - 1;
 }
 
-/* --- accepted sockets --- */
-
-#define DESCRIPTORS_MAX 65536
-#define ADDRESS_WORDS	(sizeof(struct sockaddr_in6) / sizeof(uint32_t))
-
-/*
- * By descriptor: the address that accept(2) gave, and the socket's inode. The inode is needed
- * because the kernel reuses the number, and the next socket need not come from accept(2). All zero
- * unless it was an Internet address. Written before anyone can use the descriptor.
- */
-static struct accepted {
-	_Atomic uint32_t address[ADDRESS_WORDS];
-	_Atomic uint32_t inode;
-} accepted[DESCRIPTORS_MAX];
-static _Atomic int accepted_last; /* the highest index ever written */
-
-static uint32_t inode_of(int fd)
+void rg_fd_history_begin_call(void)
 {
-	struct stat status;
-
-	return fstat(fd, &status) == 0 ? (uint32_t)status.st_ino : 0;
+	rg_fd_history.last = 0; /* so that the next read is remembered */
+	rg_fd_history.call.count = 0;
+	rg_fd_history.call.more = false;
+	rg_fd_history.in_call = true;
 }
 
-void rg_fd_history_note_accepted(int fd, const struct sockaddr *from, socklen_t bytes)
+void rg_fd_history_end_call(void)
 {
-	uint32_t words[ADDRESS_WORDS] = {0}, inode = 0;
-	int last = atomic_load_explicit(&accepted_last, memory_order_relaxed);
-
-	/* Without a ledger nothing is guarded, and nobody will ask. */
-	if (fd < 0 || fd >= DESCRIPTORS_MAX || rg_process_ledger() == NULL)
-		return;
-	if (bytes >= sizeof(struct sockaddr_in) && bytes <= sizeof words &&
-	    (from->sa_family == AF_INET || from->sa_family == AF_INET6)) {
-		memcpy(words, from, bytes);
-		inode = inode_of(fd);
-	}
-	for (size_t i = 0; i < ADDRESS_WORDS; i++)
-		atomic_store_explicit(&accepted[fd].address[i], words[i], memory_order_relaxed);
-	atomic_store_explicit(&accepted[fd].inode, inode, memory_order_relaxed);
-	while (last < fd && !atomic_compare_exchange_weak(&accepted_last, &last, fd))
-		;
+	rg_fd_history.in_call = false;
 }
 
-static bool is_accepted_as(int fd, uint32_t inode)
+const struct rg_fd_set *rg_fd_history_of_call(void)
 {
-	return atomic_load_explicit(&accepted[fd].inode, memory_order_relaxed) == inode;
+	return rg_fd_history.in_call ? &rg_fd_history.call : NULL;
 }
 
-/* The socket may be noted under the number it had before dup2(2): vsftpd makes it 0. */
-bool rg_fd_history_accepted(int fd, struct sockaddr_storage *address)
+const struct rg_fd_set *rg_fd_history_of_thread(void)
 {
-	uint32_t words[ADDRESS_WORDS], inode = inode_of(fd);
-	int last = atomic_load_explicit(&accepted_last, memory_order_relaxed), number = fd;
+	return &rg_fd_history.ever;
+}
 
-	if (inode == 0)
-		return false;
-	if (fd >= DESCRIPTORS_MAX || !is_accepted_as(fd, inode))
-		for (number = 0; number <= last && !is_accepted_as(number, inode);)
-			number++;
-	if (number > last)
-		return false;
-	for (size_t i = 0; i < ADDRESS_WORDS; i++)
-		words[i] = atomic_load_explicit(&accepted[number].address[i], memory_order_relaxed);
-	memcpy(address, words, sizeof words);
-	return true;
+bool rg_fd_history_has_others(void)
+{
+	return atomic_load_explicit(&reading_threads, memory_order_relaxed) > 1;
 }

@@ -18,8 +18,6 @@
 	X(__read_chk)                                                                              \
 	X(__recv_chk)                                                                              \
 	X(__recvfrom_chk)                                                                          \
-	X(accept)                                                                                  \
-	X(accept4)                                                                                 \
 	X(chroot)
 
 enum rg_next_function {
