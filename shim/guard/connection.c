@@ -131,7 +131,7 @@ void rg_connection_begin(struct rg_connection *connection, struct ssl_st *ssl)
 	 */
 	if (rg_process_policy()->blocks && !connection->block_checked && !connection->refused &&
 	    awaits_client(connection, ssl) && !rg_libssl_is_dtls(connection->lib, ssl) &&
-	    connection->lib->SSL_get_rfd(ssl) >= 0) {
+	    rg_libssl_rfd(connection->lib, ssl) >= 0) {
 		connection->needs_reset = true;
 		rg_identify(connection, ssl);
 		(void)rg_refuse_blocked(connection, ssl);
@@ -181,7 +181,7 @@ void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl, boo
 	 */
 	if (freed && !connection->handshake.running && !connection->handshake.established &&
 	    rg_libssl_is_whole_when_freed(lib) &&
-	    (connection->identified || lib->SSL_get_rfd(ssl) >= 0))
+	    (connection->identified || rg_libssl_rfd(lib, ssl) >= 0))
 		note_bytes_read(connection, ssl);
 	record_incomplete(connection);
 	rg_judge_end(connection, freed ? NULL : ssl);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "libssl/versions.h"
 #include "os/fd_history.h"
 #include "os/hellos.h"
 #include "os/socket.h"
@@ -40,8 +41,8 @@ static struct rg_peer_name peer_on(const struct rg_libssl *lib, struct ssl_st *s
 	kind = rg_socket_peer(fd, &peer);
 	if (kind == RG_SOCKET_UNCONNECTED)
 		return datagram_peer(lib, ssl, fd);
-	if (kind == RG_SOCKET_OTHER && lib->SSL_get_wbio(ssl) != NULL)
-		(void)rg_socket_peer(lib->SSL_get_wfd(ssl), &peer);
+	if (kind == RG_SOCKET_OTHER)
+		(void)rg_socket_peer(rg_libssl_wfd(lib, ssl), &peer);
 	return peer;
 }
 
@@ -104,8 +105,7 @@ struct rg_address rg_peer(const struct rg_libssl *lib, struct ssl_st *ssl, const
 			  uint16_t *port)
 {
 	int saved = errno;
-	/* Without a BIO SSL_get_rfd would leave an error on the queue. */
-	int fd = lib->SSL_get_rbio(ssl) != NULL ? lib->SSL_get_rfd(ssl) : -1;
+	int fd = rg_libssl_rfd(lib, ssl);
 	struct rg_peer_name peer = fd >= 0 ? peer_on(lib, ssl, fd, random) : peer_of_bytes(random);
 
 	*port = peer.port;

@@ -94,6 +94,16 @@ bool rg_libssl_wants_cookies(const struct rg_libssl *lib, struct ssl_st *ssl)
 	return (bits & OP_COOKIE_EXCHANGE) != 0;
 }
 
+int rg_libssl_rfd(const struct rg_libssl *lib, const struct ssl_st *ssl)
+{
+	return lib->SSL_get_rbio(ssl) != NULL ? lib->SSL_get_rfd(ssl) : -1;
+}
+
+int rg_libssl_wfd(const struct rg_libssl *lib, const struct ssl_st *ssl)
+{
+	return lib->SSL_get_wbio(ssl) != NULL ? lib->SSL_get_wfd(ssl) : -1;
+}
+
 bool rg_libssl_is_dtls(const struct rg_libssl *lib, const struct ssl_st *ssl)
 {
 	int version = lib->SSL_version(ssl);
