@@ -70,6 +70,7 @@ $(INSPECTOR): $(CTL) $(CORE)
 include tests/tests.mk
 include tests/fuzz/fuzz.mk
 include tests/simulate/simulate.mk
+include tests/model/model.mk
 
 # A finding in a sanitized build has to end the program; programs of others leak what they like.
 export ASAN_OPTIONS ?= detect_leaks=0
