@@ -420,6 +420,7 @@ static void shake(struct visit *visit)
 	}
 	if (waits(visit, result))
 		return;
+	visit->content = true;
 	visit->reused = SSL_session_reused(visit->ssl);
 	visit->state = WORKING;
 	visit->moved = true;
@@ -522,6 +523,7 @@ static void echo(struct visit *visit)
 	if (waits(visit, SSL_read(visit->ssl, &byte, 1)))
 		return;
 	visit->echoes = 0;
+	visit->echoed++;
 	visit->moved = true;
 	begin_task(visit);
 }

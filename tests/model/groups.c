@@ -394,6 +394,8 @@ static void plan_reuse(struct crowd *crowd)
 {
 	speak_any(crowd);
 	crowd->service.reuse = true;
+	// An object keeps its last session, and libssl drops that from the cache at any fatal alert.
+	crowd->service.ids &= crowd->policy->limit[HANDSHAKE] == 0;
 	crowd->service.feed = chance(crowd, 60) ? FEED_FD : FEED_MEMORY;
 	visit_all(crowd, 2, NULL);
 	if (crowd->policy->limit[RESUMPTION] != 0) { // whoever is exempt must not inherit anything
@@ -497,7 +499,7 @@ static void plan_mixed(struct crowd *crowd)
 	else
 		crowd->service.entry = pick(crowd, ENTRIES);
 	crowd->service.turn = pick(crowd, TURN_BACKEND + 1);
-	crowd->service.reuse = chance(crowd, 30);
+	crowd->service.reuse = !crowd->service.ids && chance(crowd, 30);
 	visit_all(crowd, 1 + (int)pick(crowd, MAX_CLIENTS), change_mixed);
 }
 

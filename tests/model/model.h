@@ -155,6 +155,7 @@ struct plan {
 	int forgers; // FEED_LISTEN: others that send hellos first, with no cookie or a wrong one
 	// What must come of it.
 	bool refused;	  // the handshake fails
+	bool at_answer;	  // but not before the server has answered: the client may be content
 	int tasks_done;	  // then the connection is cut, if there are more
 	bool reused;
 };

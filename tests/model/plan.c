@@ -122,7 +122,8 @@ static bool offer_session(struct crowd *crowd, struct client *client, struct pla
 		return false;
 	}
 	if (event(crowd, client, RESUMPTION) && !declines) {
-		if (ambiguous) // seen at the answer alone
+		plan->at_answer = ambiguous;
+		if (ambiguous)
 			count(&client->expected, ACCEPTED, 0, 1);
 		return true;
 	}

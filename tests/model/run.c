@@ -163,11 +163,11 @@ static void judge(struct visit *visit)
 	if (plan->ending != SERVED)
 		return;
 	if (plan->refused) {
-		if (!visit->failed || visit->state < GONE || visit->handshakes != 0)
+		if (!visit->failed || visit->echoed != 0 || (visit->content && !plan->at_answer))
 			fault(client, "a handshake that had to be refused was not");
 		return;
 	}
-	if (visit->handshakes == 0) {
+	if (!visit->content) {
 		fault(client, "the handshake failed");
 		return;
 	}

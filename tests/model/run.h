@@ -23,11 +23,11 @@ struct visit {
 	size_t out_bytes;
 	int hellos, retries, handshakes, updates_read, requests_read;
 	bool retry_seen;
-	bool failed;
+	bool failed, content; // CONTENT: its handshake is over, as it sees it
 	bool reused;
 	bool early_sent;
 	int task, settled, baseline;
-	int echoes;
+	int echoes, echoed;
 
 	// the server's end
 	SSL *server;
