@@ -7,7 +7,7 @@
 #include <netinet/tcp.h>
 #include <openssl/bio.h>
 
-enum { SETTLED_AFTER = 4, HEADER_BYTES = 5, DTLS_HEADERS_BYTES = 13 + 12 };
+enum { SETTLED_AFTER = 4, SETTLED_AT_LAST = 1000, HEADER_BYTES = 5, DTLS_HEADERS_BYTES = 13 + 12 };
 
 static const unsigned char retry_random[] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11};
 
@@ -20,8 +20,9 @@ static size_t rerecord(const struct visit *visit, const unsigned char *record, s
 	size_t length = bytes < HEADER_BYTES + 4 ? 0 : (size_t)record[3] << 8 | record[4];
 	size_t done = 0, put = 0, most = (size_t)visit->plan->rerecord;
 
-	if (most == 0 || length < 4 || bytes < HEADER_BYTES + length || record[0] != SSL3_RT_HANDSHAKE ||
-	    record[5] != SSL3_MT_CLIENT_HELLO || ((size_t)record[7] << 8 | record[8]) != length - 4 ||
+	if (most == 0 || length < 4 || bytes < HEADER_BYTES + length ||
+	    record[0] != SSL3_RT_HANDSHAKE || record[5] != SSL3_MT_CLIENT_HELLO ||
+	    ((size_t)record[7] << 8 | record[8]) != length - 4 ||
 	    SSL_is_init_finished(visit->ssl)) {
 		memcpy(out, record, bytes);
 		return bytes;
@@ -341,9 +342,9 @@ bool client_begin(struct visit *visit)
 	set_up(visit);
 	visit->state = STARTING;
 	if (visit->crowd->service.proxy)
-		visit->out_bytes = (size_t)sprintf(
-		    (char *)visit->out, "PROXY TCP4 198.51.100.7 127.0.0.1 %u 443\r\n",
-		    1024 + rng_below(&visit->rng, 60000));
+		visit->out_bytes = (size_t)sprintf((char *)visit->out,
+						   "PROXY TCP4 198.51.100.7 127.0.0.1 %u 443\r\n",
+						   1024 + rng_below(&visit->rng, 60000));
 	return true;
 }
 
@@ -365,7 +366,8 @@ static void leave(struct visit *visit)
 
 static void settle(struct visit *visit)
 {
-	if (visit->out_bytes == 0 && visit->settled++ >= SETTLED_AFTER && !server_has_unread(visit))
+	if (visit->out_bytes == 0 && visit->settled++ >= SETTLED_AFTER &&
+	    (!server_has_unread(visit) || visit->settled > SETTLED_AT_LAST))
 		leave(visit);
 	visit->moved = true;
 }
@@ -381,7 +383,7 @@ static bool waits(struct visit *visit, int result)
 	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
 		return true;
 	visit->failed = true;
-		ERR_clear_error();
+	ERR_clear_error();
 	leave(visit);
 	return true;
 }
@@ -472,7 +474,7 @@ static void begin_task(struct visit *visit)
 		SSL_renegotiate_abbreviated(visit->ssl);
 	else
 		SSL_key_update(visit->ssl, task == CLIENT_UPDATES ? SSL_KEY_UPDATE_NOT_REQUESTED
-								   : SSL_KEY_UPDATE_REQUESTED);
+								  : SSL_KEY_UPDATE_REQUESTED);
 	visit->state = WAITING;
 	visit->moved = true;
 }

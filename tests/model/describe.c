@@ -31,10 +31,10 @@ static const char *version_name(int version)
 
 void describe_service(const struct crowd *crowd, char *text, size_t size)
 {
-	static const char *const feeds[] = {"fd",    "memory", "pair",  "own-bio",
+	static const char *const feeds[] = {"fd",    "memory", "pair",	"own-bio",
 					    "dgram", "listen", "loose", "dgram-memory"};
 	static const char *const turns[] = {"one-by-one", "batch", "pool", "backend"};
-	static const char *const readers[] = {"read",  "recv",   "recvfrom", "recvmsg",
+	static const char *const readers[] = {"read",  "recv",	 "recvfrom", "recvmsg",
 					      "readv", "header", "peek"};
 	static const char *const entries[] = {"accept", "do_handshake", "read", "read_ex"};
 	static const char *const psks[] = {"", " psk_find_session", " psk_server"};
@@ -44,8 +44,9 @@ void describe_service(const struct crowd *crowd, char *text, size_t size)
 	say(text, size, "server %s", version_name(service->max));
 	if (service->client_max != service->max)
 		say(text, size, " client-max=%s", version_name(service->client_max));
-	say(text, size, " feed=%s turn=%s reader=%s entry=%s%s", feeds[service->feed], turns[service->turn],
-	    readers[service->reader], entries[service->entry], psks[service->psk]);
+	say(text, size, " feed=%s turn=%s reader=%s entry=%s%s", feeds[service->feed],
+	    turns[service->turn], readers[service->reader], entries[service->entry],
+	    psks[service->psk]);
 	say(text, size, "%s%s%s%s%s%s%s%s%s%s%s; %d clients", service->ids ? " ids" : " tickets",
 	    service->cookies ? " cookies" : "", service->stateless ? " stateless" : "",
 	    service->fresh ? " fresh" : "", service->late ? " 1.3-off-late" : "",
@@ -60,12 +61,13 @@ void describe_plan(const struct plan *plan, char *text, size_t size)
 	static const char *const offers[] = {"full", "offer", "external-psk"};
 	static const char *const hides[] = {"", " in-second-hello-only", " in-first-hello-only"};
 	static const char *const splits[] = {"", " pieces", " bytes"};
-	static const char *const endings[] = {"",	"silent",      "one-byte",  "half-hello",
+	static const char *const endings[] = {"",      "silent",      "one-byte",  "half-hello",
 					      "hello", "after-retry", "bad-cookie"};
 	static const char *const leaves[] = {"-fin", "-rst", "-stay"};
-	static const char *const tasks[] = {"renegotiate", "renegotiate-abbreviated", "server-renegotiates",
-					    "update",	   "update-and-ask",	      "server-updates",
-					    "server-asks-update", "server-asks-certificate"};
+	static const char *const tasks[] = {"renegotiate",	   "renegotiate-abbreviated",
+					    "server-renegotiates", "update",
+					    "update-and-ask",	   "server-updates",
+					    "server-asks-update",  "server-asks-certificate"};
 
 	text[0] = '\0';
 	say(text, size, "%s%s%s%s%s%s", offers[plan->offer], hides[plan->hide],
@@ -83,6 +85,9 @@ void describe_plan(const struct plan *plan, char *text, size_t size)
 		say(text, size, " %s%s", endings[plan->ending], leaves[plan->leave]);
 	for (int i = 0; i < plan->task_count; i++)
 		say(text, size, " +%s", tasks[plan->tasks[i]]);
-	say(text, size, " => %s%s", plan->refused ? "refused" : plan->reused ? "resumed" : "full",
+	say(text, size, " => %s%s",
+	    plan->refused  ? "refused"
+	    : plan->reused ? "resumed"
+			   : "full",
 	    plan->tasks_done < plan->task_count ? ", cut" : "");
 }

@@ -63,6 +63,9 @@ static void add(struct crowd *crowd, struct client *client, struct plan plan)
 	struct plan *place = &client->plans[client->plan_count++];
 
 	*place = plan;
+	// Who reads whole records keeps half a record from libssl, and for good where no end comes.
+	if (crowd->service.reader == BY_HEADER && plan.leave == BY_STAYING)
+		place->leave = BY_FIN;
 	plan_predict(crowd, client, place);
 }
 
@@ -238,7 +241,8 @@ static void change_datagrams(struct crowd *crowd, struct client *client, struct 
 	for (int i = 0; i < plan->forgers; i++)
 		crowd->forged[crowd->forged_count++] = plan_address(false);
 	// DTLSv1_listen takes no fragments.
-	plan->fragment = service->feed != FEED_LISTEN && chance(crowd, 30) ? 256 + (int)pick(crowd, 100) : 0;
+	plan->fragment =
+	    service->feed != FEED_LISTEN && chance(crowd, 30) ? 256 + (int)pick(crowd, 100) : 0;
 }
 
 static void plan_datagrams(struct crowd *crowd, enum feed feed, enum turn turn)
@@ -304,8 +308,8 @@ static void plan_psk(struct crowd *crowd)
 	bool new = chance(crowd, 70);
 
 	speak(crowd, new ? TLS1_3_VERSION : TLS1_2_VERSION);
-	crowd->service.psk = new && chance(crowd, 60) ? PSK_SESSION : PSK_PLAIN;
-	crowd->service.ids = !new && chance(crowd, 50);
+	crowd->service.psk = new &&chance(crowd, 60) ? PSK_SESSION : PSK_PLAIN;
+	crowd->service.ids = !new &&chance(crowd, 50);
 	while (crowd->client_count < 2) {
 		struct client *client = add_client(crowd);
 
@@ -346,7 +350,8 @@ static void change_updates(struct crowd *crowd, struct client *client, struct pl
 {
 	(void)client;
 	for (int i = (int)pick(crowd, 6); i > 0; i--)
-		plan->tasks[plan->task_count++] = chance(crowd, 50) ? CLIENT_UPDATES : CLIENT_UPDATES_AND_ASKS;
+		plan->tasks[plan->task_count++] =
+		    chance(crowd, 50) ? CLIENT_UPDATES : CLIENT_UPDATES_AND_ASKS;
 }
 
 static void plan_updates(struct crowd *crowd)
@@ -360,9 +365,10 @@ static void change_own(struct crowd *crowd, struct client *client, struct plan *
 	(void)client;
 	for (int i = (int)pick(crowd, MAX_TASKS); i > 0; i--)
 		plan->tasks[plan->task_count++] =
-		    CLIENT_UPDATES + (enum task)pick(crowd, (crowd->service.reuse ? SERVER_ASKS_CERTIFICATE
-									: TASKS) -
-								CLIENT_UPDATES);
+		    CLIENT_UPDATES +
+		    (enum task)pick(crowd,
+				    (crowd->service.reuse ? SERVER_ASKS_CERTIFICATE : TASKS) -
+					CLIENT_UPDATES);
 }
 
 static void plan_own(struct crowd *crowd)
@@ -394,7 +400,8 @@ static void plan_reuse(struct crowd *crowd)
 {
 	speak_any(crowd);
 	crowd->service.reuse = true;
-	// An object keeps its last session, and libssl drops that from the cache at any fatal alert.
+	// An object keeps its last session, and libssl drops that from the cache at any fatal
+	// alert.
 	crowd->service.ids &= crowd->policy->limit[HANDSHAKE] == 0;
 	crowd->service.feed = chance(crowd, 60) ? FEED_FD : FEED_MEMORY;
 	visit_all(crowd, 2, NULL);
@@ -520,13 +527,15 @@ const struct group groups[] = {
     {"TLS 1.3 switched off late", plan_late, IN_ALL},
     {"session ids or middlebox compatibility", plan_ambiguous, IN_ALL},
     {"external PSKs", plan_psk, IN_ALL},
-    {"renegotiation, the client's and the program's", plan_renegotiation, IN_COUNT | IN_CLOSE | IN_BLOCK},
+    {"renegotiation, the client's and the program's", plan_renegotiation,
+     IN_COUNT | IN_CLOSE | IN_BLOCK},
     {"key updates of the client", plan_updates, IN_COUNT | IN_CLOSE | IN_BLOCK},
     {"key updates that the program asks for", plan_own, IN_ALL},
     {"early data", plan_early, IN_ALL},
     {"SSL_clear and reuse", plan_reuse, IN_ALL},
     {"unfinished handshakes", plan_unfinished, IN_ALL},
-    {"unfinished handshakes through memory", plan_unfinished_memory, IN_COUNT | IN_DECLINE | IN_CLOSE},
+    {"unfinished handshakes through memory", plan_unfinished_memory,
+     IN_COUNT | IN_DECLINE | IN_CLOSE},
     {"sessions that the server does not know", plan_declined, IN_ALL},
     {"sessions that have expired", plan_expired, IN_COUNT},
     {"all mixed", plan_mixed, IN_ALL},

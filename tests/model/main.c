@@ -1,7 +1,7 @@
 // model env POLICY: the policy's variables.
 // model run POLICY CONVERSATIONS SEED OUTPUT [GROUP/CROWD]: runs so many clients' conversations (or
-// that crowd alone), writes what the ledger must say to OUTPUT, one JSON object for each client, and
-// then executes $MODEL_AFTER, while the ledger is still there.
+// that crowd alone), writes what the ledger must say to OUTPUT, one JSON object for each client,
+// and then executes $MODEL_AFTER, while the ledger is still there.
 #include "run.h"
 
 #include <signal.h>
@@ -30,8 +30,8 @@ static const struct policy *find_policy(const char *name)
 
 static int print_variables(const struct policy *policy)
 {
-	static const char *const variables[] = {"RENEGOTIATION", "RESUMPTION", "HANDSHAKE", "INCOMPLETE",
-						"KEYUPDATE"};
+	static const char *const variables[] = {"RENEGOTIATION", "RESUMPTION", "HANDSHAKE",
+						"INCOMPLETE", "KEYUPDATE"};
 
 	for (int i = 0; i < EVENTS; i++)
 		if (policy->limit[i] != 0)
@@ -66,20 +66,22 @@ static const char *dotted(uint32_t address)
 {
 	static char text[16];
 
-	snprintf(text, sizeof text, "%u.%u.%u.%u", address >> 24, address >> 16 & 255, address >> 8 & 255,
-		 address & 255);
+	snprintf(text, sizeof text, "%u.%u.%u.%u", address >> 24, address >> 16 & 255,
+		 address >> 8 & 255, address & 255);
 	return text;
 }
 
-static void print_client(FILE *out, const struct crowd *crowd, int group, const struct client *client)
+static void print_client(FILE *out, const struct crowd *crowd, int group,
+			 const struct client *client)
 {
 	const struct expectation *expected = &client->expected;
 	unsigned first[] = {expected->first_low, expected->first_high};
 	char text[1024];
 
 	describe_service(crowd, text, sizeof text);
-	fprintf(out, "{\"group\":\"%s\",\"crowd\":\"%s/%d/%u\",\"address\":\"%s\",\"nameless\":%u", crowd->group,
-		crowd->policy->name, group, crowd->index, dotted(client->address), expected->nameless);
+	fprintf(out, "{\"group\":\"%s\",\"crowd\":\"%s/%d/%u\",\"address\":\"%s\",\"nameless\":%u",
+		crowd->group, crowd->policy->name, group, crowd->index, dotted(client->address),
+		expected->nameless);
 	print_numbers(out, "low", expected->low, COUNTERS);
 	print_numbers(out, "high", expected->high, COUNTERS);
 	print_numbers(out, "first", first, 2);
@@ -134,7 +136,8 @@ static void run_all(FILE *out, const struct policy *policy, int conversations, u
 	// Each group has its share, in turns, so that crowds of all kinds follow each other.
 	for (unsigned index = 0; total < conversations; index++)
 		for (int i = 0; groups[i].name != NULL; i++)
-			if ((groups[i].policies & policy_bit) != 0 && done[i] * group_count <= conversations) {
+			if ((groups[i].policies & policy_bit) != 0 &&
+			    done[i] * group_count <= conversations) {
 				int ran = run_one(out, policy, i, index, seed);
 
 				done[i] += ran != 0 ? ran : conversations; // it has no more to say
@@ -153,7 +156,8 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "env") == 0)
 		return print_variables(find_policy(argv[2]));
 	if (argc < 6 || strcmp(argv[1], "run") != 0) {
-		fprintf(stderr, "usage: model env POLICY | model run POLICY CONVERSATIONS SEED OUTPUT [GROUP/CROWD]\n");
+		fprintf(stderr, "usage: model env POLICY | model run POLICY CONVERSATIONS SEED "
+				"OUTPUT [GROUP/CROWD]\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);

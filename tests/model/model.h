@@ -67,40 +67,40 @@ enum feed {
 	FEED_DMEMORY // DTLS, one socket for all, datagrams through memory BIOs
 };
 enum turn {
-	TURN_ONE,     // one client at a time
-	TURN_BATCH,   // all sockets are read, then all connections are worked off
-	TURN_POOL,    // one thread reads, others do TLS at the same time
-	TURN_BACKEND  // as pool; who does TLS also reads from a backend over TCP
+	TURN_ONE,    // one client at a time
+	TURN_BATCH,  // all sockets are read, then all connections are worked off
+	TURN_POOL,   // one thread reads, others do TLS at the same time
+	TURN_BACKEND // as pool; who does TLS also reads from a backend over TCP
 };
 enum reader { BY_READ, BY_RECV, BY_RECVFROM, BY_RECVMSG, BY_READV, BY_HEADER, BY_PEEK, READERS };
 enum entry { BY_ACCEPT, BY_DO_HANDSHAKE, BY_SSL_READ, BY_SSL_READ_EX, ENTRIES };
 enum psk { PSK_NONE, PSK_SESSION, PSK_PLAIN };
 
 struct service {
-	int min, max;	   // versions of the server
-	int client_max;	   // of its clients; their least is MIN
+	int min, max;	// versions of the server
+	int client_max; // of its clients; their least is MIN
 	enum feed feed;
 	enum turn turn;
 	enum reader reader;
 	enum entry entry;
 	enum psk psk;
-	bool ids;	   // session ids or stateful tickets: SSL_OP_NO_TICKET
-	bool cookies;	   // DTLS: SSL_OP_COOKIE_EXCHANGE
-	bool stateless;	   // SSL_stateless
-	bool fresh;	   // a fresh SSL for each try of it
-	bool late;	   // the client_hello callback switches TLS 1.3 off
-	bool early;	   // takes early data
-	bool replayable;   // SSL_OP_NO_ANTI_REPLAY
-	bool stubborn;	   // SSL_OP_NO_RENEGOTIATION
-	bool reuse;	   // SSL_clear, and the object serves the next client
-	bool tells_end;	   // memory: the end of the stream is told to libssl
-	bool proxy;	   // a PROXY header comes first, in the same segment as the hello
-	bool brief;	   // sessions expire after a second
-	bool wait;	   // two seconds between first and later visits
+	bool ids;	      // session ids or stateful tickets: SSL_OP_NO_TICKET
+	bool cookies;	      // DTLS: SSL_OP_COOKIE_EXCHANGE
+	bool stateless;	      // SSL_stateless
+	bool fresh;	      // a fresh SSL for each try of it
+	bool late;	      // the client_hello callback switches TLS 1.3 off
+	bool early;	      // takes early data
+	bool replayable;      // SSL_OP_NO_ANTI_REPLAY
+	bool stubborn;	      // SSL_OP_NO_RENEGOTIATION
+	bool reuse;	      // SSL_clear, and the object serves the next client
+	bool tells_end;	      // memory: the end of the stream is told to libssl
+	bool proxy;	      // a PROXY header comes first, in the same segment as the hello
+	bool brief;	      // sessions expire after a second
+	bool wait;	      // two seconds between first and later visits
 	SSL_CTX *ctx, *other; // OTHER never knows a session of CTX
 	SSL *spare;
 	int listener;
-	int backend[2];	   // the program's end, the backend's end
+	int backend[2]; // the program's end, the backend's end
 };
 static inline bool is_dtls(const struct service *service)
 {
@@ -108,7 +108,8 @@ static inline bool is_dtls(const struct service *service)
 }
 static inline bool is_memory(const struct service *service)
 {
-	return service->feed == FEED_MEMORY || service->feed == FEED_PAIR || service->feed == FEED_OWN;
+	return service->feed == FEED_MEMORY || service->feed == FEED_PAIR ||
+	       service->feed == FEED_OWN;
 }
 
 // --- visits ---
@@ -129,7 +130,7 @@ enum task {
 	CLIENT_RENEGOTIATES,
 	CLIENT_RENEGOTIATES_ABBREVIATED,
 	SERVER_RENEGOTIATES,
-	CLIENT_UPDATES,	       // a key update
+	CLIENT_UPDATES,		 // a key update
 	CLIENT_UPDATES_AND_ASKS, // one that asks for the server's
 	SERVER_UPDATES,
 	SERVER_UPDATES_AND_ASKS,
@@ -145,18 +146,18 @@ struct plan {
 	enum hide hide;
 	bool early;
 	enum split split;
-	int rerecord;	// the ClientHello in records of at most that many bytes; 0: as libssl made it
-	int fragment;	// SSL_set_max_send_fragment; DTLS: the MTU; 0: as it is
-	bool compat;	// TLS 1.3 middlebox compatibility
+	int rerecord; // the ClientHello in records of at most that many bytes; 0: as libssl made it
+	int fragment; // SSL_set_max_send_fragment; DTLS: the MTU; 0: as it is
+	bool compat;  // TLS 1.3 middlebox compatibility
 	enum ending ending;
 	enum leave leave;
 	enum task tasks[MAX_TASKS];
 	int task_count;
 	int forgers; // FEED_LISTEN: others that send hellos first, with no cookie or a wrong one
 	// What must come of it.
-	bool refused;	  // the handshake fails
-	bool at_answer;	  // but not before the server has answered: the client may be content
-	int tasks_done;	  // then the connection is cut, if there are more
+	bool refused;	// the handshake fails
+	bool at_answer; // but not before the server has answered: the client may be content
+	int tasks_done; // then the connection is cut, if there are more
 	bool reused;
 };
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The model test: thousands of random conversations with libssl, of which it is known by construction what each client did; the
 # ledger must say exactly that. First without the shim (the conversations themselves are right), then under each policy.
-# MODEL_SEED=N repeats a run. MODEL_CONVERSATIONS=N is how many there are in each (default 3000). MODEL_ONLY=POLICY/GROUP/CROWD, with
+# MODEL_SEED=N repeats a run. MODEL_CONVERSATIONS=N is how many there are in each (default 800). MODEL_ONLY=POLICY/GROUP/CROWD, with
 # the seed, replays one crowd, as a failure names it. MODEL_POLICIES: only these of "without count decline close block".
 # MODEL_PROGRAM, MODEL_UNDER: another build of the program, and what it is run by (a chroot, an emulator).
 # shellcheck disable=SC2154
@@ -12,7 +12,7 @@ needs openssl python3
 : "${RG_BUILD:?}"
 program=${MODEL_PROGRAM:-$RG_BUILD/tests/model/model}
 seed=${MODEL_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
-conversations=${MODEL_CONVERSATIONS:-3000}
+conversations=${MODEL_CONVERSATIONS:-800}
 only=${MODEL_ONLY:-}
 policies=${MODEL_POLICIES:-without count decline close block}
 [ -z "$only" ] || policies=${only%%/*}

@@ -2,8 +2,9 @@
 // of how the shim works.
 #include "model.h"
 
-const char *const counter_names[COUNTERS] = {"renegotiation", "resumption", "handshake",   "incomplete",
-					     "keyupdate",     "accepted",   "not_accepted"};
+const char *const counter_names[COUNTERS] = {"renegotiation", "resumption", "handshake",
+					     "incomplete",    "keyupdate",  "accepted",
+					     "not_accepted"};
 
 #define COUNT_ALL "count", "count", "count", "count", "count"
 const struct policy policies[] = {
@@ -181,9 +182,9 @@ void plan_predict(struct crowd *crowd, struct client *client, struct plan *plan)
 		return;
 	}
 	// An old-style PSK in TLS 1.3 brings no ticket.
-	client->has_session |= !plan->elsewhere &&
-			       !(service->psk == PSK_PLAIN && plan->offer == OFFER_EXTERNAL &&
-				 service->max == TLS1_3_VERSION);
+	client->has_session |=
+	    !plan->elsewhere && !(service->psk == PSK_PLAIN && plan->offer == OFFER_EXTERNAL &&
+				  service->max == TLS1_3_VERSION);
 	do_tasks(crowd, client, plan);
 	if (plan->tasks_done < plan->task_count && service->ids)
 		client->has_session = false; // cut with an alert: gone from the cache

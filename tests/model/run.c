@@ -171,7 +171,8 @@ static void judge(struct visit *visit)
 		fault(client, "the handshake failed");
 		return;
 	}
-	if (plan->task_count == plan->tasks_done && (visit->failed || visit->task != plan->task_count))
+	if (plan->task_count == plan->tasks_done &&
+	    (visit->failed || visit->task != plan->task_count))
 		fault(client, "cut at task %d of %d", visit->task + 1, plan->task_count);
 	if (plan->task_count > plan->tasks_done &&
 	    (!visit->failed || visit->task > plan->tasks_done + 1))
@@ -195,7 +196,8 @@ static bool begin(struct crowd *crowd, struct client *client)
 	visit->client = client;
 	visit->plan = plan;
 	visit->fd = visit->server_fd = -1;
-	visit->rng.state = crowd->rng.state ^ ((uint64_t)(client->next + 1) << 40) ^ client->address;
+	visit->rng.state =
+	    crowd->rng.state ^ ((uint64_t)(client->next + 1) << 40) ^ client->address;
 	if (!client_begin(visit)) {
 		fault(client, "there is no session to offer");
 		free(visit);
@@ -204,7 +206,8 @@ static bool begin(struct crowd *crowd, struct client *client)
 	}
 	client->visit = visit;
 	for (int i = 0; i < plan->forgers; i++)
-		client_forge(visit, crowd->forged[crowd->forged_count++], rng_chance(&visit->rng, 50));
+		client_forge(visit, crowd->forged[crowd->forged_count++],
+			     rng_chance(&visit->rng, 50));
 	return true;
 }
 
@@ -295,7 +298,8 @@ static void begin_visits(struct crowd *crowd)
 		struct client *client = &crowd->clients[which[i]];
 
 		if (crowd->service.turn == TURN_ONE) {
-			(void)begin(crowd, &crowd->clients[which[rng_below(&crowd->rng, (unsigned)count)]]);
+			(void)begin(
+			    crowd, &crowd->clients[which[rng_below(&crowd->rng, (unsigned)count)]]);
 			return;
 		}
 		if (client->visit == NULL && (!is_running(crowd) || rng_chance(&crowd->rng, 60)))

@@ -37,7 +37,7 @@ struct visit {
 	int server_task; // the task that the program wants done, plus one
 	bool early_done;
 	bool server_reused;
-	BIO *in, *network; // memory: what is fed; the other end of a pair
+	BIO *in, *network;		// memory: what is fed; the other end of a pair
 	unsigned char held[WIRE_BYTES]; // header first, PROXY: not fed yet
 	size_t held_bytes;
 	bool header_seen;

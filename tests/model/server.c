@@ -108,7 +108,8 @@ static SSL_CTX *server_context(const struct service *service)
 
 static int bound_socket(int type)
 {
-	struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in here = {.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&here, sizeof here))
@@ -116,10 +117,12 @@ static int bound_socket(int type)
 	return fd;
 }
 
-// A backend is a peer of the same family: whoever is taken for the client by mistake has an address.
+// A backend is a peer of the same family: whoever is taken for the client by mistake has an
+// address.
 static void open_backend(struct service *service)
 {
-	struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7ffa0001)}; // 127.250.0.1
+	struct sockaddr_in here = {.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(0x7ffa0001)}; // 127.250.0.1
 	socklen_t bytes = sizeof here;
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -201,7 +204,9 @@ bool server_has_unread(const struct visit *visit)
 {
 	int bytes = 0;
 
-	if (visit->ended || visit->crowd->service.feed == FEED_DMEMORY)
+	if (visit->ended)
+		return false;
+	if (visit->crowd->service.feed == FEED_DMEMORY)
 		return visit->datagram_count > 0;
 	if (!visit->accepted)
 		return true;
@@ -268,7 +273,8 @@ void server_accept(struct visit *visit)
 
 	visit->accepted = true;
 	if (!is_dtls(service)) {
-		visit->server_fd = accept4(service->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		visit->server_fd =
+		    accept4(service->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (visit->server_fd < 0)
 			die("accept");
 		setsockopt(visit->server_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -341,7 +347,8 @@ static void hold_records(struct visit *visit)
 		const unsigned char *at = visit->held + start;
 		size_t have = visit->held_bytes - start;
 
-		want = have < HEADER_BYTES ? HEADER_BYTES : HEADER_BYTES + ((size_t)at[3] << 8 | at[4]);
+		want = have < HEADER_BYTES ? HEADER_BYTES
+					   : HEADER_BYTES + ((size_t)at[3] << 8 | at[4]);
 		if (have >= HEADER_BYTES && have >= want) {
 			start += want;
 			want = HEADER_BYTES;
@@ -542,9 +549,8 @@ static void do_task(struct visit *visit)
 		SSL_set_verify(visit->server, SSL_VERIFY_PEER, accept_certificate);
 		SSL_verify_client_post_handshake(visit->server);
 	} else {
-		SSL_key_update(visit->server, task == SERVER_UPDATES
-						  ? SSL_KEY_UPDATE_NOT_REQUESTED
-						  : SSL_KEY_UPDATE_REQUESTED);
+		SSL_key_update(visit->server, task == SERVER_UPDATES ? SSL_KEY_UPDATE_NOT_REQUESTED
+								     : SSL_KEY_UPDATE_REQUESTED);
 	}
 	(void)SSL_do_handshake(visit->server);
 }
@@ -575,7 +581,7 @@ static bool prove(struct visit *visit)
 	} while (result < 0 && ERR_peek_error() == 0 && has_input(visit));
 	visit->proved = result == 1;
 	if (result < 0) {
-				server_end(visit);
+		server_end(visit);
 		return false;
 	}
 	drain(visit);
