@@ -104,14 +104,13 @@ bool rg_is_full(struct rg_connection *connection, enum rg_event event)
 				 &rg_process_policy()->rules[event].limit, rg_clock_ns());
 }
 
-/* The event whose rule blocks this client; RG_EVENT_COUNT if it is not blocked. */
-static enum rg_event blocked_by(struct rg_connection *connection)
+enum rg_event rg_blocked_by(struct rg_connection *connection)
 {
 	const struct rg_policy *policy = rg_process_policy();
 	uint64_t now_ns = rg_clock_ns();
 	int event = 0;
 
-	if (connection->exempt || connection->peer.family == RG_UNKNOWN)
+	if (!policy->blocks || connection->exempt || connection->peer.family == RG_UNKNOWN)
 		return RG_EVENT_COUNT;
 	while (event < RG_EVENT_COUNT &&
 	       (policy->rules[event].action != RG_BLOCK ||
@@ -123,7 +122,7 @@ static enum rg_event blocked_by(struct rg_connection *connection)
 
 bool rg_refuse_blocked(struct rg_connection *connection, struct ssl_st *ssl)
 {
-	enum rg_event event = blocked_by(connection);
+	enum rg_event event = rg_blocked_by(connection);
 
 	/* One whose client is unknown is asked about again at its ClientHello. */
 	connection->block_checked = connection->peer.family != RG_UNKNOWN;

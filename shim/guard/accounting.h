@@ -39,6 +39,9 @@ bool rg_is_recorded(const struct rg_connection *connection, enum rg_event event)
  * clients. */
 bool rg_is_full(struct rg_connection *connection, enum rg_event event);
 
+/* The event by whose rule this client is blocked; RG_EVENT_COUNT if it is not. */
+enum rg_event rg_blocked_by(struct rg_connection *connection);
+
 /* Refuse the new handshake if its client is blocked; returns whether it was refused. Sets
  * CONNECTION->block_checked. */
 bool rg_refuse_blocked(struct rg_connection *connection, struct ssl_st *ssl);

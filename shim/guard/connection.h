@@ -45,8 +45,10 @@ struct rg_connection {
 	bool block_checked; /* this handshake has been checked against the block rules */
 	uint8_t recorded;   /* enum rg_event of this first handshake, plus one; 0: none yet */
 	bool incomplete_recorded;
+	bool retried;	     /* this ClientHello is not the first of the handshake */
 	bool unproven;	     /* the client's address may be forged: nothing is recorded yet */
 	uint8_t inside;	     /* enum rg_inside */
+	bool is_blocked;     /* `provisional` is the event by whose rule the client is blocked */
 	uint8_t provisional; /* enum rg_event, plus one: refused before its address was proved */
 	bool declined;	     /* a session id context of ours is on the SSL */
 	struct rg_session_context session_context; /* the program's; of a context's entry, too */

@@ -64,7 +64,8 @@ void rg_enforce(struct rg_connection *connection, struct ssl_st *ssl, enum rg_ev
 		if (event == RG_RENEGOTIATION && handshake->established)
 			rg_libssl_refuse_renegotiation(connection->lib, ssl, &connection->refusal);
 		else if (handshake->running && !handshake->answered)
-			rg_libssl_refuse_handshake(connection->lib, ssl, &connection->refusal);
+			rg_libssl_refuse_handshake(connection->lib, ssl, connection->retried,
+						   &connection->refusal);
 		/* Before 1.1.1 a refusal declines, too. */
 		connection->declined |= connection->refusal.session_context;
 		refuse_connection(connection, ssl, event);
@@ -125,7 +126,7 @@ void rg_enforce_provisionally(struct rg_connection *connection, struct ssl_st *s
 	if (connection->provisional == 0)
 		rg_gate_count_refused(true); /* so that the alert is seen */
 	connection->provisional = (uint8_t)(event + 1);
-	rg_libssl_refuse_handshake(connection->lib, ssl, &connection->refusal);
+	rg_libssl_refuse_handshake(connection->lib, ssl, connection->retried, &connection->refusal);
 }
 
 void rg_enforce_end_provisional(struct rg_connection *connection, struct ssl_st *ssl)

@@ -179,7 +179,7 @@ void rg_guard_restart(struct ssl_st *ssl)
 	rg_handshake_reset(&connection->handshake);
 	connection->identified = connection->block_checked = false;
 	connection->peer_has_sent = connection->incomplete_recorded = false;
-	connection->unproven = false;
+	connection->unproven = connection->inside == RG_INSIDE_STATELESS;
 	connection->needs_reset = false;
 }
 
@@ -275,8 +275,10 @@ void rg_guard_inside(struct ssl_st *ssl, enum rg_inside inside)
 {
 	struct rg_connection *connection = rg_ssl_map_get(ssl);
 
-	if (connection != NULL)
-		connection->inside = (uint8_t)inside;
+	if (connection == NULL)
+		return;
+	connection->inside = (uint8_t)inside;
+	connection->unproven |= inside == RG_INSIDE_STATELESS;
 }
 
 struct rg_libssl *rg_guard_before_call_slowly(struct ssl_st *ssl, const void *caller,

@@ -83,10 +83,14 @@ static void judge_unproven(struct rg_connection *connection, struct ssl_st *ssl,
 			   enum rg_event event)
 {
 	enum rg_action action = rg_process_policy()->rules[event].action;
+	enum rg_event blocking = rg_blocked_by(connection);
 
-	if (action <= RG_WARN || !rg_is_full(connection, event))
+	connection->is_blocked = blocking != RG_EVENT_COUNT;
+	if (connection->is_blocked)
+		event = blocking;
+	else if (action <= RG_WARN || !rg_is_full(connection, event))
 		return;
-	if (action == RG_DECLINE)
+	if (action == RG_DECLINE && !connection->is_blocked)
 		rg_enforce_decline(connection, ssl);
 	else if (rg_libssl_refuses_versions(connection->lib))
 		rg_enforce_provisionally(connection, ssl, event);
@@ -105,6 +109,7 @@ void rg_judge_hello(struct rg_connection *connection, struct ssl_st *ssl, bool n
 	bool by_cookie = is_dtls && rg_libssl_wants_cookies(connection->lib, ssl);
 	enum rg_event event;
 
+	connection->retried = next;
 	if (!next)
 		connection->recorded = 0;
 	connection->unproven = by_cookie || connection->inside == RG_INSIDE_STATELESS;
@@ -145,7 +150,10 @@ void rg_judge_alert(struct rg_connection *connection, struct ssl_st *ssl, uint8_
 	if (connection->provisional == 0 || description != ALERT_PROTOCOL_VERSION)
 		return;
 	connection->unproven = false;
-	rg_record_once(connection, ssl, (enum rg_event)(connection->provisional - 1));
+	if (connection->is_blocked)
+		(void)rg_refuse_blocked(connection, ssl);
+	else
+		rg_record_once(connection, ssl, (enum rg_event)(connection->provisional - 1));
 }
 
 void rg_judge_end(struct rg_connection *connection, struct ssl_st *ssl)

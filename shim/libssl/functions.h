@@ -94,6 +94,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(const struct ssl_method_st *, TLS_client_method, (void))                                 \
 	X(int, SSL_is_server, (struct ssl_st *))                                                   \
 	X(const char *, SSL_get_cipher_list, (const struct ssl_st *, int))                         \
+	X(int, SSL_set_ciphersuites, (struct ssl_st *, const char *))                              \
 	X(int, SSL_is_quic, (const struct ssl_st *))                                               \
 	X(void *, SSL_get1_echstore, (const struct ssl_st *))                                      \
 	X(void, OSSL_ECHSTORE_free, (void *))                                                      \

@@ -21,11 +21,14 @@ static void set_options(const struct rg_libssl *lib, struct ssl_st *ssl, uint32_
 	refusal->options |= added;
 }
 
-/* The cipher list as SSL_set_cipher_list takes it, on the heap; NULL if it is unknown. */
-static char *cipher_names(const struct rg_libssl *lib, const struct ssl_st *ssl)
+/*
+ * The names in SSL's cipher list that begin with PREFIX, as SSL_set_cipher_list(3) and
+ * SSL_set_ciphersuites(3) take them. On the heap; NULL if they cannot be told.
+ */
+static char *cipher_names(const struct rg_libssl *lib, const struct ssl_st *ssl, const char *prefix)
 {
+	size_t bytes = 1, prefix_bytes = strlen(prefix);
 	const char *name;
-	size_t bytes = 1;
 	char *names, *end;
 
 	if (lib->SSL_get_cipher_list == NULL)
@@ -37,7 +40,9 @@ static char *cipher_names(const struct rg_libssl *lib, const struct ssl_st *ssl)
 		return NULL;
 	*end = '\0';
 	for (int i = 0; (name = lib->SSL_get_cipher_list(ssl, i)) != NULL; i++) {
-		if (i != 0)
+		if (strncmp(name, prefix, prefix_bytes) != 0)
+			continue;
+		if (end != names)
 			*end++ = ':';
 		end = stpcpy(end, name);
 	}
@@ -67,7 +72,7 @@ static void leave_no_cipher(const struct rg_libssl *lib, struct ssl_st *ssl,
 			    struct rg_refusal *refusal)
 {
 	if (refusal->ciphers == NULL)
-		refusal->ciphers = cipher_names(lib, ssl);
+		refusal->ciphers = cipher_names(lib, ssl, "");
 	lib->ERR_set_mark();
 	(void)lib->SSL_set_cipher_list(ssl, "NULL-SHA256:NULL-SHA");
 	lib->ERR_pop_to_mark();
@@ -84,13 +89,28 @@ void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *
 		leave_no_cipher(lib, ssl, refusal);
 }
 
-void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
+/* TLS 1.3 was agreed on before HelloRetryRequest, and libssl does not look at the versions again.
+ * It chooses the cipher again. */
+static void leave_no_ciphersuite(const struct rg_libssl *lib, struct ssl_st *ssl,
+				 struct rg_refusal *refusal)
+{
+	if (lib->SSL_set_ciphersuites == NULL)
+		return;
+	if (refusal->ciphersuites == NULL)
+		refusal->ciphersuites = cipher_names(lib, ssl, "TLS_");
+	(void)lib->SSL_set_ciphersuites(ssl, "");
+}
+
+void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl, bool retried,
 				struct rg_refusal *refusal)
 {
-	if (lib->number >= RG_OPENSSL_1_1_1)
-		set_options(lib, ssl, OP_NO_VERSION, refusal);
-	else
+	if (lib->number < RG_OPENSSL_1_1_1) {
 		leave_no_cipher(lib, ssl, refusal);
+		return;
+	}
+	set_options(lib, ssl, OP_NO_VERSION, refusal);
+	if (retried)
+		leave_no_ciphersuite(lib, ssl, refusal);
 }
 
 static long fail_reads(struct bio_st *bio, int operation, const char *data, int size, long argument,
@@ -133,11 +153,14 @@ void rg_libssl_restore(const struct rg_libssl *lib, struct ssl_st *ssl, struct r
 		(void)lib->SSL_set_cipher_list(ssl, refusal->ciphers);
 		lib->ERR_pop_to_mark();
 	}
+	if (refusal->ciphersuites != NULL)
+		(void)lib->SSL_set_ciphersuites(ssl, refusal->ciphersuites);
 	rg_libssl_drop_refusal(refusal);
 }
 
 void rg_libssl_drop_refusal(struct rg_refusal *refusal)
 {
 	free(refusal->ciphers);
+	free(refusal->ciphersuites);
 	*refusal = (struct rg_refusal){0};
 }

@@ -18,8 +18,9 @@ void rg_libssl_decline(const struct rg_libssl *lib, struct ssl_st *ssl);
 
 /* What a refusal changed on an SSL, to be restored if the program reuses it. All zero: nothing. */
 struct rg_refusal {
-	uint32_t options; /* bits that the refusal set */
-	char *ciphers;	  /* the former cipher list, on the heap; NULL: not changed */
+	uint32_t options;   /* bits that the refusal set */
+	char *ciphers;	    /* the former cipher list, on the heap; NULL: not changed */
+	char *ciphersuites; /* the same of TLS 1.3 */
 	/* rg_libssl_decline was used; what the session id context was is the caller's to know. */
 	bool session_context;
 };
@@ -30,11 +31,12 @@ struct rg_refusal {
  *
  * From 1.1.1 on, a renegotiation is refused by SSL_OP_NO_RENEGOTIATION, which
  * tls_process_client_hello checks after the callback. A first handshake is refused by leaving no
- * version to share. Before 1.1.1, both are refused by leaving no cipher to share.
+ * version to share; RETRIED, after a HelloRetryRequest, by leaving no TLS 1.3 cipher. Before 1.1.1,
+ * both are refused by leaving no cipher to share.
  */
 void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *ssl,
 				    struct rg_refusal *refusal);
-void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
+void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl, bool retried,
 				struct rg_refusal *refusal);
 
 /* Make every later read from the peer fail at once, even on a blocking socket. The socket itself is

@@ -35,8 +35,8 @@ uint64_t rg_libssl_options(const struct rg_libssl *lib, struct ssl_st *ssl);
 /* Does the server ask DTLS clients for a cookie (SSL_OP_COOKIE_EXCHANGE)? */
 bool rg_libssl_wants_cookies(const struct rg_libssl *lib, struct ssl_st *ssl);
 
-/* The descriptors that SSL reads from and writes to; -1 if it has no BIO, or none with a descriptor.
- * (Asked without a BIO, libssl 3.0 and 3.1 leave an error on the program's queue.) */
+/* The descriptors that SSL reads from and writes to; -1 if it has no BIO, or none with a
+ * descriptor. (Asked without a BIO, libssl 3.0 and 3.1 leave an error on the program's queue.) */
 int rg_libssl_rfd(const struct rg_libssl *lib, const struct ssl_st *ssl);
 int rg_libssl_wfd(const struct rg_libssl *lib, const struct ssl_st *ssl);
 
