@@ -29,7 +29,7 @@
 #include "rg_limit.h"
 #include "rg_policy.h"
 
-#define RG_LEDGER_HEAD_BYTES 576
+#define RG_LEDGER_HEAD_BYTES 2048
 #define RG_ABOUT_BYTES	     64
 
 /* The size of a ledger for 64 clients, enough for a process that cannot get memory. */
@@ -43,6 +43,11 @@ struct rg_ledger {
 	uint32_t slots;
 	uint32_t part_sets; /* how many sets are one part: see rg_ledger_part */
 	uint8_t seed[16];
+	/* The rules of this process, and their numbers in the ledger: see rg_ledger_use. */
+	struct rg_numbered_rule {
+		uint64_t word;
+		uint32_t number;
+	} rules[RG_EVENT_COUNT];
 };
 
 /* How libssl answered a resumption offer; counted beside the events. X(id, name, description) */
@@ -78,8 +83,9 @@ struct rg_account {
 	uint32_t events[RG_EVENT_COUNT];
 	uint32_t acted[RG_EVENT_COUNT];
 	uint32_t outcomes[RG_OUTCOME_COUNT];
-	uint64_t states[RG_EVENT_COUNT]; /* limit states: rg_limit.h */
-	uint16_t tag;			 /* the tag of these limit states */
+	/* Limit states under the rules that were announced last, and their tags: rg_limit.h. */
+	uint64_t states[RG_EVENT_COUNT];
+	uint16_t tags[RG_EVENT_COUNT];
 };
 
 /* The counters of all clients together, including clients without a slot. */
@@ -121,6 +127,16 @@ bool rg_ledger_attach(struct rg_ledger *ledger, void *memory, size_t bytes, cons
  */
 void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns);
 
+/*
+ * Enter the RULES and the LOG_RATE of this process in the ledger. Each limit state belongs to the
+ * rule under which it was written, and is read under no other. So services with different rules
+ * share a ledger without acting on each other's limits, and a changed rule begins anew. Returns
+ * false if the ledger has no room for another rule: it remembers 31 for each event and 8 rates of
+ * the log. No other thread may use LEDGER meanwhile.
+ */
+bool rg_ledger_use(struct rg_ledger *ledger, const struct rg_rule rules[RG_EVENT_COUNT],
+		   const struct rg_limit *log_rate);
+
 /* Make the key of CLIENT for this ledger. */
 struct rg_key rg_ledger_key(const struct rg_ledger *ledger, const struct rg_client *client);
 
@@ -159,8 +175,8 @@ bool rg_ledger_is_full(struct rg_ledger *ledger, struct rg_key *key, enum rg_eve
 bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate, uint64_t now_ns,
 			   uint32_t *suppressed);
 
-/* Count LINES that were allowed but could not be delivered as held back. */
-void rg_ledger_log_lost(struct rg_ledger *ledger, uint32_t lines);
+/* Count LINES that were allowed under RATE but could not be delivered as held back. */
+void rg_ledger_log_lost(struct rg_ledger *ledger, const struct rg_limit *rate, uint32_t lines);
 
 /*
  * Post who uses the ledger, for its readers. Returns true if this is news: process tree TREE has

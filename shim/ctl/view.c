@@ -123,7 +123,7 @@ static void fill_row(struct rg_row *row, const struct rg_about *about, uint64_t 
 		row->left[i] = RG_NO_LIMIT;
 		if (limit->period_s == 0)
 			continue;
-		row->left[i] = rg_limit_left(account->states[i], account->tag, now_ns, limit);
+		row->left[i] = rg_limit_left(account->states[i], account->tags[i], now_ns, limit);
 		if (row->least_left == RG_NO_LIMIT || row->left[i] < row->least_left)
 			row->least_left = row->left[i];
 	}

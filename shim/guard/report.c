@@ -24,7 +24,7 @@ static void deliver(int severity, struct rg_report *report)
 	report->service = policy->name;
 	rg_line(line, sizeof line, policy->log_format, report);
 	if (!rg_log_deliver(policy, severity, line))
-		rg_ledger_log_lost(ledger, report->suppressed + 1);
+		rg_ledger_log_lost(ledger, &policy->log_rate, report->suppressed + 1);
 }
 
 void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_action action,

@@ -74,8 +74,9 @@ static void *map_shared(size_t bytes)
 	return memory;
 }
 
-static void open_private(struct rg_ledger *ledger, uint32_t clients)
+static void open_private(struct rg_ledger *ledger, const struct rg_policy *policy)
 {
+	uint32_t clients = policy->clients;
 	void *memory = map_shared(rg_ledger_bytes(clients));
 	uint8_t seed[16];
 
@@ -85,6 +86,8 @@ static void open_private(struct rg_ledger *ledger, uint32_t clients)
 	}
 	draw_seed(seed);
 	rg_ledger_make(ledger, memory, clients, seed);
+	(void)rg_ledger_use(ledger, policy->rules,
+			    &policy->log_rate); /* the first: there is room */
 }
 
 /* --- a file --- */
@@ -238,7 +241,9 @@ static bool map_file(struct rg_ledger *ledger, int fd, const struct rg_policy *p
 	if (rg_ledger_attach(ledger, memory, bytes, &wrong) &&
 	    bytes == rg_ledger_bytes(policy->clients)) {
 		rg_ledger_resume(ledger, boot, epoch_ns());
-		return true;
+		if (rg_ledger_use(ledger, policy->rules, &policy->log_rate))
+			return true;
+		wrong = "it remembers as many rules as it can: remove it";
 	}
 	if (wrong != NULL)
 		(void)fail(why, wrong, 0);
@@ -278,5 +283,5 @@ void rg_store_open(struct rg_ledger *ledger, const struct rg_policy *policy,
 {
 	why[0] = '\0';
 	if (policy->state[0] == '\0' || !open_file(ledger, policy, why))
-		open_private(ledger, policy->clients);
+		open_private(ledger, policy);
 }

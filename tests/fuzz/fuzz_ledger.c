@@ -13,9 +13,12 @@
 static void use(struct rg_ledger *ledger)
 {
 	static const struct rg_limit limits[] = {{3, 60}, {0, 0}, {1000000, 86400}};
+	static const struct rg_rule rules[RG_EVENT_COUNT] = {
+	    {RG_BLOCK, {3, 60}}, {RG_CLOSE, {3, 60}}, {RG_WARN, {7, 86400}}};
 	struct rg_account account;
 	uint32_t suppressed;
 
+	(void)rg_ledger_use(ledger, rules, &limits[0]);
 	for (uint8_t i = 0; i < 40; i++) {
 		struct rg_client client = {.base = {.bytes = {10, 0, 0, i}, .family = RG_IPV4}};
 		struct rg_key key = rg_ledger_key(ledger, &client);

@@ -33,7 +33,7 @@ for source in tests/fuzz/fuzz_*.c; do
 	if ! "$clang" $flags -o "$build/$name" "$source" shim/core/*.c shim/core/ledger/*.c; then
 		echo "fuzz $name: does not build"
 		failed=$((failed + 1))
-	elif timeout -k 10 $((seconds + 60)) "$build/$name" -max_total_time="$seconds" -max_len=4096 -timeout=10 \
+	elif timeout -k 10 $((seconds + 60)) "$build/$name" -max_total_time="$seconds" -max_len=8192 -timeout=10 \
 		-artifact_prefix="$build/$name-" "$found" "tests/fuzz/corpus/$name" >"$build/$name.log" 2>&1; then
 		echo "fuzz $name: $(sed -n 's/^Done \([0-9]*\) runs.*/\1 runs, nothing found/p' "$build/$name.log")"
 		passed=$((passed + 1))

@@ -1,5 +1,6 @@
 # The simulation of a flood of addresses: the core alone, optimised, the same in every run.
 SIMULATED ?= 10000000
+CROWD_SECONDS ?= 8
 
 SIMULATION := tests/simulate/simulate.c tests/simulate/rivals.c
 
@@ -7,5 +8,10 @@ $(BUILD)/tests/simulate: $(SIMULATION) tests/simulate/rivals.h $(CORE) $(BUILD)/
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(filter-out -fvisibility=hidden -Wmissing-prototypes,$(CFLAGS)) -o $@ $(SIMULATION) $(CORE) $(LDFLAGS) -lm
 
-simulate: $(BUILD)/tests/simulate ## ten million addresses in a minute: who is caught, beside HAProxy's and nginx's tables
+$(BUILD)/tests/crowd: tests/simulate/crowd.c $(CORE) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(filter-out -fvisibility=hidden -Wmissing-prototypes,$(CFLAGS)) -pthread -o $@ $< $(CORE) $(LDFLAGS)
+
+simulate: $(BUILD)/tests/simulate $(BUILD)/tests/crowd ## ten million addresses in a minute, beside HAProxy's and nginx's tables; a full ledger under threads and processes
 	$< $(SIMULATED)
+	$(BUILD)/tests/crowd $(CROWD_SECONDS)

@@ -99,7 +99,7 @@ START_TEST(test_log_rate)
 		UNIT_MUST(!rg_ledger_log_allowed(ledger, rate, NS_PER_S, &suppressed),
 			  "line %u after the rate is used up is allowed", i);
 	ck_assert_uint_eq(suppressed, 77);
-	rg_ledger_log_lost(ledger, 6);
+	rg_ledger_log_lost(ledger, rate, 6);
 	ck_assert(
 	    rg_ledger_log_allowed(ledger, rate, (1 + rate->period_s) * NS_PER_S, &suppressed));
 	ck_assert_uint_eq(suppressed, 1240);

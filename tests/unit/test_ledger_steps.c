@@ -17,6 +17,7 @@
 static const struct rg_limit two = {2, 60};
 
 static struct rg_ledger *ledger;
+static const struct rg_limit *child_limit = &two;
 static struct rg_key child_key;
 static uint64_t child_now_ns;
 
@@ -63,8 +64,7 @@ static pid_t start_child(void)
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
 			_exit(1);
 		raise(SIGSTOP);
-		(void)rg_ledger_record(ledger, &child_key, RG_RESUMPTION, &two, false,
-				       child_now_ns);
+		(void)rg_ledger_record(ledger, &child_key, RG_RESUMPTION, child_limit, false, child_now_ns);
 		_exit(0);
 	}
 	UNIT_MUST(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status), "the child did not stop");
@@ -264,6 +264,115 @@ START_TEST(test_killed_without_slot)
 }
 END_TEST
 
+/* --- the child evicts a client whose limit is in use --- */
+
+/* Each of the eight has one event of two left, and the child's client none. It is over its limit
+ * next, and gets the slot of one of them. */
+static pid_t start_evicting_child(void)
+{
+	fresh_ledger(false);
+	for (uint32_t client = 0; client < 8; client++)
+		ck_assert_uint_eq(allowed_of(client, 1, NOW_NS), 1);
+	ck_assert_uint_eq(allowed_of(CLIENT, 2, NOW_NS), 2);
+	return start_child();
+}
+
+/* Nobody was forgotten, and nobody was counted twice. */
+static void check_everyone(unsigned stop, unsigned left)
+{
+	for (uint32_t client = 0; client < 8; client++) {
+		unsigned allowed = allowed_of(client, 4, NOW_NS);
+
+		UNIT_MUST(allowed == left, "stopped after %u instructions: client %u is allowed %u",
+			  stop, client, allowed);
+	}
+	UNIT_MUST(allowed_of(CLIENT, 4, NOW_NS) == 0,
+		  "stopped after %u instructions: the child's client is allowed more", stop);
+	UNIT_MUST(rg_ledger_lost(ledger) == 0, "stopped after %u instructions: a record is lost",
+		  stop);
+}
+
+/* The child is stopped anywhere; then killed or let go on. In half of the trials the eight go on to
+ * their limits meanwhile. */
+START_TEST(test_eviction_anywhere)
+{
+	bool killed = _i & 1, busy = _i & 2;
+	pid_t pid = start_evicting_child();
+	unsigned steps = step(pid, UINT32_MAX), stop;
+
+	ck_assert_uint_eq(slots_of(ledger, client_number(CLIENT), NULL), 1);
+	ck_assert_uint_eq(rg_ledger_evictions_active(ledger), 1);
+	discard_ledger();
+	for (stop = 0; stop < steps; stop += stride(steps)) {
+		pid = start_evicting_child();
+		(void)step(pid, stop);
+		for (uint32_t client = 0; busy && client < 8; client++)
+			UNIT_MUST(allowed_of(client, 1, NOW_NS) == 1,
+				  "stopped after %u instructions: client %u is refused", stop,
+				  client);
+		end_child(pid, killed);
+		check_everyone(stop, busy ? 0 : 1);
+		discard_ledger();
+	}
+}
+END_TEST
+
+/* --- the child records under another rule than the slot's state --- */
+
+static const struct rg_limit four = {4, 600};
+
+/* The child's client was counted under TWO, at BEFORE_NS. */
+static pid_t start_child_under_four(uint64_t before_ns)
+{
+	pid_t pid;
+
+	fresh_ledger(false);
+	ck_assert_uint_eq(allowed_of(CLIENT, 2, before_ns), 2);
+	child_limit = &four;
+	pid = start_child();
+	child_limit = &two;
+	return pid;
+}
+
+static unsigned allowed_under_four(unsigned events)
+{
+	struct rg_key key = key_number(ledger, CLIENT);
+	unsigned allowed = 0;
+
+	while (events-- != 0)
+		allowed +=
+		    !rg_ledger_record(ledger, &key, RG_RESUMPTION, &four, false, NOW_NS).over;
+	return allowed;
+}
+
+/* The state under TWO is in use, or has drained, when the child records under FOUR. It is stopped
+ * anywhere while its twin does the same, and killed or let go on. */
+START_TEST(test_other_rule_anywhere)
+{
+	bool drained = _i & 1, killed = _i & 2;
+	uint64_t before_ns = drained ? NOW_NS - 3600 * NS_PER_S : NOW_NS;
+	pid_t pid = start_child_under_four(before_ns);
+	unsigned steps = step(pid, UINT32_MAX), stop;
+
+	discard_ledger();
+	for (stop = 0; stop < steps; stop += stride(steps)) {
+		unsigned allowed;
+
+		pid = start_child_under_four(before_ns);
+		(void)step(pid, stop);
+		allowed = allowed_under_four(2);
+		end_child(pid, killed);
+		allowed += allowed_under_four(4);
+		UNIT_MUST(allowed == 3 || (killed && allowed == 4),
+			  "stopped after %u instructions: %u allowed beside the child's", stop,
+			  allowed);
+		UNIT_MUST(allowed_of(CLIENT, 3, NOW_NS) == (drained ? 2 : 0),
+			  "stopped after %u instructions: the other rule's state", stop);
+		discard_ledger();
+	}
+}
+END_TEST
+
 /* Containers and hardened kernels forbid ptrace, and a traced process cannot be traced again. */
 static bool can_trace(void)
 {
@@ -289,5 +398,7 @@ int main(void)
 	unit_add(suite, "test_clocks_apart", test_clocks_apart, 0, 2);
 	unit_add(suite, "test_killed_anywhere", test_killed_anywhere, 0, 2);
 	UNIT_ADD(suite, test_killed_without_slot);
+	unit_add(suite, "test_eviction_anywhere", test_eviction_anywhere, 0, 4);
+	unit_add(suite, "test_other_rule_anywhere", test_other_rule_anywhere, 0, 4);
 	return unit_run(suite);
 }

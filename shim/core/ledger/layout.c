@@ -11,7 +11,8 @@ static const uint8_t check_key[16] = "reneguard ledger";
 
 /* One slot and its share of the overflow table. */
 #define SLOT_BYTES                                                                                 \
-	(sizeof(struct rg_set) / RG_WAYS + RG_OVERFLOW_PER_SLOT * sizeof(struct rg_overflow))
+	(sizeof(struct rg_set) / RG_WAYS +                                                         \
+	 RG_OVERFLOW_PER_SLOT * sizeof(struct rg_overflow) / RG_OVERFLOW_WAYS)
 
 _Static_assert(RG_LEDGER_SMALL_BYTES == sizeof(struct rg_head) + RG_CLIENTS_MIN * SLOT_BYTES,
 	       "RG_LEDGER_SMALL_BYTES is the size of the smallest ledger");
@@ -39,6 +40,7 @@ static void point_at(struct rg_ledger *ledger, void *memory, const struct rg_fix
 	ledger->overflow = (struct rg_overflow *)(ledger->sets + fixed->slots / RG_WAYS);
 	ledger->part_sets = (fixed->slots / RG_WAYS + RG_PARTS - 1) / RG_PARTS;
 	memcpy(ledger->seed, fixed->seed, sizeof ledger->seed);
+	memset(ledger->rules, 0, sizeof ledger->rules);
 }
 
 void rg_ledger_make(struct rg_ledger *ledger, void *memory, uint32_t clients,
@@ -116,10 +118,13 @@ static void forget_other_boot(struct rg_ledger *ledger, uint32_t index, uint64_t
 
 static void empty_overflow(struct rg_ledger *ledger)
 {
-	size_t records = (size_t)ledger->slots * RG_OVERFLOW_PER_SLOT;
+	size_t sets = (size_t)ledger->slots * RG_OVERFLOW_PER_SLOT / RG_OVERFLOW_WAYS;
 
-	for (size_t i = 0; LOAD(ledger->head->overflow_taken_ns) != 0 && i < records; i++)
-		STORE(ledger->overflow[i].id, 0);
+	for (size_t i = 0; LOAD(ledger->head->overflow_taken_ns) != 0 && i < sets; i++)
+		for (size_t way = 0; way < RG_OVERFLOW_WAYS; way++) {
+			STORE(ledger->overflow[i].ids[way], 0);
+			STORE(ledger->overflow[i].states[way], 0);
+		}
 	STORE(ledger->head->overflow_taken_ns, 0);
 }
 
@@ -135,7 +140,8 @@ void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns
 		empty_overflow(ledger);
 		for (size_t i = 0; i < RG_ANNOUNCERS; i++)
 			STORE(head->announced[i], 0);
-		STORE(head->log_state, 0);
+		for (size_t i = 0; i < RG_LOG_RATES; i++)
+			STORE(head->logs[i].state, 0);
 		STORE(head->boot, boot);
 	}
 	STORE(head->epoch_ns, epoch_ns);

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "core/ledger/claim.h"
 #include "rg_ledger.h"
 
 #define RG_LAYOUT_MAGIC	     UINT64_C(0x7265476e65723031) /* "10renGer" in memory */
@@ -19,6 +20,8 @@
 #define RG_OVERFLOW_PER_SLOT 16
 #define RG_PARTS	     1024 /* of the slots: see rg_ledger_part */
 #define RG_ANNOUNCERS	     3
+#define RG_RULES	     31 /* for each event: see rules.h */
+#define RG_LOG_RATES	     8
 
 /* Written once, when the ledger is made. It is checked before the rest is used as a ledger. */
 struct rg_fixed {
@@ -31,18 +34,25 @@ struct rg_fixed {
 	uint64_t check; /* a hash of all fields above */
 };
 
+/* What was logged under one rate, by all processes that use it. */
+struct rg_log_account {
+	_Atomic uint64_t rate;	/* as in the lists of rules; 0: free */
+	_Atomic uint64_t state; /* a limit state of the log itself */
+	_Atomic uint32_t suppressed;
+	uint32_t reserved;
+};
+
 struct rg_head {
 	struct rg_fixed fixed;
 	_Atomic uint64_t boot;	   /* all times are by the clock of this boot; 0: none yet */
 	_Atomic uint64_t epoch_ns; /* the wall-clock time at which that clock was zero */
-	_Alignas(RG_CACHE_LINE) _Atomic uint64_t log_state;
-	_Atomic uint64_t evictions;
+	_Alignas(RG_CACHE_LINE) _Atomic uint64_t evictions;
 	_Atomic uint64_t evictions_active;
-	_Atomic uint32_t log_suppressed;
-	_Atomic uint32_t announced[RG_ANNOUNCERS]; /* hashes of announcements, the newest first */
 	_Atomic uint64_t overflow_taken_ns; /* about when a record was last taken; 0: never */
 	_Atomic uint64_t overflow_lost;	    /* records given up before they had drained */
 	_Atomic uint64_t unplaced;	    /* events of clients without a slot */
+	_Atomic uint32_t announced[RG_ANNOUNCERS]; /* hashes of announcements, the newest first */
+	uint32_t reserved;
 	/* A bit for each part of the slots that was ever written to; a reader skips the rest. */
 	_Alignas(RG_CACHE_LINE) _Atomic uint64_t touched[RG_PARTS / 64];
 	/* The counters of evicted clients, and what was counted for clients without a slot. */
@@ -55,6 +65,8 @@ struct rg_head {
 	} rules[RG_EVENT_COUNT];
 	_Atomic char service[RG_ABOUT_BYTES];
 	_Atomic char libssl[RG_ABOUT_BYTES];
+	_Alignas(RG_CACHE_LINE) _Atomic uint64_t listed[RG_EVENT_COUNT][RG_RULES]; /* rules.h */
+	struct rg_log_account logs[RG_LOG_RATES];
 };
 
 /*
@@ -64,7 +76,7 @@ struct rg_head {
  */
 struct rg_slot {
 	_Alignas(RG_CACHE_LINE) _Atomic uint64_t last_ns;
-	_Atomic uint64_t states[RG_EVENT_COUNT];   /* limit states: rg_limit.h */
+	_Atomic uint64_t states[RG_EVENT_COUNT];   /* limit states: state.h */
 	_Atomic uint64_t counters[RG_EVENT_COUNT]; /* at RG_COUNTER_OF; no decision uses them */
 	_Atomic uint64_t first_ns;
 	_Atomic uint64_t address[2];
@@ -74,7 +86,8 @@ struct rg_slot {
 	/* The monotonic second in which a line was last due, plus one; 0: never. */
 	_Atomic uint32_t logged_s[RG_EVENT_COUNT];
 	_Atomic uint32_t scope; /* of the address */
-	uint32_t reserved[6];
+	_Atomic uint32_t given; /* how often the slot was given to a client */
+	uint32_t reserved[5];
 };
 
 /* A bit beside the family: the client is exempt. */
@@ -96,20 +109,24 @@ struct rg_set {
 	struct rg_slot slots[RG_WAYS];
 };
 
-/* One record of the overflow table: see overflow.h. */
+/* The records of the overflow table that one limit state may have: see overflow.h. */
 struct rg_overflow {
-	_Atomic uint64_t id;
-	_Atomic uint64_t state; /* a limit state: rg_limit.h */
+	_Alignas(RG_CACHE_LINE) _Atomic uint64_t ids[RG_OVERFLOW_WAYS];
+	_Atomic uint64_t states[RG_OVERFLOW_WAYS]; /* limit states: state.h */
 };
 
-_Static_assert(sizeof(struct rg_overflow) == 16, "the same for every word size");
+_Static_assert(sizeof(struct rg_overflow) == 128 && sizeof(struct rg_log_account) == 24 &&
+		   RG_WAYS == RG_CLAIM_IDS && RG_OVERFLOW_WAYS == RG_CLAIM_IDS,
+	       "the same for every word size; a claim is compared with all others of its set");
 _Static_assert(sizeof(struct rg_fixed) == 48 && offsetof(struct rg_fixed, check) == 40 &&
 		   offsetof(struct rg_head, boot) == 48 &&
-		   offsetof(struct rg_head, log_state) == 64 &&
+		   offsetof(struct rg_head, evictions) == 64 &&
 		   sizeof(struct rg_head) == RG_LEDGER_HEAD_BYTES &&
 		   offsetof(struct rg_head, touched) == 128 &&
 		   offsetof(struct rg_head, gone_events) == 256 &&
-		   offsetof(struct rg_head, rules) == 352,
+		   offsetof(struct rg_head, rules) == 352 &&
+		   offsetof(struct rg_head, listed) == 576 &&
+		   offsetof(struct rg_head, logs) == 1816,
 	       "the same for every word size");
 _Static_assert(sizeof(struct rg_slot) == 192 && offsetof(struct rg_slot, counters) == 48 &&
 		   RG_COUNTER_OF(RG_RESUMPTION) == 0 && RG_COUNTER_OF(RG_HANDSHAKE) == 1 &&

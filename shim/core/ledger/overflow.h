@@ -1,8 +1,10 @@
 /*
- * The overflow table of the ledger. It counts newcomers while every slot they may have belongs to a
- * client with a limit in use. Each client and event has one small, exact overflow record. The
- * newcomer moves to a slot at its next event, once a slot is free or its client idle. If it goes
- * over its limit, it gets a slot at once.
+ * The overflow table of the ledger. It holds the limit states of clients without a slot: of
+ * newcomers while every slot they may have belongs to a client with a limit in use, and of clients
+ * that were evicted. It also holds the states of clients whose slot has a state of another rule
+ * (state.h). Each client, event and rule has one small, exact overflow record. A newcomer gets a
+ * slot at its next event, once a slot is free or its client idle; its state stays in the table
+ * until it has drained. If it goes over its limit, it gets a slot at once.
  *
  * The table is the "doorkeeper" of TinyLFU (Einziger, Friedman, Manes: TinyLFU, ACM ToS 13(4),
  * 2017). The record to give up is chosen as in Space-Saving (Metwally, Agrawal, El Abbadi, ICDT
@@ -14,6 +16,11 @@
  * COUNT/PERIOD and S sets. A set then has Poisson(L/S * PERIOD/COUNT) records in use. What is given
  * up is a record of one event at most; a record that holds more is kept.
  *
+ * A record that is drained or given up is killed first: its state becomes 0. Only then does its id
+ * change hands. A record is published only if, after the claim, the client's slot does not say that
+ * the state is or will be in the slot. Who sets a state in a slot waits for such claims first. So a
+ * state is never in both places.
+ *
  * Private to the ledger's own files. Any thread may call these functions.
  */
 #ifndef RG_OVERFLOW_H
@@ -21,23 +28,49 @@
 
 #include "core/ledger/layout.h"
 
-/* The client's limit state for EVENT, under the client's own tag; 0 if it has no record. */
-uint64_t rg_overflow_state(const struct rg_ledger *ledger, const struct rg_key *key,
-			   enum rg_event event, uint64_t now_ns);
+/* What a caller records: the rule's number and limit, and whether events over it are kept. */
+struct rg_ruling {
+	const struct rg_limit *limit;
+	enum rg_event event;
+	unsigned rule;
+	bool keep_over;
+};
 
-/* Record one EVENT and set *STEP: see rg_limit_event. Returns false if no record could be taken;
- * nothing is recorded then. */
-bool rg_overflow_event(struct rg_ledger *ledger, const struct rg_key *key, enum rg_event event,
-		       const struct rg_limit *limit, bool keep_over, uint64_t now_ns,
-		       struct rg_limit_step *step);
+enum rg_outcome_of_try {
+	RG_TRY_DONE,
+	RG_TRY_AGAIN, /* the state is elsewhere by now: look again */
+	RG_TRY_FAILED /* no record could be taken */
+};
 
-/* Take one EVENT back from the client's record, if it has one: see rg_limit_take_back. */
-void rg_overflow_take_back(struct rg_ledger *ledger, const struct rg_key *key, enum rg_event event,
-			   const struct rg_limit *limit, uint64_t now_ns);
+/* The limit state of client ID, or 0 if it has no record. */
+uint64_t rg_overflow_state(const struct rg_ledger *ledger, uint64_t id, enum rg_event event,
+			   unsigned rule, uint64_t now_ns);
 
-/* Client ID was evicted from its slot: keep its limit STATE for EVENT in the table, if a record can
- * be taken. */
-void rg_overflow_keep(struct rg_ledger *ledger, uint64_t id, enum rg_event event, uint64_t state,
-		      uint64_t now_ns);
+/*
+ * Record one event in the client's record and set *STEP: see rg_limit_event. If it has none, MAKE
+ * says whether one is made; without one and without MAKE, the result is RG_TRY_FAILED. OVERTAKING:
+ * NOW_NS was not compared with the time of the last event.
+ */
+enum rg_outcome_of_try rg_overflow_event(struct rg_ledger *ledger, const struct rg_key *key,
+					 const struct rg_ruling *ruling, bool make, bool overtaking,
+					 uint64_t now_ns, struct rg_limit_step *step);
+
+/*
+ * The client's slot may take the state over, because it says NONE. Wait for those who are about to
+ * make a record, and kill the client's record if it has drained. Returns false if a record is in
+ * use.
+ */
+bool rg_overflow_vacate(struct rg_ledger *ledger, const struct rg_key *key, enum rg_event event,
+			unsigned rule, uint64_t now_ns);
+
+/* Take one event back from the client's record: see rg_limit_take_back. RG_TRY_FAILED if it has
+ * none. */
+enum rg_outcome_of_try rg_overflow_take_back(struct rg_ledger *ledger, const struct rg_key *key,
+					     const struct rg_ruling *ruling, uint64_t now_ns);
+
+/* The word AT of client ID's slot is MOVING: keep it in the table, unless another thread has seen
+ * to that. */
+void rg_overflow_keep(struct rg_ledger *ledger, uint64_t id, enum rg_event event,
+		      const _Atomic uint64_t *at, uint64_t moving, uint64_t now_ns);
 
 #endif

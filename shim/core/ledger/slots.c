@@ -2,50 +2,20 @@
 
 #include <string.h>
 
-#include "core/ledger/claim.h"
 #include "core/ledger/overflow.h"
-
-/* How often a thread retries while another thread's claim is in its way. */
-#define CLAIM_TRIES 2000
+#include "core/ledger/state.h"
 
 /* Eviction ranks start here for an idle client, and end here for one that is not. */
 #define IDLE   (UINT64_C(1) << 63)
 #define ACTIVE (UINT64_C(1) << 62)
 
-/* The set whose slots the client ID may have. */
-static struct rg_set *set_of(const struct rg_ledger *ledger, uint64_t id)
-{
-	return &ledger->sets[(id >> 8 & UINT32_MAX) * (ledger->slots / RG_WAYS) >> 32];
-}
-
-static bool holds(const struct rg_set *set, unsigned way, uint64_t id)
-{
-	return atomic_load_explicit(&set->ids[way], memory_order_acquire) == id;
-}
-
-struct rg_slot *rg_slot_find(struct rg_ledger *ledger, struct rg_key *key)
-{
-	struct rg_set *set = set_of(ledger, key->id);
-	unsigned way = key->way_hint % RG_WAYS;
-
-	if (holds(set, way, key->id))
-		return &set->slots[way];
-	for (way = 0; way < RG_WAYS; way++)
-		if (holds(set, way, key->id)) {
-			key->way_hint = way;
-			return &set->slots[way];
-		}
-	return NULL;
-}
-
 /* How far all of a client's limit states together are ahead of now, in ticks; 0 if it is idle. */
-static uint64_t ticks_ahead(const struct rg_slot *slot, uint64_t id, uint64_t now_ns)
+static uint64_t ticks_ahead(const struct rg_slot *slot, uint64_t now_ns)
 {
-	uint64_t sum = 0, state;
+	uint64_t sum = 0;
 
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++)
-		if ((state = LOAD(slot->states[i])) != 0) /* most are 0 */
-			sum += rg_limit_ahead(state, rg_tag(id), now_ns);
+		sum += rg_state_ahead(LOAD(slot->states[i]), now_ns);
 	return sum;
 }
 
@@ -61,39 +31,12 @@ static uint64_t eviction_rank(const struct rg_slot *slot, uint64_t id, uint64_t 
 		return UINT64_MAX;
 	if (rg_is_claim(id))
 		return rg_claim_is_stale(id, now_ns) ? UINT64_MAX - 1 : 0;
-	ticks = ticks_ahead(slot, id, now_ns);
+	ticks = ticks_ahead(slot, now_ns);
 	if (ticks != 0)
 		return ACTIVE - ticks;
 	if (idle_ns > INT64_MAX)
 		idle_ns = 0; /* its last event came after NOW_NS was read */
 	return IDLE + (idle_ns >> 1);
-}
-
-/*
- * May the claim on slot MINE be published? Several threads may claim slots for the same client at
- * once, and only one may publish. The one with the higher slot gives its claim up, and the other
- * waits for that. If it waits in vain, it revokes the higher claim: it replaces it by a claim for
- * no client. The owner may be stopped between any two instructions; it then cannot publish any
- * more. And nobody else takes that slot, in which the owner may still write, until the new claim is
- * stale. A caller that has given way often enough sets REVOKE_LOWER and revokes lower claims too.
- */
-static bool may_publish(struct rg_set *set, unsigned mine, uint64_t id, bool revoke_lower,
-			uint64_t now_ns)
-{
-	for (unsigned i = 0; i < RG_WAYS; i++) {
-		for (unsigned tries = 0; i != mine; tries++) {
-			uint64_t other = atomic_load(&set->ids[i]);
-
-			if (other == id || (rg_claims_same(other, id) && i < mine && !revoke_lower))
-				return false;
-			if (!rg_claims_same(other, id) ||
-			    (tries >= CLAIM_TRIES &&
-			     atomic_compare_exchange_strong(&set->ids[i], &other,
-							    rg_claim_word(~id, now_ns))))
-				break;
-		}
-	}
-	return true;
 }
 
 /* Note that SET was written to: a reader from outside skips memory that never was. */
@@ -124,6 +67,22 @@ static void add_to_totals(struct rg_head *head, const struct rg_slot *slot)
 		add_some(&head->gone_outcomes[i], LOAD(slot->outcomes[i]));
 }
 
+/*
+ * The first word for EVENT in a slot that was just claimed: NONE, with a copy of what the overflow
+ * table has. The rule is not known, so that of any process is looked for. Each time a slot is given
+ * away its words differ from all it had before.
+ */
+static uint64_t first_state(const struct rg_ledger *ledger, const struct rg_slot *slot,
+			    const struct rg_key *key, size_t event, uint64_t now_ns)
+{
+	unsigned rule = ledger->rules[event].number;
+	uint64_t state = rg_overflow_state(ledger, key->id, (enum rg_event)event, rule, now_ns);
+
+	return state != 0 && !rg_state_is_drained(state, now_ns)
+		   ? rg_state_as(state, RG_STATE_NONE)
+		   : rg_state_drained(RG_STATE_NONE, rule, key->id, LOAD(slot->given), now_ns);
+}
+
 static void write_slot(struct rg_ledger *ledger, struct rg_slot *slot, const struct rg_key *key,
 		       uint64_t now_ns)
 {
@@ -134,29 +93,66 @@ static void write_slot(struct rg_ledger *ledger, struct rg_slot *slot, const str
 	STORE(slot->address[1], address[1]);
 	STORE(slot->family, key->client.base.family | (key->client.exempt ? RG_SLOT_EXEMPT : 0));
 	STORE(slot->scope, key->client.base.scope);
+	ADD(slot->given, 1);
 	STORE(slot->first_ns, now_ns);
 	STORE(slot->last_ns, now_ns);
 	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
 		STORE(slot->outcomes[i], 0);
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
-		STORE(slot->states[i], rg_overflow_state(ledger, key, (enum rg_event)i, now_ns));
+		atomic_store(&slot->states[i], first_state(ledger, slot, key, i, now_ns));
 		STORE(slot->counters[i], 0);
 		STORE(slot->acted[i], 0);
 		STORE(slot->logged_s[i], 0);
 	}
 }
 
-/* Evict client ID from SLOT. Limit states that have not drained go to the overflow table. */
-static void evict(struct rg_ledger *ledger, const struct rg_slot *slot, uint64_t id,
-		  uint64_t now_ns)
+void rg_slot_finish_move(struct rg_ledger *ledger, uint64_t id, enum rg_event event,
+			 _Atomic uint64_t *at, uint64_t moving, uint64_t now_ns)
 {
+	rg_overflow_keep(ledger, id, event, at, moving, now_ns);
+	(void)atomic_compare_exchange_strong(at, &moving, rg_state_as(moving, RG_STATE_GONE));
+}
+
+/* Make each word of SLOT GONE. Returns false if it is the slot of the client of KEY no more. */
+static bool move_out(struct rg_ledger *ledger, struct rg_slot *slot, const struct rg_key *key,
+		     uint64_t now_ns)
+{
+	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
+		uint64_t state;
+
+		while (rg_state_kind(state = atomic_load(&slot->states[i])) != RG_STATE_GONE) {
+			enum rg_state_kind next =
+			    rg_state_kind(state) == RG_STATE_LIVE ? RG_STATE_MOVING : RG_STATE_GONE;
+
+			if (!rg_slot_is_held(slot, key))
+				return false;
+			if (rg_state_kind(state) == RG_STATE_MOVING)
+				rg_slot_finish_move(ledger, key->id, (enum rg_event)i,
+						    &slot->states[i], state, now_ns);
+			else
+				(void)atomic_compare_exchange_strong(&slot->states[i], &state,
+								     rg_state_as(state, next));
+		}
+	}
+	return true;
+}
+
+/* Take slot WAY of SET from the client ID, and put CLAIM on it. */
+static bool evict(struct rg_ledger *ledger, struct rg_set *set, unsigned way, uint64_t id,
+		  uint64_t claim, uint64_t now_ns)
+{
+	struct rg_slot *slot = &set->slots[way];
+	struct rg_key holder = {.id = id, .way_hint = way};
+	bool active = ticks_ahead(slot, now_ns) != 0;
+
+	if (!move_out(ledger, slot, &holder, now_ns) ||
+	    !atomic_compare_exchange_strong(&set->ids[way], &id, claim))
+		return false;
 	ADD(ledger->head->evictions, 1);
+	if (active)
+		ADD(ledger->head->evictions_active, 1);
 	add_to_totals(ledger->head, slot);
-	if (ticks_ahead(slot, id, now_ns) == 0)
-		return;
-	ADD(ledger->head->evictions_active, 1);
-	for (size_t i = 0; i < RG_EVENT_COUNT; i++)
-		rg_overflow_keep(ledger, id, (enum rg_event)i, LOAD(slot->states[i]), now_ns);
+	return true;
 }
 
 /*
@@ -167,7 +163,7 @@ static void evict(struct rg_ledger *ledger, const struct rg_slot *slot, uint64_t
 static struct rg_slot *try_to_take(struct rg_ledger *ledger, struct rg_key *key, bool force,
 				   bool revoke_lower, uint64_t now_ns, bool *full)
 {
-	struct rg_set *set = set_of(ledger, key->id);
+	struct rg_set *set = rg_set_of(ledger, key->id);
 	uint64_t best_id = 0, best_rank = 0, claim = rg_claim_word(key->id, now_ns);
 	unsigned best = 0;
 
@@ -182,12 +178,12 @@ static struct rg_slot *try_to_take(struct rg_ledger *ledger, struct rg_key *key,
 		}
 	}
 	*full = best_rank <= ACTIVE && !force;
-	if (*full || best_rank == 0 ||
-	    !atomic_compare_exchange_strong(&set->ids[best], &best_id, claim))
+	if (*full || best_rank == 0)
 		return NULL;
-	if (best_id & 1)
-		evict(ledger, &set->slots[best], best_id, now_ns);
-	if (!may_publish(set, best, key->id, revoke_lower, now_ns)) {
+	if ((best_id & 1) != 0 ? !evict(ledger, set, best, best_id, claim, now_ns)
+			       : !atomic_compare_exchange_strong(&set->ids[best], &best_id, claim))
+		return NULL;
+	if (!rg_claim_may_publish(set->ids, best, key->id, revoke_lower, now_ns)) {
 		(void)atomic_compare_exchange_strong(&set->ids[best], &claim, 0);
 		return NULL;
 	}
@@ -205,8 +201,8 @@ struct rg_slot *rg_slot_take(struct rg_ledger *ledger, struct rg_key *key, bool 
 	struct rg_slot *slot = rg_slot_find(ledger, key);
 	bool full = false;
 
-	for (unsigned tries = 0; slot == NULL && !full && tries < CLAIM_TRIES; tries++) {
-		slot = try_to_take(ledger, key, force, tries >= CLAIM_TRIES / 2, now_ns, &full);
+	for (unsigned tries = 0; slot == NULL && !full && tries < RG_CLAIM_TRIES; tries++) {
+		slot = try_to_take(ledger, key, force, tries >= RG_CLAIM_TRIES / 2, now_ns, &full);
 		if (slot == NULL)
 			slot = rg_slot_find(ledger, key);
 	}

@@ -1,14 +1,13 @@
 /*
- * Which slot of the ledger belongs to which client: how a client finds its slot, gets one and is
- * evicted from it. Private to the ledger's own files. Any thread may call these functions.
+ * How a client gets a slot of the ledger, and how it is evicted. Before a slot is claimed, each of
+ * its words is made GONE, and states that have not drained move to the overflow table (state.h).
+ * So a client's limit states can be found at every instant. Private to the ledger's own files. Any
+ * thread may call these functions.
  */
 #ifndef RG_SLOTS_H
 #define RG_SLOTS_H
 
-#include "core/ledger/layout.h"
-
-/* The client's slot, or NULL if it has none. */
-struct rg_slot *rg_slot_find(struct rg_ledger *ledger, struct rg_key *key);
+#include "core/ledger/find.h"
 
 /*
  * The client's slot; a client without one gets a free slot or that of an idle client. With FORCE it
@@ -16,5 +15,12 @@ struct rg_slot *rg_slot_find(struct rg_ledger *ledger, struct rg_key *key);
  */
 struct rg_slot *rg_slot_take(struct rg_ledger *ledger, struct rg_key *key, bool force,
 			     uint64_t now_ns);
+
+/*
+ * Client ID's word AT, for EVENT, is MOVING: see that the overflow table has the state, then make
+ * the word GONE.
+ */
+void rg_slot_finish_move(struct rg_ledger *ledger, uint64_t id, enum rg_event event,
+			 _Atomic uint64_t *at, uint64_t moving, uint64_t now_ns);
 
 #endif

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "core/ledger/claim.h"
+#include "core/ledger/rules.h"
+#include "core/ledger/state.h"
 #include "core/siphash.h"
 
 uint32_t rg_ledger_slots(const struct rg_ledger *ledger)
@@ -31,6 +32,21 @@ uint64_t rg_ledger_lost(const struct rg_ledger *ledger)
 	return LOAD(ledger->head->overflow_lost);
 }
 
+/* Copy STATE to ACCOUNT if it was written under the rule that was announced last. Else that rule
+ * has no state here, and the account gets one that has drained. */
+static void copy_state(const struct rg_ledger *ledger, enum rg_event event, uint64_t state,
+		       struct rg_account *account)
+{
+	const struct rg_posted_rule *posted = &ledger->head->rules[event];
+	struct rg_limit limit = {LOAD(posted->count), LOAD(posted->period_s)};
+	uint64_t rule = rg_rule_word(&limit, LOAD(posted->action) == RG_BLOCK);
+	unsigned number = rg_rule_listed(ledger, event, rule);
+	bool same = number != 0 && rg_state_rule(state) == number;
+
+	account->states[event] = same ? state : 0;
+	account->tags[event] = same ? rg_state_tag(state) : UINT16_MAX;
+}
+
 bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg_account *account)
 {
 	const struct rg_slot *slot = rg_slot_at(ledger, index);
@@ -43,7 +59,6 @@ bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg
 	account->client.base.family = (uint8_t)LOAD(slot->family);
 	account->client.base.scope = LOAD(slot->scope);
 	account->client.exempt = (LOAD(slot->family) & RG_SLOT_EXEMPT) != 0;
-	account->tag = rg_tag(id);
 	account->first_ns = LOAD(slot->first_ns);
 	account->last_ns = LOAD(slot->last_ns);
 	for (size_t i = 0; i < RG_OUTCOME_COUNT; i++)
@@ -51,7 +66,7 @@ bool rg_ledger_account(const struct rg_ledger *ledger, uint32_t index, struct rg
 	for (size_t i = 0; i < RG_EVENT_COUNT; i++) {
 		account->events[i] = RG_COUNTER_EVENTS(LOAD(slot->counters[RG_COUNTER_OF(i)]));
 		account->acted[i] = LOAD(slot->acted[i]);
-		account->states[i] = LOAD(slot->states[i]);
+		copy_state(ledger, (enum rg_event)i, LOAD(slot->states[i]), account);
 	}
 	return atomic_load_explicit(rg_id_at(ledger, index), memory_order_acquire) == id;
 }
