@@ -15,7 +15,7 @@
  * table. So a flood of addresses does not make the ledger forget a client with a limit in use.
  *
  * Any thread of any of these processes may call the functions at any time, except rg_ledger_make
- * and rg_ledger_resume: see there. Of the functions that write, none can fail.
+ * and rg_ledger_use: see there. Of the functions that write, none can fail.
  */
 #ifndef RG_LEDGER_H
 #define RG_LEDGER_H
@@ -102,15 +102,20 @@ struct rg_about {
 	char libssl[RG_ABOUT_BYTES];
 };
 
-/* The size in bytes of a ledger for at least CLIENTS clients. */
+/* The slots, and the size in bytes, of a ledger for at least CLIENTS clients. */
+uint32_t rg_ledger_slots_for(uint32_t clients);
 size_t rg_ledger_bytes(uint32_t clients);
 
 /*
  * Make a ledger in MEMORY, which must be zeroed, 64-byte aligned and rg_ledger_bytes(clients) long.
- * SEED is 16 random bytes. No other process may use the memory meanwhile.
+ * Only the first RG_LEDGER_HEAD_BYTES of it are touched. SEED is 16 random bytes. CLOCK is a number
+ * for the clock from which all its times come. No other process may use the memory meanwhile.
  */
 void rg_ledger_make(struct rg_ledger *ledger, void *memory, uint32_t clients,
-		    const uint8_t seed[16]);
+		    const uint8_t seed[16], uint64_t clock);
+
+/* The CLOCK for which the ledger was made. */
+uint64_t rg_ledger_clock(const struct rg_ledger *ledger);
 
 /*
  * Use the ledger that is already in MEMORY, which is 64-byte aligned and BYTES long. Returns false
@@ -118,14 +123,6 @@ void rg_ledger_make(struct rg_ledger *ledger, void *memory, uint32_t clients,
  * is damaged". Nothing is written to MEMORY.
  */
 bool rg_ledger_attach(struct rg_ledger *ledger, void *memory, size_t bytes, const char **why);
-
-/*
- * Continue a ledger that another process made. BOOT identifies this boot of the machine: it is not
- * 0, and no two boots have the same. EPOCH_NS is the wall-clock time at which the monotonic clock
- * was zero. If the ledger was last used in another boot, its limit states are emptied and its
- * totals are kept. The caller holds a lock that keeps other processes out of this function.
- */
-void rg_ledger_resume(struct rg_ledger *ledger, uint64_t boot, uint64_t epoch_ns);
 
 /*
  * Enter the RULES and the LOG_RATE of this process in the ledger. Each limit state belongs to the
@@ -180,7 +177,7 @@ void rg_ledger_log_lost(struct rg_ledger *ledger, const struct rg_limit *rate, u
 
 /*
  * Post who uses the ledger, for its readers. Returns true if this is news: process tree TREE has
- * not yet announced the same in this boot. TREE is a number that all processes of a tree share,
+ * not yet announced the same. TREE is a number that all processes of a tree share,
  * including the programs they execute. The last three announcements are remembered.
  */
 bool rg_ledger_announce(struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree);

@@ -10,4 +10,8 @@
 /* Nanoseconds since boot. */
 uint64_t rg_clock_ns(void);
 
+/* A number for the time namespace whose clock this is; 0 if the kernel has none, or /proc is not
+ * there. Processes of other namespaces read other times at the same moment. */
+uint64_t rg_clock_space(void);
+
 #endif

@@ -232,7 +232,7 @@ int main(int argc, char **argv)
 		draw_skewed();
 	shared = shared_memory(sizeof *shared);
 	lines = shared_memory(CAPACITY * sizeof *lines);
-	rg_ledger_make(&ledger, shared_memory(rg_ledger_bytes(CAPACITY)), CAPACITY, seed);
+	rg_ledger_make(&ledger, shared_memory(rg_ledger_bytes(CAPACITY)), CAPACITY, seed, 0);
 	for (int i = 0; i < WARM_UP / BATCH; i++)
 		batch(&random, &when_ns);
 	best("one", in_threads, 1, milliseconds);

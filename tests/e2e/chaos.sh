@@ -1,5 +1,5 @@
 #!/bin/bash
-# Chaos: servers and children killed at random, no descriptors left, a full disk under the state file, a full /dev/shm.
+# Chaos: servers and children killed at random, no descriptors left, a full tmpfs under the state file, a full /dev/shm.
 # No counted event is lost, and no connection is harmed.
 . tests/lib/tap.sh
 . tests/lib/server.sh
@@ -32,7 +32,8 @@ assert all(e["acted"] <= e["count"] for c in l["clients"] for e in c["events"].v
 certificates
 
 # --- servers with one state file, killed while they serve: every handshake that a client saw answered is in the ledger ---
-export RENEGUARD_STATE=$tmp/state RENEGUARD_RESUMPTION=count RENEGUARD_CLIENTS=64
+in_memory
+export RENEGUARD_STATE=$memory/state RENEGUARD_RESUMPTION=count RENEGUARD_CLIENTS=64
 answered=0 begun=0 killed=0
 end=$((SECONDS + 6))
 while [ $SECONDS -lt $end ]; do
@@ -46,10 +47,10 @@ while [ $SECONDS -lt $end ]; do
 	answered=$((answered + $(grep -c 'result=full' "$tmp/visits")))
 	begun=$((begun + 40))
 done 2>/dev/null
-count=$(full_count --state "$tmp/state" 127.0.0.7)
+count=$(full_count --state "$memory/state" 127.0.0.7)
 ok "$killed servers killed: all $answered answered handshakes are in the ledger" test "$count" -ge "$answered"
 ok "$killed servers killed: the ledger has at most one handshake more for each kill ($count)" test "$count" -le $((answered + killed))
-ok "$killed servers killed: the ledger is consistent" is_consistent --state "$tmp/state"
+ok "$killed servers killed: the ledger is consistent" is_consistent --state "$memory/state"
 unlike "$killed servers killed: no later server rejects the state file" "$(cat "$tmp/tlsserver.log")" ERR_RENEGUARD
 unset RENEGUARD_STATE RENEGUARD_CLIENTS
 : >"$tmp/tlsserver.log"
@@ -125,7 +126,7 @@ ok "the ledger has these connections and those that were open before" test "$(fu
 stop "$pid"
 rm "$tmp/asyncio.log" # asyncio's own errors
 
-# --- a full disk under the state file ---
+# --- a full tmpfs under the state file ---
 small=$tmp/small
 mkdir "$small"
 export RENEGUARD_STATE=$small/state RENEGUARD_CLIENTS=1024 RENEGUARD_RESUMPTION=count
@@ -133,28 +134,32 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=1m tmpfs "$small" 2>/dev/null; t
 	at_exit "umount $small"
 	serve with main --connections -1 --quiet
 	dd if=/dev/zero of="$small/filler" bs=64k 2>/dev/null
-	is "the disk is full" "$(df --output=avail "$small" | tail -n 1 | tr -d ' ')" 0
+	is "the tmpfs is full" "$(df --output=avail "$small" | tail -n 1 | tr -d ' ')" 0
 	for n in {1..60}; do peer --tls 1.3 --from 127.0.$n.1 127.0.0.1 "$port" get 1; done >"$tmp/visits"
-	is "full disk: sixty clients are served" "$(grep -c 'result=full' "$tmp/visits")" 60
+	is "full tmpfs: sixty clients are served" "$(grep -c 'result=full' "$tmp/visits")" 60
 	stop_server
 	serve with main --connections -1 --quiet
-	is "full disk: a new server uses the existing state file" "$(peer_summary --tls 1.3 --from 127.0.7.1 127.0.0.1 "$port" resume 2)" "summary full=1 reused=2 refused=0"
+	is "full tmpfs: a new server uses the existing state file" "$(peer_summary --tls 1.3 --from 127.0.7.1 127.0.0.1 "$port" resume 2)" "summary full=1 reused=2 refused=0"
 	stop_server
-	is "full disk: no client is missing from the ledger" "$("$ctl" status --state "$small/state" --json | grep -o '"client"' | wc -l), $(account --state "$small/state" 127.0.7.1)" \
+	is "full tmpfs: no client is missing from the ledger" "$("$ctl" status --state "$small/state" --json | grep -o '"client"' | wc -l), $(account --state "$small/state" 127.0.7.1)" \
 		"60, 2 2 0"
-	# A copy with holes: its blocks are not allocated, and the disk has none left.
+	# A copy with holes: its memory is not allocated, and there is none left.
 	cp --sparse=always "$small/state" "$tmp/holes"
 	rm "$small/state" "$small/filler"
 	cp --sparse=always "$tmp/holes" "$small/state" && chmod 600 "$small/state"
 	dd if=/dev/zero of="$small/filler" bs=4k 2>/dev/null
+	: >"$tmp/tlsserver.log"
 	serve with main --connections -1 --quiet
 	for n in {101..140}; do peer --tls 1.3 --from 127.0.$n.1 127.0.0.1 "$port" get 1; done >"$tmp/visits"
-	is "full disk, a state file with holes: forty clients are served" "$(grep -c 'result=full' "$tmp/visits")" 40
+	is "full, a file with holes: forty clients are served" "$(grep -c 'result=full' "$tmp/visits")" 40
+	like "full, a file with holes: it is refused" "$(cat "$tmp/tlsserver.log")" 'variable=RENEGUARD_STATE .*its memory cannot be allocated: No space left'
+	ok "full, a file with holes: and left alone" test -s "$small/state"
+	: >"$tmp/tlsserver.log"
 	stop_server
 else
-	skip "a full disk" "mounting is not allowed here"
+	skip "a full tmpfs" "mounting is not allowed here"
 fi
-export RENEGUARD_STATE=$tmp/limited.state
+export RENEGUARD_STATE=$memory/limited.state
 serve with main --connections -1 --quiet
 peer --tls 1.3 127.0.0.1 "$port" get 3 >/dev/null
 stop_server
@@ -169,8 +174,8 @@ serve_limited() {
 serve_limited
 is "RLIMIT_FSIZE: a server that may not make a state file uses an existing one" "$(peer_summary --tls 1.3 127.0.0.1 "$port" get 4)" "summary full=4 reused=0 refused=0"
 stop_server
-is "RLIMIT_FSIZE: that server goes on counting in the existing state file" "$(full_count --state "$tmp/limited.state" 127.0.0.1)" 7
-export RENEGUARD_STATE=$tmp/limited.other
+is "RLIMIT_FSIZE: that server goes on counting in the existing state file" "$(full_count --state "$memory/limited.state" 127.0.0.1)" 7
+export RENEGUARD_STATE=$memory/limited.other
 serve_limited
 is "RLIMIT_FSIZE: a server that cannot make its state file serves with a private ledger" "$(peer_summary --tls 1.3 127.0.0.1 "$port" get 4)" "summary full=4 reused=0 refused=0"
 like "RLIMIT_FSIZE: that server logs why" "$(cat "$tmp/tlsserver.log")" 'variable=RENEGUARD_STATE .*cannot be made: File too large'

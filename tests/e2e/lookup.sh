@@ -78,12 +78,13 @@ elif ! command -v rsyslogd >/dev/null; then
 	skip "libssl opened in a chroot" "rsyslogd is not installed"
 else
 	start_rsyslogd
+	in_memory
 	jail=$tmp/jail
 	mkdir -p "$jail${libssl%/*}" && chmod 755 "$tmp" "$jail"
 	cp -L "$libssl" "${libssl/ssl/crypto}" "$jail${libssl%/*}" && cp "$tmp/server.pem" "$jail" && chmod 644 "$jail/server.pem"
 	for half in without with; do
 		: >"$tmp/faces.log"
-		under $half RENEGUARD_LOG=syslog RENEGUARD_SYSLOG_SOCKET="$syslog_socket" RENEGUARD_STATE="$tmp/state" RENEGUARD_NAME=jailed
+		under $half RENEGUARD_LOG=syslog RENEGUARD_SYSLOG_SOCKET="$syslog_socket" RENEGUARD_STATE="$memory/state" RENEGUARD_NAME=jailed
 		start faces "${under[@]}" "$tools/facehost" --jail "$jail" /server.pem "lookup=$libssl"
 		within 10 grep -q ^ready "$tmp/faces.log"
 		port=$(sed -n 's/^ready //p' "$tmp/faces.log")

@@ -52,7 +52,8 @@ unlike "Prometheus: every line is a comment or a sample" "$(grep -Ev '^# (HELP|T
 
 # All ledgers of the machine, and the one in a state file.
 first_pid=$server_pid
-export RENEGUARD_STATE=$tmp/state
+in_memory
+export RENEGUARD_STATE=$memory/state
 serve with main --connections -1 --quiet
 second_pid=$server_pid
 at_exit "stop $(who "$second_pid")"
@@ -63,11 +64,11 @@ for pid in "$first_pid" "$second_pid"; do
 	is "status without --pid: process $((pid == first_pid ? 1 : 2)) is found, once" \
 		"$(value "$every" "len([1 for x in d['ledgers'] if $pid in x['pids']])")" 1
 done
-json=$("$ctl" status --state "$tmp/state" --json)
+json=$("$ctl" status --state "$memory/state" --json)
 is "status --state: the clients and the processes of a state file" "$(value "$json" 'c["127.0.0.1"]["events"]["handshake"]["count"], l["pids"]')" "(3, [$second_pid])"
 kill "$first_pid" "$second_pid"
 within 5 gone "$second_pid"
-is "status --state: a state file that no process uses" "$(value "$("$ctl" status --state "$tmp/state" --json)" \
+is "status --state: a state file that no process uses" "$(value "$("$ctl" status --state "$memory/state" --json)" \
 	'c["127.0.0.1"]["events"]["handshake"]["count"], l["pids"]')" "(3, [])"
 
 # A process chooses the names of the files it maps; a name longer than any buffer must not pass for another mapping.
@@ -81,10 +82,10 @@ is "its ledger is found once, and no forged one" "$(value "$("$ctl" status --pid
 exec {end}>&-
 
 # top
-screen=$(timeout 10 "$ctl" top --state "$tmp/state" --limit 1 < <(sleep 1.4; printf q))
+screen=$(timeout 10 "$ctl" top --state "$memory/state" --limit 1 < <(sleep 1.4; printf q))
 is "top ends with q" $? 0
 is "top redraws every second" "$(grep -c 'handshake=count' <<<"$screen")" 2
-timeout -s INT 1.5 "$ctl" top --state "$tmp/state" </dev/null >"$tmp/top.out"
+timeout -s INT 1.5 "$ctl" top --state "$memory/state" </dev/null >"$tmp/top.out"
 is "top ends with SIGINT" "$(grep -c CLIENT "$tmp/top.out" | sed 's/[1-9]/drawn/')" drawn
 
 # Requests that fail.

@@ -93,11 +93,12 @@ if [ "$(id -u)" = 0 ]; then
 	done
 	cp "$tmp/server.pem" "$tmp/jail" && chmod 644 "$tmp/jail/server.pem"
 	: >"$syslog_file"
-	RENEGUARD_STATE=$tmp/state serve with plugin --allow --early-jail "$tmp/jail" --cert server.pem
+	in_memory && chmod 1777 "$memory"
+	RENEGUARD_STATE=$memory/state serve with plugin --allow --early-jail "$tmp/jail" --cert server.pem
 	renegotiate --from 127.0.5.1 >/dev/null
 	stop_server
 	ok "a plug-in that opens libssl in the chroot and makes its context there: the line arrives" received 'action=close client=127.0.5.1 '
-	like "a plug-in that opens libssl in the chroot: the state file outside has the client" "$("$RG_BUILD/reneguardctl" status --state "$tmp/state" 2>&1)" '^ *127\.0\.5\.1 '
+	like "a plug-in that opens libssl in the chroot: the state file outside has the client" "$("$RG_BUILD/reneguardctl" status --state "$memory/state" 2>&1)" '^ *127\.0\.5\.1 '
 else
 	skip "a daemon in a chroot, without privileges" "only root can use chroot"
 fi

@@ -13,7 +13,7 @@
 #   own_log=REGEX       what the daemon's own log says after a refused renegotiation (own_log_text prints that log: all $tmp/*.log)
 #   root_only=yes       it only runs as root
 #   run_as=USER         it does not run as root
-#   state=yes           it executes its TLS processes; they share the state file $tmp/ledger
+#   state=yes           it executes its TLS processes; they share the state file $ledger
 #   idle=REGEX          command lines of its processes that load libssl and never use it: they need no ledger
 #   variables=(…)       further RENEGUARD_ variables
 #   around=(…)          words before the wrapper
@@ -125,14 +125,25 @@ daemon() {
 	within 30 listening "$port"
 }
 
+# $ledger, a file on a tmpfs that is one path, good inside and outside the chroot. Whoever the daemon becomes may make it.
+ledger_in_memory() {
+	if [ "$system" = here ]; then
+		[ -n "${memory:-}" ] || { in_memory && chmod 1777 "$memory"; }
+		ledger=$memory/ledger
+		return
+	fi
+	ledger=$tmp/memory/ledger
+	mountpoint -q "$tmp/memory" && return
+	mkdir -p "$tmp/memory" && mount -t tmpfs -o mode=1777 tmpfs "$tmp/memory" && at_exit "umount $tmp/memory"
+}
+
 # begin with|without [VARIABLE=VALUE]...: configures the daemon and starts it, on a new port and with empty logs.
 begin() {
 	local log
 	half=$1
 	shift
 	policy=("${sink[@]}" "${variables[@]}" "$@") port=$(pick_port)
-	rm -f "$tmp/ledger"
-	[ -z "$state" ] || policy+=(RENEGUARD_STATE="$tmp/ledger")
+	[ -z "$state" ] || { ledger_in_memory && rm -f "$ledger" && policy+=(RENEGUARD_STATE="$ledger"); }
 	for log in "$tmp"/*.log; do [ ! -e "$log" ] || : >"$log"; done
 	configure && launch && return
 	tap_point 1 "$label: starts $half the shim $*"

@@ -11,10 +11,10 @@ more() {
 	local library=$preload
 	[ "$system" = here ] || library=$tmp/libreneguard.so
 	like "$label: the client got what it came for" "$answers" "$served"
-	is "$label: the ledger was made by root, for root alone" "$(stat -c '%u %a' "$tmp/ledger")" "0 600"
+	is "$label: the ledger was made by root, for root alone" "$(stat -c '%u %a' "$ledger")" "0 600"
 	end
 	recipe=$(recipe_lines "$recipe_begins" |
-		sed -e "s|/usr/local/lib/reneguard/libreneguard.so|$library|" -e "s|/var/lib/reneguard/mail|$tmp/ledger|")
+		sed -e "s|/usr/local/lib/reneguard/libreneguard.so|$library|" -e "s|/run/reneguard/mail|$ledger|")
 	is "$label: reneguard-daemons(7) has one recipe" "$(grep -c . <<<"$recipe")" 1
 	begin without && refused 127.0.0.8 127.0.0.9 "by the recipe alone: "
 	is "$label: into the ledger that the recipe names" "$(clients_listed | tr ' ' '\n' | grep -x 127.0.0.8)" 127.0.0.8

@@ -68,7 +68,7 @@ ctl_status() { "$RG_BUILD/reneguardctl" status --json "$@" 2>>"$tmp/status.log";
 # the_ledger: prints, as JSON, the state file's ledger or that of the first process that has one.
 the_ledger() {
 	local one
-	[ -z "$state" ] || { ctl_status --state "$tmp/ledger"; return; }
+	[ -z "$state" ] || { ctl_status --state "$ledger"; return; }
 	for one in $(family); do ctl_status --pid "$one" && return; done
 }
 

@@ -27,6 +27,11 @@ tap_cleanup() {
 trap tap_cleanup EXIT
 trap 'exit 143' TERM INT
 
+# in_memory: $memory, a directory of this script's own on a tmpfs, where RENEGUARD_STATE has to be. Others may enter it.
+in_memory() {
+	memory=$(mktemp -d /dev/shm/reneguard-test.XXXXXX) && chmod 711 "$memory" && at_exit "rm -rf $memory"
+}
+
 diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
 
 tap_point() { # STATUS NAME

@@ -28,8 +28,9 @@ ok "the two loaders expand \$LIB to different directories: $wide, $narrow" lib_d
 install -D "$native/libreneguard.so" "$tmp/$wide/libreneguard.so"
 install -D "$build/libreneguard.so" "$tmp/$narrow/libreneguard.so"
 ports=("$(pick_port)" "$(pick_port)")
+in_memory
 # shellcheck disable=SC2016 # expanded by the inner shell, into which the library is preloaded as well
-start both env RENEGUARD_LOG=stderr RENEGUARD_STATE="$tmp/ledger" RENEGUARD_HANDSHAKE=close:6/600s LD_PRELOAD="$tmp/\$LIB/libreneguard.so" \
+start both env RENEGUARD_LOG=stderr RENEGUARD_STATE="$memory/ledger" RENEGUARD_HANDSHAKE=close:6/600s LD_PRELOAD="$tmp/\$LIB/libreneguard.so" \
 	bash -c '"$1" --cert "$5" --port "$3" --connections -1 & echo "wide=$!"
 		"$2" --cert "$5" --port "$4" --connections -1 & echo "narrow=$!"
 		trap "kill \$(jobs -p)" TERM; wait; wait' both "$native/tests/tools/tlsserver" "$build/tests/tools/tlsserver" "${ports[@]}" "$tmp/server.pem"
@@ -44,9 +45,9 @@ is "close:6, shared: the 32-bit server serves three more and refuses the seventh
 is "close:6, shared: then the 64-bit server refuses the client too" "$(peer_summary 127.0.0.1 "${ports[0]}" get 1)" "summary full=0 reused=0 refused=1"
 is "close:6, shared: both servers serve another client" "$(for port in "${ports[@]}"; do peer_summary --from 127.0.0.2 127.0.0.1 "$port" get 2; done)" \
 	"$(printf 'summary full=2 reused=0 refused=0\nsummary full=2 reused=0 refused=0')"
-shown=$("$native/reneguardctl" status --state "$tmp/ledger" --json)
+shown=$("$native/reneguardctl" status --state "$memory/ledger" --json)
 like "the ledger has the other client" "$shown" '"client": *"127.0.0.2"'
-is "the 32-bit inspector shows the same as the 64-bit one" "$("$build/reneguardctl" status --state "$tmp/ledger" --json)" "$shown"
+is "the 32-bit inspector shows the same as the 64-bit one" "$("$build/reneguardctl" status --state "$memory/ledger" --json)" "$shown"
 stop "$pid"
 
 mapfile -t units < <(unit_tests)

@@ -60,12 +60,13 @@ RENEGUARD_RESUMPTION=decline:2/600s serve "$library" "$tmp/server" --connections
 is "decline:2 accepts two of four offers to resume, each in a process of its own" "$(for _ in 1 2 3 4; do client resume data; done | tr '\n' ' ')" \
 	"resumed echoed resumed echoed full echoed full echoed "
 stop "$pid"
-RENEGUARD_HANDSHAKE=block:1/600s RENEGUARD_STATE=$tmp/ledger serve "$library" "$tmp/server" --connections -1
+in_memory
+RENEGUARD_HANDSHAKE=block:1/600s RENEGUARD_STATE=$memory/ledger serve "$library" "$tmp/server" --connections -1
 is "block:1 refuses a client's second handshake, and every later one" "$(for _ in 1 2 3; do client hello; done | tr '\n' ' ')" "full alert:70 closed "
 is "block:1 serves another client" "$(client --from 127.0.0.2 hello)" full
-like "the inspector shows the blocked client" "$("$build/reneguardctl" status --state "$tmp/ledger")" '^ *127\.0\.0\.1 '
+like "the inspector shows the blocked client" "$("$build/reneguardctl" status --state "$memory/ledger")" '^ *127\.0\.0\.1 '
 stop "$pid"
-rm -f "$tmp/ledger"
+rm -f "$memory/ledger"
 lookups() { timeout 20 env RENEGUARD_LOG=off LD_PRELOAD="$1" "$tmp/lookups" "${@:2}"; }
 is "dlsym gives the same results as without the shim" "$(lookups "$library" ask "$tmp/lookups.so" "$tmp/one/libssl.so.3")" \
 	"$(lookups "" ask "$tmp/lookups.so" "$tmp/one/libssl.so.3")"

@@ -195,7 +195,7 @@ int main(int argc, char **argv)
 		unsigned killed = 0;
 
 		memset(shared, 0, sizeof *shared);
-		rg_ledger_make(&ledger, shared_memory(rg_ledger_bytes(SLOTS)), SLOTS, seed);
+		rg_ledger_make(&ledger, shared_memory(rg_ledger_bytes(SLOTS)), SLOTS, seed, 0);
 		if (mode == 0)
 			in_threads(end_ns);
 		else

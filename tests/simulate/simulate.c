@@ -235,7 +235,7 @@ int main(int argc, char **argv)
 	if (memory == NULL || events == NULL)
 		abort();
 	memset(memory, 0, bytes);
-	rg_ledger_make(&ledger, memory, CLIENTS, seed);
+	rg_ledger_make(&ledger, memory, CLIENTS, seed, 0);
 	for (uint32_t client = 0; client < MANNERS * EACH; client++)
 		put_client((enum manner)(client / EACH), client);
 	qsort(events, event_count, sizeof *events, by_time);

@@ -15,7 +15,8 @@ memory_percent=5 memory_slack_kb=512
 declare -A pids ports
 certificates
 start_rsyslogd
-mkdir -p "$tmp/state" "$tmp/mail" "$tmp/chroot" "$tmp/www"
+in_memory
+mkdir -p "$tmp/mail" "$tmp/chroot" "$tmp/www"
 head -c 6000 /dev/urandom | base64 >"$tmp/www/page"
 head -c 80 /dev/urandom >"$tmp/ticket.key"
 chown nobody "$tmp/mail"
@@ -24,7 +25,7 @@ chmod -R a+rX "$tmp"
 # begin NAME RULE COMMAND...: starts service NAME under the shim, on $port, with RULE for resumption.
 begin() {
 	under with RENEGUARD_NAME="$1" RENEGUARD_LOG=syslog RENEGUARD_SYSLOG_SOCKET="$syslog_socket" RENEGUARD_LOG_RATE=1000/1s \
-		RENEGUARD_RESUMPTION="$2" RENEGUARD_STATE="$tmp/state/$1"
+		RENEGUARD_RESUMPTION="$2" RENEGUARD_STATE="$memory/$1"
 	start_on_port "$1" "${under[@]}" "${@:3}"
 	pids[$1]=$pid ports[$1]=$port
 }
@@ -201,7 +202,7 @@ for service in "${services[@]}"; do
 	is "$service: no client reports a lost connection" "$(accounts "$service" lost)" ""
 	acted=$([ "${action[$service]}" = decline ] && echo missed || echo refused)
 	ok "$service: every kind of result occurred, and no connection was lost" all_fields "$totals" {full,resumed,$acted,renegotiated}='[1-9][0-9]*' lost=0
-	"$RG_BUILD/reneguardctl" status --state "$tmp/state/$service" --json >"$tmp/$service-ledger.json"
+	"$RG_BUILD/reneguardctl" status --state "$memory/$service" --json >"$tmp/$service-ledger.json"
 	is "$service: ledger and log agree with what the clients did" \
 		"$(accounts "$service" "$tmp/$service-ledger.json" "$syslog_file" "$service" "${action[$service]}" $elapsed_s)" agreed
 	diag "$service: KB of memory: ${memory[$service-warm]} after the warm-up, ${memory[$service-mixed]} after the reloads, ${memory[$service-steady]} at the end"

@@ -24,7 +24,7 @@ static inline struct rg_ledger *ledger_for(uint32_t clients)
 
 	ck_assert(memory != MAP_FAILED && ledger != NULL);
 	ck_assert_int_eq(mprotect(memory + page, pages, PROT_READ | PROT_WRITE), 0);
-	rg_ledger_make(ledger, memory + page + pages - bytes, clients, seed);
+	rg_ledger_make(ledger, memory + page + pages - bytes, clients, seed, 0);
 	return ledger;
 }
 

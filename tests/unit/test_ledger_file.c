@@ -1,11 +1,8 @@
-/* A ledger that another process made: which memory is accepted as one, and what a restart of the
- * machine leaves of it. */
+/* A ledger that was made elsewhere: what is believed to be one, and what is shown of it. */
 #include "ledgers.h"
 
 #define CLIENTS 64
 #define NOW_NS	(1000 * NS_PER_S)
-#define BOOT	77
-#define WALL_NS (UINT64_C(1700000000) * NS_PER_S)
 
 static const struct rg_limit three = {3, 60};
 
@@ -32,7 +29,6 @@ static uint8_t *used_file(void)
 {
 	struct rg_ledger *ledger = ledger_for(CLIENTS);
 
-	rg_ledger_resume(ledger, BOOT, WALL_NS - NOW_NS);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert(!over(ledger, 1, NOW_NS));
 	return copy_of(ledger);
@@ -49,53 +45,16 @@ static struct rg_ledger attached(uint8_t *file)
 	return ledger;
 }
 
-START_TEST(test_same_boot)
+START_TEST(test_goes_on)
 {
 	struct rg_ledger ledger = attached(used_file());
 	struct rg_account account;
 
-	rg_ledger_resume(&ledger, BOOT, WALL_NS - NOW_NS);
 	ck_assert(over(&ledger, 1, NOW_NS + NS_PER_S));
 	ck_assert(!over(&ledger, 2, NOW_NS + NS_PER_S));
 	ck_assert_uint_eq(slots_of(&ledger, client_number(1), &account), 1);
 	ck_assert_uint_eq(account.events[RG_RESUMPTION], 4);
 	ck_assert_uint_eq(account.first_ns, NOW_NS);
-}
-END_TEST
-
-/* The clock began anew: limits are empty, totals stay, and the client was first seen before the
- * clock was zero. */
-START_TEST(test_other_boot)
-{
-	struct rg_ledger ledger = attached(used_file());
-	uint64_t up_ns = 5 * NS_PER_S, away_ns = 3600 * NS_PER_S;
-	struct rg_account account;
-
-	rg_ledger_resume(&ledger, BOOT + 1, WALL_NS + away_ns - up_ns);
-	ck_assert_uint_eq(slots_of(&ledger, client_number(1), &account), 1);
-	ck_assert_uint_eq(account.events[RG_RESUMPTION], 3);
-	ck_assert_int_eq((int64_t)account.first_ns, (int64_t)up_ns - (int64_t)away_ns);
-	for (unsigned i = 0; i < 5; i++)
-		ck_assert_int_eq(over(&ledger, 1, up_ns), i >= 3);
-	rg_ledger_resume(&ledger, BOOT + 1, WALL_NS + away_ns - up_ns);
-	ck_assert(over(&ledger, 1, up_ns));
-}
-END_TEST
-
-/* Clients that were last seen before the boot make room before those that were seen since. */
-START_TEST(test_old_clients_make_room)
-{
-	struct rg_ledger *ledger = ledger_for(8);
-
-	rg_ledger_resume(ledger, BOOT, WALL_NS - NOW_NS);
-	for (uint32_t client = 0; client < 8; client++)
-		(void)over(ledger, client, NOW_NS);
-	rg_ledger_resume(ledger, BOOT + 1, WALL_NS);
-	(void)over(ledger, 3, NS_PER_S);
-	for (uint32_t client = 100; client < 107; client++)
-		(void)over(ledger, client, 2 * NS_PER_S);
-	ck_assert_uint_eq(slots_of(ledger, client_number(3), NULL), 1);
-	ck_assert_uint_eq(rg_ledger_evictions(ledger), 7);
 }
 END_TEST
 
@@ -105,10 +64,40 @@ START_TEST(test_announced_again)
 	struct rg_ledger ledger = attached(used_file());
 
 	ck_assert(rg_ledger_announce(&ledger, &shop, 7));
-	rg_ledger_resume(&ledger, BOOT, WALL_NS);
+	ledger = attached((uint8_t *)ledger.head);
 	ck_assert(!rg_ledger_announce(&ledger, &shop, 7));
-	rg_ledger_resume(&ledger, BOOT + 1, WALL_NS);
-	ck_assert(rg_ledger_announce(&ledger, &shop, 7));
+}
+END_TEST
+
+/* Times are by the clock of whoever made it; another is told by its number. */
+START_TEST(test_clock)
+{
+	static const uint8_t seed[16] = "a seed of 16 byt";
+	uint8_t *memory = aligned_alloc(64, rg_ledger_bytes(CLIENTS));
+	struct rg_ledger ledger;
+
+	memset(memory, 0, rg_ledger_bytes(CLIENTS));
+	rg_ledger_make(&ledger, memory, CLIENTS, seed, UINT64_C(0xeffffffc12345678));
+	ledger = attached(memory);
+	ck_assert_uint_eq(rg_ledger_clock(&ledger), UINT64_C(0xeffffffc12345678));
+}
+END_TEST
+
+/* What a new file gets is its head. */
+START_TEST(test_made_by_its_head)
+{
+	static const uint8_t seed[16] = "a seed of 16 byt";
+	uint8_t *file = aligned_alloc(64, rg_ledger_bytes(CLIENTS));
+	uint8_t *head = aligned_alloc(64, RG_LEDGER_HEAD_BYTES);
+	struct rg_ledger ledger;
+
+	memset(head, 0, RG_LEDGER_HEAD_BYTES);
+	rg_ledger_make(&ledger, head, CLIENTS, seed, 0);
+	memset(file, 0, rg_ledger_bytes(CLIENTS));
+	memcpy(file, head, RG_LEDGER_HEAD_BYTES);
+	free(head);
+	ledger = attached(file);
+	ck_assert(!over(&ledger, 1, NOW_NS));
 }
 END_TEST
 
@@ -139,7 +128,7 @@ START_TEST(test_every_bit)
 	struct rg_ledger ledger;
 	const char *why;
 
-	for (size_t bit = 0; bit < 48 * 8; bit++) {
+	for (size_t bit = 0; bit < 56 * 8; bit++) {
 		file[bit / 8] ^= (uint8_t)(1U << bit % 8);
 		UNIT_MUST(!rg_ledger_attach(&ledger, file, rg_ledger_bytes(CLIENTS), &why) &&
 			      why != NULL,
@@ -164,7 +153,6 @@ START_TEST(test_damaged_in_use)
 		for (uint32_t client = 0; client < 50; client++)
 			(void)over(ledger, client, NOW_NS);
 		(void)slots_taken(ledger);
-		rg_ledger_resume(ledger, round, WALL_NS);
 	}
 	ck_assert_uint_eq(rg_ledger_slots(ledger), CLIENTS);
 }
@@ -276,9 +264,9 @@ int main(void)
 {
 	Suite *suite = suite_create("ledger_file");
 
-	UNIT_ADD(suite, test_same_boot);
-	UNIT_ADD(suite, test_other_boot);
-	UNIT_ADD(suite, test_old_clients_make_room);
+	UNIT_ADD(suite, test_goes_on);
+	UNIT_ADD(suite, test_clock);
+	UNIT_ADD(suite, test_made_by_its_head);
 	UNIT_ADD(suite, test_announced_again);
 	UNIT_ADD(suite, test_every_length);
 	UNIT_ADD(suite, test_every_bit);

@@ -38,7 +38,7 @@ START_TEST(test_two_services)
 		ck_assert_int_eq(visit(&second, 1, &strict, START_NS + NS_PER_S).over, i >= 4);
 	for (unsigned i = 0; i < 200; i++)
 		ck_assert_int_eq(visit(&first, 1, &lax, START_NS + NS_PER_S).over, i >= 116 + 2);
-	ck_assert_uint_eq(places_of(ledger, client_number(1), NULL), 1);
+	ck_assert_uint_eq(slots_of(ledger, client_number(1), NULL), 1);
 }
 END_TEST
 
@@ -192,7 +192,7 @@ static uint32_t left_of(struct rg_ledger *ledger, const struct rg_rule *rule, ui
 {
 	struct rg_account account = {.first_ns = 0};
 
-	ck_assert_uint_eq(places_of(ledger, client_number(1), &account), 1);
+	ck_assert_uint_eq(slots_of(ledger, client_number(1), &account), 1);
 	return rg_limit_left(account.states[RG_HANDSHAKE], account.tags[RG_HANDSHAKE], now_ns,
 			     &rule->limit);
 }

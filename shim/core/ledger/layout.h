@@ -31,6 +31,7 @@ struct rg_fixed {
 	uint32_t slot_bytes;
 	uint32_t slots;
 	uint8_t seed[16];
+	uint64_t clock; /* for whoever maps the memory: see rg_ledger_make */
 	uint64_t check; /* a hash of all fields above */
 };
 
@@ -44,8 +45,6 @@ struct rg_log_account {
 
 struct rg_head {
 	struct rg_fixed fixed;
-	_Atomic uint64_t boot;	   /* all times are by the clock of this boot; 0: none yet */
-	_Atomic uint64_t epoch_ns; /* the wall-clock time at which that clock was zero */
 	_Alignas(RG_CACHE_LINE) _Atomic uint64_t evictions;
 	_Atomic uint64_t evictions_active;
 	_Atomic uint64_t overflow_taken_ns; /* about when a record was last taken; 0: never */
@@ -118,8 +117,7 @@ struct rg_overflow {
 _Static_assert(sizeof(struct rg_overflow) == 128 && sizeof(struct rg_log_account) == 24 &&
 		   RG_WAYS == RG_CLAIM_IDS && RG_OVERFLOW_WAYS == RG_CLAIM_IDS,
 	       "the same for every word size; a claim is compared with all others of its set");
-_Static_assert(sizeof(struct rg_fixed) == 48 && offsetof(struct rg_fixed, check) == 40 &&
-		   offsetof(struct rg_head, boot) == 48 &&
+_Static_assert(sizeof(struct rg_fixed) == 56 && offsetof(struct rg_fixed, check) == 48 &&
 		   offsetof(struct rg_head, evictions) == 64 &&
 		   sizeof(struct rg_head) == RG_LEDGER_HEAD_BYTES &&
 		   offsetof(struct rg_head, touched) == 128 &&
