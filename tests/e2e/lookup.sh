@@ -95,7 +95,7 @@ else
 			field "chroot: renegotiation is refused" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 2)" honoured 0
 			like "chroot: syslog, outside, gets the line" "$(line_with "$syslog_file" event=renegotiation)" \
 				'authpriv\.warning reneguard.*action=close client=127\.0\.0\.1 .*service=jailed'
-			like "chroot: the state file, outside, has the client" "$("$RG_BUILD/reneguardctl" status --state "$tmp/state" 2>&1)" '127\.0\.0\.1'
+			like "chroot: the state file, outside, has the client" "$("$RG_BUILD/reneguardctl" status --state "$memory/state" 2>&1)" '127\.0\.0\.1'
 		fi
 		stop "$pid"
 	done
