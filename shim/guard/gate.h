@@ -43,7 +43,15 @@ static inline int rg_gate_flags(void)
 /* Must a call take the slow path? */
 static inline bool rg_gate_is_slow(void)
 {
+#if defined __x86_64__ || defined __i386__
+	/* gcc loads an atomic before it compares. One instruction does both, and is as atomic. */
+	bool slow;
+
+	__asm__("cmpl $0, %1" : "=@ccne"(slow) : "m"(rg_gate));
+	return __builtin_expect(slow, 0);
+#else
 	return __builtin_expect(rg_gate_flags() != 0, 0);
+#endif
 }
 
 /*
