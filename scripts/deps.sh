@@ -10,8 +10,8 @@ daemon_packages() {
 		sed -n -e 's/^packages="\([^"]*\)".*/\1/p' -e 's/^clients="\([^"]*\)".*/\1/p' | sed 's/[^ ]*://g'
 }
 
-base="gcc libc6-dev make pkg-config libssl-dev openssl check python3 procps"
-all="rsyslog curl valgrind strace clang libclang-rt-14-dev clang-format cppcheck shellcheck wrk file libfaketime libeatmydata1 libcap2-bin debootstrap iproute2 gosu gunicorn fzf fp-compiler fp-units-net gcc-i686-linux-gnu libc6-dev-i386-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static musl-tools $(daemon_packages)"
+base="gcc libc6-dev make pkg-config libssl-dev openssl check perl python3 procps"
+all="rsyslog curl valgrind strace clang libclang-rt-14-dev clang-format cppcheck dpkg-dev shellcheck wrk file libfaketime libeatmydata1 libcap2-bin debootstrap iproute2 gosu gunicorn fzf fp-compiler fp-units-net gcc-i686-linux-gnu libc6-dev-i386-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static musl-tools $(daemon_packages)"
 command -v npm >/dev/null || all="$all npm"
 
 case ${1:-} in

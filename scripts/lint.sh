@@ -22,20 +22,29 @@ step() { # NAME TOOL COMMAND...
 }
 
 mapfile -t sources < <(git ls-files 'shim/*.[ch]' 'include/*.h')
-mapfile -t scripts < <(git ls-files '*.sh' scripts/reneguard tests/run .ci/run)
+mapfile -t scripts < <(git ls-files '*.sh' scripts/reneguard .ci/run)
 
 step layout clang-format clang-format --dry-run --Werror "${sources[@]}"
-step "gcc warnings" gcc make -s CC=gcc CI=1 BUILD=build-lint-gcc all
+# build NAME COMPILER [VARIABLE=VALUE]...: builds everything with warnings as errors.
+build() { MAKEFLAGS= make -s -j"$(getconf _NPROCESSORS_ONLN)" CI=1 BUILD="build-lint-$1" CC="$2" "${@:3}" all; }
+# The flags of a Debian package.
+build_for_debian() {
+	local name flags=()
+	for name in CPPFLAGS CFLAGS LDFLAGS; do flags+=("$name=$(dpkg-buildflags --get $name)"); done
+	build debian gcc "${flags[@]}"
+}
+step "gcc warnings" gcc build gcc gcc
+step "warnings with Debian's flags" dpkg-buildflags build_for_debian
 # Of the objects just made: the library is one program, the inspector another.
 no_circle() { find "$@" -exec scripts/floors.sh circles {} +; }
 step "floors: includes" awk scripts/floors.sh includes
 step "floors: no circle in the library" tsort no_circle build-lint-gcc/shim -name '*.o' ! -path '*/ctl/*'
 step "floors: no circle in the inspector" tsort no_circle build-lint-gcc/shim/ctl build-lint-gcc/shim/core -name '*.o'
-step "clang warnings" clang make -s CC=clang CI=1 BUILD=build-lint-clang all
+step "clang warnings" clang build clang clang
 step "static analysis" cppcheck cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	--suppress=missingIncludeSystem -Iinclude -Ishim -D_GNU_SOURCE shim
 # SC2034 (unused variable) is excluded: a test library sets variables for the script that sources it.
 step "shell scripts" shellcheck shellcheck -x -S warning -e SC2034 "${scripts[@]}"
-rm -rf build-lint-gcc build-lint-clang
+rm -rf build-lint-gcc build-lint-debian build-lint-clang
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

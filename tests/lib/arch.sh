@@ -17,11 +17,11 @@ suite() {
 	shift
 	RG_PLACES="main thread plugin" tests/run "$build" "$@" >"$tmp/suite.out" 2>&1
 	while IFS= read -r line; do
-		if [[ $line =~ ^([^ ]+):\ 0\ passed,\ 0\ failed,\ 1\ skipped$ ]]; then
+		if [[ $line =~ ^([^ ]+):\ 0\ passed,\ 0\ failed,\ 1\ skipped, ]]; then
 			test=${BASH_REMATCH[1]}
 		elif [[ $line =~ ^\ +1\.\.0\ #\ SKIP\ (.*) ]]; then
 			skip "$name: $test" "${BASH_REMATCH[1]}"
-		elif [[ $line =~ ^([^ ]+):\ ([0-9]+)\ passed,\ ([0-9]+)\ failed,\ [0-9]+\ skipped$ ]]; then
+		elif [[ $line =~ ^([^ ]+):\ ([0-9]+)\ passed,\ ([0-9]+)\ failed,\ [0-9]+\ skipped, ]]; then
 			[ "${BASH_REMATCH[2]}" -gt 0 ] && [ "${BASH_REMATCH[3]}" = 0 ]
 			tap_point $? "$name: ${BASH_REMATCH[1]} passes (${BASH_REMATCH[2]} points)"
 		elif [[ $line =~ ^\ +ok.*-\ (.*)\ #\ SKIP\ (.*) ]]; then

@@ -13,12 +13,22 @@ certificate() { # makes a new certificate for the same key
 	cat "$tmp/cert.pem" "$tmp/key.pem" >"$tmp/server.pem"
 }
 
-# Prints a loopback port on which nothing listens, outside the range of ports that the kernel assigns by itself.
+# The ports that running scripts have picked. Each is a link, named after the port, to the script's pid.
+picked_ports=${TMPDIR:-/tmp}/reneguard-ports
+mkdir -m 1777 "$picked_ports" 2>/dev/null
+at_exit "find '$picked_ports' -lname $$ -delete"
+
+# Prints a loopback port on which nothing listens, which no running script has picked, and which is outside the range of ports that
+# the kernel assigns by itself.
 pick_port() {
 	local p
 	while :; do
 		p=$((20000 + RANDOM % 12000))
-		(exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || break
+		if ln -s $$ "$picked_ports/$p" 2>/dev/null; then
+			listening $p || break
+		elif ! kill -0 "$(readlink "$picked_ports/$p")" 2>/dev/null; then
+			rm -f "$picked_ports/$p"
+		fi
 	done
 	echo $p
 }
