@@ -180,3 +180,17 @@ END(rg_dlopen_first)
 #endif
 
 	.section .note.GNU-stack, "", %progbits
+
+/*
+ * What the compiler notes in every other object: the code above can run with a shadow stack, and an
+ * indirect branch to it finds its landing pad. The linker keeps of such notes what all objects say.
+ */
+#if defined __CET__
+#include <cet.h>
+#elif defined __ARM_FEATURE_BTI_DEFAULT
+	.section .note.gnu.property, "a"
+	.p2align 3
+	.word 4, 16, 5 /* bytes of the name, bytes of the property, NT_GNU_PROPERTY_TYPE_0 */
+	.asciz "GNU"
+	.word 0xc0000000, 4, 1, 0 /* GNU_PROPERTY_AARCH64_FEATURE_1_AND: 4 bytes, BTI, padding */
+#endif

@@ -14,7 +14,7 @@ needed=$(readelf -d "$shim" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')
 unlike "the shim needs neither libssl nor libcrypto" "$needed" 'libssl|libcrypto'
 is "the shim has no undefined symbol of libssl or libcrypto" "$(nm -D --undefined-only "$shim" | grep -E ' (SSL|ERR|BIO|OPENSSL|CRYPTO)_')" ""
 if [ -n "$sanitized" ]; then
-	for name in "runtime dependencies" "glibc floor" "text relocations" "LD_BIND_NOW" "/bin/sh" "system calls" "other preloads"; do
+	for name in "runtime dependencies" "glibc floor" "hardening" "text relocations" "LD_BIND_NOW" "/bin/sh" "system calls" "other preloads"; do
 		skip "$name" "a sanitized build"
 	done
 	finish
@@ -30,6 +30,41 @@ for object in "$shim" "$RG_BUILD/reneguardctl"; do
 	fi
 done
 [ -z "$newest" ] || like "the shim needs libdl, which has dlsym in glibc before 2.34" "$needed" '^libdl\.so\.2$'
+# The hardening of the Makefile, in both objects as they were linked.
+optimised=$(grep -E -- ' -O[1-9sgz]' "$RG_BUILD/flags")
+for object in "$shim" "$RG_BUILD/reneguardctl"; do
+	name=${object##*/} dynamic=$(readelf -dW "$object") segments=$(readelf -lW "$object") undefined=$(nm -D --undefined-only "$object")
+	like "$name: its relocated data is read-only once it is loaded (RELRO)" "$segments" '^ *GNU_RELRO '
+	like "$name: all its symbols are bound when it is loaded (BIND_NOW)" "$dynamic" '\(FLAGS\).*BIND_NOW'
+	like "$name: its stack is not executable" "$segments" '^ *GNU_STACK .* RW  '
+	like "$name: it is position-independent" "$(readelf -hW "$object")" 'Type: *DYN '
+	like "$name: its functions check stack canaries" "$undefined" ' __stack_chk_fail(@|$)'
+	if [ -n "$optimised" ]; then
+		like "$name: it calls the checked functions of libc (FORTIFY)" "$undefined" ' __[a-z]*_chk@'
+	else
+		skip "$name: it calls the checked functions of libc (FORTIFY)" "built without optimisation"
+	fi
+done
+like "reneguardctl is a position-independent executable" "$dynamic" '\(FLAGS_1\).*PIE'
+if [ "$(uname -m)" = x86_64 ]; then
+	cet='x86 feature: IBT, SHSTK'
+	like "the shim supports a shadow stack and indirect branch tracking (CET)" "$(readelf -n "$shim")" "$cet"
+	if command -v objdump >/dev/null; then
+		is "every exported function begins with endbr64" \
+			"$(objdump -d --no-show-raw-insn "$shim" | awk '/^[0-9a-f]+ <.*>:$/ { name = $2; getline; if ($2 != "endbr64") print name }' |
+				tr -d '<>:' | grep -Fx "$exported")" ""
+	else
+		skip "every exported function begins with endbr64" "objdump is not installed"
+	fi
+	start=$(${CC:-cc} -print-file-name=Scrt1.o 2>/dev/null)
+	if readelf -n "$start" 2>/dev/null | grep -q "$cet"; then
+		like "reneguardctl supports CET" "$(readelf -n "$RG_BUILD/reneguardctl")" "$cet"
+	else
+		skip "reneguardctl supports CET" "the C library's ${start##*/} does not support it"
+	fi
+else
+	skip "CET" "this machine is not x86-64"
+fi
 unlike "the shim has no text relocations" "$(readelf -d "$shim")" TEXTREL
 for program in /bin/true "openssl version" "/usr/bin/env true"; do
 	# shellcheck disable=SC2086 # a command with its arguments

@@ -1,15 +1,15 @@
 # The model test: an unmodified program under the shim, linked to nothing of ours. It says by construction what each of its clients
 # did, and the ledger must say the same. `make model MODEL_SEED=... MODEL_CONVERSATIONS=...`: see tests/model/model.sh.
 MODEL := $(BUILD)/tests/model/model
-MODEL_SOURCES := $(wildcard tests/model/*.c)
+MODEL_SOURCES := $(call sources,tests/model,c)
 
-$(MODEL): $(MODEL_SOURCES) $(wildcard tests/model/*.h)
+$(MODEL): $(MODEL_SOURCES) $(wildcard tests/model/*.h) $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -std=c11 -O2 -g -Wall -Wextra -o $@ $(MODEL_SOURCES) $(LDFLAGS) -lssl -lcrypto -lpthread
+	$(call say,CC,$(MODEL_SOURCES))$(CC) -D_GNU_SOURCE -std=c11 -O2 -g -Wall -Wextra -o $@ $(MODEL_SOURCES) $(LDFLAGS) -lssl -lcrypto -lpthread
 
 tests-build: $(MODEL)
 
 model: all $(MODEL) ## random conversations with libssl: the ledger says exactly what each client did (MODEL_SEED, MODEL_CONVERSATIONS)
-	TEST_LOG_LINES=2000 tests/run $(BUILD) tests/model/model.sh
+	@TEST_LOG_LINES=2000 tests/run $(BUILD) tests/model/model.sh
 
 .PHONY: model
