@@ -85,8 +85,13 @@ static bool peer_open(struct peer *peer, SSL_CTX *ctx, bool offer)
 	SSL_set_fd(peer->ssl, peer->fd);
 	if (opt.sni)
 		SSL_set_tlsext_host_name(peer->ssl, opt.sni);
-	if (offer && session)
-		SSL_set_session(peer->ssl, session);
+	if (offer && session) {
+		// libssl never offers a session again with which a connection failed.
+		SSL_SESSION *offered = opt.same_session ? SSL_SESSION_dup(session) : NULL;
+
+		SSL_set_session(peer->ssl, offered ? offered : session);
+		SSL_SESSION_free(offered);
+	}
 	return true;
 }
 

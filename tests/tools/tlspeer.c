@@ -18,9 +18,9 @@ static const char usage[] =
     "  hold [N]         N connections, kept open after the handshake until standard input ends\n"
     "options: --from ADDR  --tls 1.2|1.3  --sni NAME  --path PATH  --line (one line instead of "
     "HTTP)\n"
-    "  --none (no exchange)  --how id|ticket  --groups LIST  --ciphers LIST  --cert PEM  "
-    "--tickets-kept\n"
-    "  --pause-ms N (between connections)  --timeout-ms N\n";
+    "  --none (no exchange)  --how id|ticket  --groups LIST  --ciphers LIST  --cert PEM\n"
+    "  --same-session (offers the first session each time)  --pause-ms N (between connections)  "
+    "--timeout-ms N\n";
 
 // Makes one connection with one exchange and prints its line. Returns what it was: "full", "reused"
 // or "refused".
@@ -180,7 +180,7 @@ static SSL_CTX *parse(int argc, char **argv)
 	    {"from", 1, 0, 'f'},       {"tls", 1, 0, 't'},	    {"sni", 1, 0, 's'},
 	    {"path", 1, 0, 'p'},       {"line", 0, 0, 'l'},	    {"none", 0, 0, 'n'},
 	    {"how", 1, 0, 'h'},	       {"groups", 1, 0, 'g'},	    {"ciphers", 1, 0, 'c'},
-	    {"cert", 1, 0, 'e'},       {"tickets-kept", 0, 0, 'k'}, {"pause-ms", 1, 0, 'w'},
+	    {"cert", 1, 0, 'e'},       {"same-session", 0, 0, 'k'}, {"pause-ms", 1, 0, 'w'},
 	    {"timeout-ms", 1, 0, 'm'}, {"help", 0, 0, '?'},	    {0, 0, 0, 0}};
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	int o;
