@@ -40,7 +40,7 @@ export RENEGUARD_LOG=off LC_ALL=C
 
 failed=0
 unmeasured=
-tls= # the TLS versions that nginx enables, if not its default ones
+tls= # the TLS versions that nginx enables, if not TLS 1.2
 running= # pids of background processes that this script has not waited for yet
 
 stop_running() {
@@ -291,31 +291,13 @@ listening() { # PORT
 	grep -q ":$(printf %04X "$1") 00000000:0000 0A " /proc/net/tcp
 }
 
-nginx_conf() { # PORT
-	[ "$(id -u)" != 0 ] || echo "user root;"
-	cat <<END
-daemon off;
-worker_processes 1;
-pid $work/nginx/pid;
-error_log $work/nginx/error.log;
-events { worker_connections 512; }
-http {
-	access_log off;
-	keepalive_requests 100000000;
-	client_body_temp_path $work/nginx/body;
-	proxy_temp_path $work/nginx/proxy;
-	fastcgi_temp_path $work/nginx/fastcgi;
-	uwsgi_temp_path $work/nginx/uwsgi;
-	scgi_temp_path $work/nginx/scgi;
-	server {
-		listen 127.0.0.1:$1 ssl;
-		ssl_certificate $cert;
-		ssl_certificate_key $key;
-		${tls:+ssl_protocols $tls;}
-		location / { return 200 "hello\n"; }
-	}
-}
-END
+server_conf() { # PORT
+	# shellcheck disable=SC2086 # $tls is a list of versions
+	nginx_workers=1 nginx_log=error nginx_conf "$work/nginx" <<-CONF
+		$(nginx_tls "$work" ${tls:-TLSv1.2})
+		keepalive_requests 100000000;
+		server { listen 127.0.0.1:$1 ssl; return 200 "hello\n"; }
+	CONF
 }
 
 # start_nginx PRELOAD: sets $nginx_pid and $port; fails if nginx does not listen within 5 s on any of a few ports.
@@ -324,8 +306,8 @@ start_nginx() {
 	for attempt in 1 2 3 4 5; do
 		port=$((20000 + ($$ + attempt * 7919 + $(now_ns) / 1000) % 12000))
 		! listening $port || continue
-		nginx_conf $port >"$work/nginx/nginx.conf"
-		LD_PRELOAD=$1 nginx -p "$work/nginx" -e "$work/nginx/error.log" -c "$work/nginx/nginx.conf" >"$work/nginx/log" 2>&1 &
+		server_conf $port >"$work/nginx/nginx.conf"
+		LD_PRELOAD=$1 nginx -p "$work/nginx" -e "$work/nginx/nginx-error.log" -c "$work/nginx/nginx.conf" >"$work/nginx/log" 2>&1 &
 		nginx_pid=$!
 		running=$nginx_pid
 		for _ in $(seq 100); do
@@ -405,6 +387,8 @@ bench_nginx() {
 	bench_load close "one connection per request"
 }
 
+# shellcheck source=tests/lib/nginx.sh
+. "$here/../lib/nginx.sh"
 # shellcheck source=tests/bench/bench-ledger.sh
 . "$here/bench-ledger.sh"
 # shellcheck source=tests/bench/bench-renegotiation.sh

@@ -3,6 +3,7 @@
 # resumes its session. The same arrives as without the shim, the ledger has the events, and the default policy warns of nothing.
 . tests/lib/tap.sh
 . tests/lib/server.sh
+. tests/lib/nginx.sh
 unset "${!RENEGUARD_@}"
 export PATH=$PATH:/usr/sbin
 packages="chromium nginx-light rsyslog" # read by scripts/deps.sh
@@ -50,17 +51,12 @@ chmod -R a+rX "$tmp/www"
 
 serve() { # with|without
 	port=$(pick_port)
-	cat >"$tmp/nginx.conf" <<-CONF
-		$([ "$(id -u)" != 0 ] || echo "user www-data;")
-		daemon off; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/nginx-error.log info;
-		events { worker_connections 512; }
-		http {
-			include /etc/nginx/mime.types; client_body_temp_path $tmp/b; proxy_temp_path $tmp/p; fastcgi_temp_path $tmp/f;
-			uwsgi_temp_path $tmp/u; scgi_temp_path $tmp/s; root $tmp/www; keepalive_timeout 0;
-			log_format reuse '\$uri \$status \$body_bytes_sent \$ssl_session_reused'; access_log $tmp/access-$1.txt reuse;
-			ssl_certificate $tmp/cert.pem; ssl_certificate_key $tmp/key.pem; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:1m;
-			server { listen 127.0.0.1:$port ssl reuseport; }
-		}
+	nginx_conf "$tmp" >"$tmp/nginx.conf" <<-CONF
+		include /etc/nginx/mime.types; root $tmp/www; keepalive_timeout 0;
+		log_format reuse '\$uri \$status \$body_bytes_sent \$ssl_session_reused';
+		$(nginx_tls "$tmp")
+		ssl_session_cache shared:s:1m;
+		server { listen 127.0.0.1:$port ssl reuseport; access_log $tmp/access-$1.txt reuse; }
 	CONF
 	under "$1" RENEGUARD_LOG=syslog RENEGUARD_SYSLOG_SOCKET="$syslog_socket"
 	start_on_port nginx "${under[@]}" nginx -c "$tmp/nginx.conf"

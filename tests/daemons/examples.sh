@@ -3,6 +3,7 @@
 # default. A monitoring system probes nginx. (For the browsers behind one address see tests/unit/test_examples.c.)
 . tests/lib/tap.sh
 . tests/lib/server.sh
+. tests/lib/nginx.sh
 unset "${!RENEGUARD_@}"
 export PATH=$PATH:/usr/sbin:/usr/bin
 needs python3 curl
@@ -78,22 +79,9 @@ if ! command -v nginx >/dev/null; then
 	skip "probes" "nginx is not installed"
 else
 	port=$(pick_port)
-	cat >"$tmp/nginx.conf" <<-CONF
-		daemon off;
-		pid $tmp/pid;
-		error_log $tmp/nginx-error.log;
-		$([ "$(id -u)" != 0 ] || echo "user root;")
-		events { }
-		http {
-			access_log off;
-			client_body_temp_path $tmp/a; proxy_temp_path $tmp/b; fastcgi_temp_path $tmp/c; uwsgi_temp_path $tmp/d; scgi_temp_path $tmp/e;
-			server {
-				listen 127.0.0.1:$port ssl;
-				ssl_certificate $tmp/cert.pem;
-				ssl_certificate_key $tmp/key.pem;
-				location / { return 200 "ok\n"; }
-			}
-		}
+	nginx_conf "$tmp" >"$tmp/nginx.conf" <<-CONF
+		$(nginx_tls "$tmp")
+		server { listen 127.0.0.1:$port ssl; return 200 "ok\n"; }
 	CONF
 	under with RENEGUARD_HANDSHAKE=block:3/600s RENEGUARD_INCOMPLETE=block:3/600s RENEGUARD_EXEMPT=127.0.0.1
 	start_on_port nginx "${under[@]}" nginx -e "$tmp/nginx-error.log" -c "$tmp/nginx.conf"

@@ -2,6 +2,7 @@
 # nginx: two workers without privileges and with an empty environment; HTTP/2, client certificates, a server selected by SNI that changes SSL
 # options, an upgrade of the running binary. On trixie it also serves HTTP/3 over QUIC, which the shim does not guard and must not disturb.
 . tests/lib/daemon.sh
+. tests/lib/nginx.sh
 packages="nginx-light"
 packages_trixie="nginx curl"
 clients="curl"
@@ -9,34 +10,25 @@ program=nginx
 systems="here bullseye trixie"
 protocol=http
 own_log='SSL_read\(\) failed.*ERR_TLS_RENEGOTIATION_DISABLED'
-detached=off
+nginx_daemon=off
 
 configure() {
-	local user='' quic='' switch=''
-	[ "$(id -u)" != 0 ] || user='user nobody nogroup;'
+	local quic='' switch=''
 	[ "$system" != trixie ] || quic="listen 127.0.0.1:$port quic reuseport;"
 	[ "$system" = bullseye ] || switch='ssl_conf_command Options -SessionTicket,ClientRenegotiation;' # since nginx 1.19.4
 	# An upgrade executes the new binary with only the variables that `env` names.
-	cat >"$tmp/nginx.conf" <<-CONF
-		$user
-		daemon $detached; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/error.log info;
-		env LD_PRELOAD; env RENEGUARD_LOG; env RENEGUARD_SYSLOG_SOCKET; env RENEGUARD_RESUMPTION;
-		events { worker_connections 512; }
-		http {
-			access_log off; client_body_temp_path $tmp/b; proxy_temp_path $tmp/p; fastcgi_temp_path $tmp/f;
-			uwsgi_temp_path $tmp/u; scgi_temp_path $tmp/s;
-			ssl_certificate $tmp/cert.pem; ssl_certificate_key $tmp/key.pem; ssl_session_cache shared:s:10m;
-			ssl_protocols TLSv1.2 TLSv1.3; ssl_verify_client optional; ssl_client_certificate $tmp/cert.pem;
-			server { listen 127.0.0.1:$port ssl http2 default_server reuseport; $quic server_name localhost;
-				location / { return 200 "ok \$server_protocol \$ssl_client_verify\n"; }
-				location = /pid { return 200 "\$pid\n"; } }
-			server { listen 127.0.0.1:$port ssl; server_name other.test; ssl_prefer_server_ciphers on; $switch return 200 "other\n"; }
-		}
+	nginx_conf "$tmp" "env LD_PRELOAD; env RENEGUARD_LOG; env RENEGUARD_SYSLOG_SOCKET; env RENEGUARD_RESUMPTION;" >"$tmp/nginx.conf" <<-CONF
+		$(nginx_tls "$tmp")
+		ssl_session_cache shared:s:10m; ssl_verify_client optional; ssl_client_certificate $tmp/cert.pem;
+		server { listen 127.0.0.1:$port ssl http2 default_server reuseport; $quic server_name localhost;
+			location / { return 200 "ok \$server_protocol \$ssl_client_verify\n"; }
+			location = /pid { return 200 "\$pid\n"; } }
+		server { listen 127.0.0.1:$port ssl; server_name other.test; ssl_prefer_server_ciphers on; $switch return 200 "other\n"; }
 	CONF
 }
 launch() {
 	daemon /usr/sbin/nginx -c "$tmp/nginx.conf" || return
-	[ $detached = off ] || { within 10 test -s "$tmp/nginx.pid" && pid=$(cat "$tmp/nginx.pid"); }
+	[ $nginx_daemon = off ] || { within 10 test -s "$tmp/nginx.pid" && pid=$(cat "$tmp/nginx.pid"); }
 }
 
 http3() { # [CURL-OPTION]... URL...: fetches over HTTP/3 by trixie's curl
@@ -53,7 +45,7 @@ reload() {
 	kill -HUP "$pid" && within 10 other_workers
 }
 other_workers() { [ -z "$(comm -12 <(echo "$before") <(pgrep -P "$pid" | sort))" ]; }
-own_errors() { grep -E '\[(warn|error|crit|alert|emerg)\]' "$tmp/error.log"; }
+own_errors() { grep -E '\[(warn|error|crit|alert|emerg)\]' "$tmp/nginx-error.log"; }
 
 requests() { # prints how many of 20 requests on 20 connections are answered with 200, summed over TLS 1.2 and 1.3
 	local paths=()
@@ -112,7 +104,7 @@ counted_together() {
 upgraded() {
 	local old
 	end
-	detached=on
+	nginx_daemon=on
 	begin with || return
 	old=$pid
 	kill -USR2 "$old"
@@ -124,7 +116,7 @@ upgraded() {
 	ok "$label: an upgrade ends the old master" within 10 gone "$old"
 	is "$label: after the upgrade a real client gets the same answers" "$(exchange)" "$answers"
 	refused 127.0.0.9 127.0.0.10 "after the upgrade "
-	detached=off
+	nginx_daemon=off
 }
 
 load() {

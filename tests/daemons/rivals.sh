@@ -4,6 +4,7 @@
 # act upon the same clients.
 . tests/lib/tap.sh
 . tests/lib/server.sh
+. tests/lib/nginx.sh
 export PATH=$PATH:/usr/sbin:/usr/bin
 needs python3 "${CC:-cc}"
 ENTRIES=200 # about what nginx's smallest zone holds
@@ -51,22 +52,9 @@ if command -v nginx >/dev/null; then
 	port=$(pick_port)
 	mkdir "$tmp/www" && echo ok >"$tmp/www/index.html"
 	chmod -R a+rX "$tmp"
-	cat >"$tmp/nginx.conf" <<-CONF
-		daemon off;
-		pid $tmp/pid;
-		error_log $tmp/nginx-error.log;
-		$([ "$(id -u)" != 0 ] || echo "user root;")
-		events { }
-		http {
-			access_log off;
-			client_body_temp_path $tmp/a; proxy_temp_path $tmp/b; fastcgi_temp_path $tmp/c; uwsgi_temp_path $tmp/d; scgi_temp_path $tmp/e;
-			limit_req_zone \$binary_remote_addr zone=clients:32k rate=120r/m;
-			server {
-				listen 127.0.0.1:$port;
-				limit_req zone=clients burst=120 nodelay;
-				root $tmp/www;
-			}
-		}
+	nginx_workers=1 nginx_conf "$tmp" >"$tmp/nginx.conf" <<-CONF
+		limit_req_zone \$binary_remote_addr zone=clients:32k rate=120r/m;
+		server { listen 127.0.0.1:$port; limit_req zone=clients burst=120 nodelay; root $tmp/www; }
 	CONF
 	start_on_port nginx nginx -e "$tmp/nginx-error.log" -c "$tmp/nginx.conf"
 	modelled "nginx's limit_req" nginx "2 3 "

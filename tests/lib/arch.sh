@@ -1,6 +1,7 @@
 # Tests of a build by another compiler or for another architecture (bash, after tap.sh, server.sh and builds.sh). It is built beside
 # the ordinary build. Each of its unit and hook tests becomes one point of the script that sources this.
 # shellcheck shell=bash disable=SC2034,SC2154
+. tests/lib/nginx.sh
 
 build=${RG_BUILD:?}/$(basename "$0" .sh)
 
@@ -100,17 +101,10 @@ s_server() { # with|without [VARIABLE=VALUE]...
 nginx_of() { # with|without [VARIABLE=VALUE]...
 	port=$(pick_port)
 	chmod 711 "$tmp"
-	cat >"$tmp/nginx.conf" <<-CONF
-		$([ "$(id -u)" != 0 ] || echo "user nobody nogroup;")
-		daemon off; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/nginx-error.log info;
-		events { worker_connections 64; }
-		http {
-			access_log off; client_body_temp_path $tmp/b; proxy_temp_path $tmp/p; fastcgi_temp_path $tmp/f;
-			uwsgi_temp_path $tmp/u; scgi_temp_path $tmp/s;
-			ssl_certificate $tmp/cert.pem; ssl_certificate_key $tmp/key.pem; ssl_session_cache shared:s:1m;
-			ssl_protocols TLSv1.2 TLSv1.3;
-			server { listen 127.0.0.1:$port ssl; return 200 "ok\n"; }
-		}
+	nginx_conf "$tmp" >"$tmp/nginx.conf" <<-CONF
+		$(nginx_tls "$tmp")
+		ssl_session_cache shared:s:1m;
+		server { listen 127.0.0.1:$port ssl; return 200 "ok\n"; }
 	CONF
 	: >"$tmp/nginx.log"
 	: >"$tmp/nginx-error.log"

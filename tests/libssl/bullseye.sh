@@ -3,6 +3,7 @@
 # honours renegotiation by default. Each daemon also runs without the shim.
 . tests/lib/tap.sh
 . tests/lib/server.sh
+. tests/lib/nginx.sh
 . tests/lib/builds.sh
 
 [ "$preload" = "$shim" ] || { echo "1..0 # SKIP a sanitized build needs its runtime inside the chroot"; exit 0; }
@@ -61,16 +62,10 @@ stop "$pid"
 # start_nginx: starts nginx in that root with the words of ${under[@]} before it
 start_nginx() {
 	port=$(pick_port)
-	cat >"$jail/nginx.conf" <<-CONF
-		user nobody nogroup; daemon off; worker_processes 2; pid $inside/nginx.pid; error_log $inside/nginx-error.log info;
-		events { worker_connections 512; }
-		http {
-			access_log off; client_body_temp_path $inside/b; proxy_temp_path $inside/p; fastcgi_temp_path $inside/f;
-			uwsgi_temp_path $inside/u; scgi_temp_path $inside/s;
-			ssl_certificate $inside/cert.pem; ssl_certificate_key $inside/key.pem; ssl_session_cache shared:s:1m;
-			ssl_protocols TLSv1.2 TLSv1.3;
-			server { listen 127.0.0.1:$port ssl; return 200 "ok\n"; }
-		}
+	nginx_conf "$inside" >"$jail/nginx.conf" <<-CONF
+		$(nginx_tls "$inside")
+		ssl_session_cache shared:s:1m;
+		server { listen 127.0.0.1:$port ssl; return 200 "ok\n"; }
 	CONF
 	: >"$tmp/nginx.log"
 	: >"$jail/nginx-error.log"

@@ -4,6 +4,7 @@
 # stays flat.
 . tests/lib/tap.sh
 . tests/lib/server.sh
+. tests/lib/nginx.sh
 unset "${!RENEGUARD_@}"
 export PATH=$PATH:/usr/sbin
 needs nginx haproxy dovecot rsyslogd python3
@@ -32,16 +33,10 @@ begin() {
 
 serve_nginx() {
 	port=$(pick_port)
-	cat >"$tmp/nginx.conf" <<-CONF
-		user www-data; daemon off; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/nginx-error.log notice;
-		events { worker_connections 512; }
-		http {
-			access_log off; client_body_temp_path $tmp/b; proxy_temp_path $tmp/p; fastcgi_temp_path $tmp/f;
-			uwsgi_temp_path $tmp/u; scgi_temp_path $tmp/s; root $tmp/www; index page;
-			ssl_certificate $tmp/cert.pem; ssl_certificate_key $tmp/key.pem; ssl_protocols TLSv1.2 TLSv1.3;
-			ssl_session_ticket_key $tmp/ticket.key;
-			server { listen 127.0.0.1:$port ssl reuseport; }
-		}
+	nginx_conf "$tmp" >"$tmp/nginx.conf" <<-CONF
+		$(nginx_tls "$tmp")
+		root $tmp/www; index page; ssl_session_ticket_key $tmp/ticket.key;
+		server { listen 127.0.0.1:$port ssl reuseport; }
 	CONF
 	begin nginx decline:30/60s nginx -c "$tmp/nginx.conf"
 }
