@@ -107,10 +107,7 @@ $(INSPECTOR): $(CTL) $(CORE)
 
 # --- tests -----------------------------------------------------------------------------------
 # Every test is a program that prints TAP. tests/run runs them, and tests/tests.mk builds them.
-include tests/tests.mk
-include tests/fuzz/fuzz.mk
-include tests/simulate/simulate.mk
-include tests/model/model.mk
+include tests/tests.mk $(wildcard tests/*/*.mk)
 
 # A finding of a sanitizer ends the program. Leaks are not findings, because programs under test have leaks of their own.
 export ASAN_OPTIONS ?= detect_leaks=0
