@@ -57,8 +57,8 @@ more() {
 	line=$(line_with "$syslog_file" 'event=renegotiation.*tls=DTLSv1.2' 10)
 	exec {keys}>&-
 	stop "$client"
-	ok "$label: DTLS: renegotiation is refused, and the client is logged as unknown" all_fields "${line#*: }" code=ERR_TLS_RENEGOTIATION_DISABLED action=close \
-		client=unknown count=1 "libssl=$libssl"
+	ok "$label: DTLS: renegotiation is refused, and the log line names the client" all_fields "${line#*: }" code=ERR_TLS_RENEGOTIATION_DISABLED action=close \
+		client=127.0.0.1 'port=[0-9]+' count=1 "libssl=$libssl"
 }
 
 reload() { reload_certificate kill -USR2 "$pid"; }

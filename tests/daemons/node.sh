@@ -23,6 +23,7 @@ is_available() {
 configure() { cp tests/lib/tls_echo.js "$tmp"; }
 launch() { daemon "${node[@]}" "$tmp/tls_echo.js" "$tmp/server.pem" "$port"; }
 exchange() { fetch / /another; }
+limitations() { half_hellos_are_unknown; }
 own_errors() { grep error "$tmp/node.log"; }
 
 allows_three() {

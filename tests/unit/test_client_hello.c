@@ -111,6 +111,10 @@ START_TEST(test_corpus)
 	ck_assert_uint_eq(hello.session_id_bytes, corpus[_i].session_id_bytes);
 	ck_assert_uint_eq(hello.legacy_version, corpus[_i].version);
 	ck_assert_mem_eq(hello.session_id, body + RANDOM_END + 1, hello.session_id_bytes);
+	ck_assert(hello.has_random);
+	ck_assert_mem_eq(hello.random, body + RANDOM_END - RG_RANDOM_BYTES, RG_RANDOM_BYTES);
+	ck_assert_int_eq(read_exactly(&hello, body, RANDOM_END - 1, false), -1);
+	ck_assert(!hello.has_random);
 	free(body);
 }
 END_TEST
