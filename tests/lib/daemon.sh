@@ -182,7 +182,7 @@ promise() {
 trial() {
 	local column title="$name${variant:+ $variant}"
 	local -A cell=() passes=()
-	local stdin='' torn=$torn
+	local stdin='' unfinished_counts=$unfinished_counts
 	label="$title ($system)" root='' version='' libssl='' answers='' errors=''
 	! lacks || { skip "$label" "$lacking"; return; }
 	enter_system
