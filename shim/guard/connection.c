@@ -5,8 +5,8 @@
 #include "guard/accounting.h"
 #include "guard/enforce.h"
 #include "guard/judge.h"
+#include "guard/states.h"
 #include "os/process.h"
-#include "os/ssl_map.h"
 #include "rg_ledger.h"
 #include "rg_policy.h"
 
@@ -87,7 +87,7 @@ static __attribute__((noinline)) enum rg_hs_event read_hello(struct rg_connectio
 void rg_connection_message(bool written, int version, int content_type, const uint8_t *message,
 			   size_t bytes, struct ssl_st *ssl)
 {
-	struct rg_connection *connection = rg_ssl_map_get(ssl);
+	struct rg_connection *connection = rg_state_of_watched(ssl);
 	enum rg_hs_event hs_event;
 
 	if (connection == NULL || connection->inside == RG_INSIDE_LISTEN)

@@ -27,7 +27,7 @@ struct rg_session_context {
 	uint8_t bytes[RG_SESSION_CONTEXT_MAX];
 };
 
-/* Kept in the map of SSLs (os/ssl_map.h) from SSL_new to SSL_free. All zero at first. */
+/* Kept from SSL_new to SSL_free (guard/states.h). All zero at first. */
 struct rg_connection {
 	const struct rg_libssl *lib;
 	/* What the program set on the SSL or its context, or NULL. Our callback calls it. */
@@ -60,8 +60,8 @@ struct rg_connection {
 
 /*
  * Handle a message on SSL before libssl acts on it. The arguments are those of libssl's message
- * callback, in the same order, so that the callback can jump here. Does nothing if SSL is not in
- * the map.
+ * callback, in the same order, so that the callback can jump here. Does nothing if SSL has no
+ * state.
  */
 void rg_connection_message(bool written, int version, int content_type, const uint8_t *message,
 			   size_t bytes, struct ssl_st *ssl);

@@ -140,7 +140,7 @@ void rg_enforce_end_provisional(struct rg_connection *connection, struct ssl_st 
 	if (ssl != NULL)
 		rg_libssl_restore(connection->lib, ssl, &connection->refusal);
 	else
-		rg_libssl_drop_refusal(&connection->refusal);
+		rg_libssl_drop_refusal(connection->lib, &connection->refusal);
 }
 
 /* --- calls on a refused connection --- */
@@ -165,5 +165,5 @@ void rg_enforce_undo(struct rg_connection *connection, struct ssl_st *ssl)
 	if (ssl != NULL)
 		rg_libssl_restore(connection->lib, ssl, &connection->refusal);
 	else
-		rg_libssl_drop_refusal(&connection->refusal);
+		rg_libssl_drop_refusal(connection->lib, &connection->refusal);
 }

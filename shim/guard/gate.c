@@ -19,6 +19,8 @@ void rg_gate_count_refused(bool more)
 {
 	int now = rg_gate_flags(), next;
 
+	if ((now & RG_GATE_SHARED) != 0)
+		return;
 	do {
 		next = (now & ~RG_GATE_REFUSED) + (more ? 1 : -1);
 		if ((next & (RG_GATE_REFUSED - 1)) != 0)

@@ -14,11 +14,13 @@
  * The flags. rg_gate_must_inspect takes each for more than any number of bytes a call returns.
  * LIBRARY: rg_gate_library is not, or not yet, the only libssl in use.
  * BLOCKING: the policy can block, so every new handshake must be checked. Never cleared.
- * REFUSED: some connections are refused; the bits below count them.
+ * SHARED: another process may have refused a connection of this one (guard/states.h). Never
+ * cleared. REFUSED: some connections are refused; the bits below count them.
  */
 #define RG_GATE_LIBRARY	 0x40000000
 #define RG_GATE_BLOCKING 0x20000000
-#define RG_GATE_REFUSED	 0x10000000
+#define RG_GATE_SHARED	 0x10000000
+#define RG_GATE_REFUSED	 0x08000000
 
 struct rg_libssl;
 
@@ -68,7 +70,8 @@ static inline bool rg_gate_must_inspect(int result)
 void rg_gate_set(int flag);
 void rg_gate_clear(int flag);
 
-/* One connection MORE is refused, or one fewer. */
+/* One connection MORE is refused, or one fewer. Once SHARED is set, nothing is counted: the process
+ * that ends a refused connection may not be the one that refused it. */
 void rg_gate_count_refused(bool more);
 
 #endif

@@ -9,10 +9,10 @@
 #include "guard/libraries.h"
 #include "guard/prepare.h"
 #include "guard/report.h"
+#include "guard/states.h"
 #include "libssl/versions.h"
 #include "os/lock.h"
 #include "os/process.h"
-#include "os/ssl_map.h"
 
 enum { UNDECIDED, GUARDED, LEFT_ALONE };
 
@@ -30,14 +30,44 @@ static inline bool is_relevant(bool written, int content_type, const uint8_t *me
 		(content_type == RG_CONTENT_ALERT && written && rg_gate_is_slow()));
 }
 
+/* The message callback that SSL got from its context. */
+static rg_msg_callback *inherited_callback(const struct rg_libssl *lib, const struct ssl_st *ssl)
+{
+	rg_msg_callback *inherited;
+	void *stored = lib->SSL_CTX_get_ex_data(lib->SSL_get_SSL_CTX(ssl), lib->callback_index);
+
+	memcpy(&inherited, &stored, sizeof inherited);
+	return inherited;
+}
+
+/*
+ * SSL, of the shared library LIB, has our callback but no state: there was no memory for it. Give
+ * it one now, and go on from what libssl knows. NULL if there is still none.
+ */
+static struct rg_connection *adopt(const struct rg_libssl *lib, struct ssl_st *ssl)
+{
+	struct rg_connection *connection = lib != NULL ? rg_state_make(lib, ssl) : NULL;
+
+	if (connection == NULL)
+		return NULL;
+	connection->program_callback = inherited_callback(lib, ssl);
+	connection->needs_reset = true;
+	connection->handshake.established = !rg_libssl_is_pristine(lib, ssl);
+	connection->handshake.side =
+	    lib->SSL_is_server == NULL || lib->SSL_is_server(ssl) ? RG_SIDE_SERVER : RG_SIDE_CLIENT;
+	return connection;
+}
+
 /* Our callback hides the one that the program set itself: call it. */
 static __attribute__((noinline)) void call_program_callback(int written, int version,
 							    int content_type, const void *message,
 							    size_t bytes, struct ssl_st *ssl,
 							    void *arg)
 {
-	const struct rg_connection *connection = rg_ssl_map_get(ssl);
+	const struct rg_connection *connection = rg_state_of_watched(ssl);
 
+	if (connection == NULL)
+		connection = adopt(rg_states_shared(), ssl);
 	if (connection != NULL && connection->program_callback != NULL)
 		connection->program_callback(written, version, content_type, message, bytes, ssl,
 					     arg);
@@ -78,6 +108,21 @@ static void on_free(void *parent, void *data, struct crypto_ex_data_st *ad, int 
 	errno = saved;
 }
 
+/* The same for the shared library, of which DATA is the state (guard/states.h). */
+static void on_shared_free(void *parent, void *data, struct crypto_ex_data_st *ad, int index,
+			   long argl, void *argp)
+{
+	struct rg_connection *connection = data;
+	int saved = errno;
+
+	(void)ad, (void)index, (void)argl, (void)argp;
+	if (connection == NULL || parent == NULL)
+		return;
+	rg_connection_end(connection, parent, true);
+	rg_state_free_shared(connection);
+	errno = saved;
+}
+
 static void on_context_free(void *parent, void *data, struct crypto_ex_data_st *ad, int index,
 			    long argl, void *argp)
 {
@@ -90,6 +135,20 @@ static void on_context_free(void *parent, void *data, struct crypto_ex_data_st *
 
 /* --- which libraries are guarded --- */
 
+static bool guard_library(struct rg_libssl *lib)
+{
+	bool shared = rg_states_shared() == NULL && rg_libssl_has_foreign_allocator(lib);
+
+	if (rg_libssl_take_indices(lib, shared ? on_shared_free : on_free, on_context_free) != 0)
+		return false;
+	if (shared) {
+		rg_states_share(lib);
+		/* Any process may set a callback, or may have to adopt a connection. */
+		atomic_store(&program_has_callbacks, true);
+	}
+	return true;
+}
+
 /* Decide whether LIB is guarded: once, before its first context or connection is made. False also
  * if the lock was not taken; then *DECISION stays open. */
 static bool decide(struct rg_libssl *lib, _Atomic int *decision)
@@ -100,8 +159,7 @@ static bool decide(struct rg_libssl *lib, _Atomic int *decision)
 		return false;
 	if (atomic_load(decision) == UNDECIDED)
 		atomic_store(decision,
-			     rg_process_policy()->on && lib->guardable &&
-				     rg_libssl_take_indices(lib, on_free, on_context_free) == 0
+			     rg_process_policy()->on && lib->guardable && guard_library(lib)
 				 ? GUARDED
 				 : LEFT_ALONE);
 	rg_unlock(&lock);
@@ -121,18 +179,19 @@ static bool is_guarded(struct rg_libssl *lib)
 static void watch(const struct rg_libssl *lib, struct ssl_st *ssl, const struct ssl_ctx_st *ctx,
 		  rg_msg_callback *program_callback)
 {
-	struct rg_connection *connection = rg_ssl_map_get(ssl);
 	const struct rg_connection *context = rg_ssl_map_get(ctx);
+	struct rg_connection *connection = rg_state_of(lib, ssl);
 
 	if (connection == NULL)
-		connection = rg_ssl_map_take(ssl, sizeof *connection);
-	if (connection == NULL)
-		return;
-	connection->lib = lib;
-	connection->program_callback = program_callback;
-	connection->context = ctx;
-	if (context != NULL)
-		connection->session_context = context->session_context;
+		connection = rg_state_make(lib, ssl);
+	if (connection != NULL) {
+		connection->program_callback = program_callback;
+		connection->context = ctx;
+		if (context != NULL)
+			connection->session_context = context->session_context;
+	} else if (!rg_states_are_shared(lib)) {
+		return; /* else see adopt */
+	}
 	/* What SSL_set_msg_callback does. In some builds that function calls our own hook. */
 	(void)lib->SSL_callback_ctrl(ssl, RG_CTRL_SET_MSG_CALLBACK, (void (*)(void))on_message);
 }
@@ -149,27 +208,23 @@ void rg_guard_connection(struct rg_libssl *lib, struct ssl_st *ssl)
 		if (rg_process_ledger() == NULL)
 			return;
 	}
-	if (atomic_load_explicit(&program_has_callbacks, memory_order_relaxed)) {
-		void *stored =
-		    lib->SSL_CTX_get_ex_data(lib->SSL_get_SSL_CTX(ssl), lib->callback_index);
-
-		memcpy(&inherited, &stored, sizeof inherited);
-	}
+	if (atomic_load_explicit(&program_has_callbacks, memory_order_relaxed))
+		inherited = inherited_callback(lib, ssl);
 	watch(lib, ssl, lib->SSL_get_SSL_CTX(ssl), inherited);
 }
 
 void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struct ssl_st *original)
 {
-	const struct rg_connection *connection = rg_ssl_map_get(original);
+	const struct rg_connection *connection = rg_state_of(lib, original);
 
 	/* SSL_dup does not copy a connection in use: it returns ORIGINAL itself. */
 	if (copy != original && connection != NULL)
 		watch(lib, copy, connection->context, connection->program_callback);
 }
 
-void rg_guard_restart(struct ssl_st *ssl)
+void rg_guard_restart(const struct rg_libssl *lib, struct ssl_st *ssl)
 {
-	struct rg_connection *connection = rg_ssl_map_get(ssl);
+	struct rg_connection *connection = rg_state_of(lib, ssl);
 
 	/* A new SSL has nothing to reset, but libssl clears it and most programs set its side. */
 	if (connection == NULL || !connection->needs_reset)
@@ -201,12 +256,14 @@ void rg_guard_before_context(struct rg_libssl *lib, const struct ssl_method_st *
 /*
  * Contexts are in the map only to name their library. If there are several libraries, the caller
  * does not always tell which is meant: a tail call in a plug-in leaves its host's return address.
+ * Not those of the shared library: another process may free them.
  */
 void rg_guard_note_context(struct rg_libssl *lib, const struct ssl_ctx_st *ctx)
 {
 	struct rg_connection *entry = NULL;
 
-	if (ctx != NULL && is_guarded(lib) && rg_ssl_map_get(ctx) == NULL)
+	if (ctx != NULL && is_guarded(lib) && !rg_states_are_shared(lib) &&
+	    rg_ssl_map_get(ctx) == NULL)
 		entry = rg_ssl_map_take(ctx, sizeof *entry);
 	if (entry != NULL)
 		entry->lib = lib;
@@ -214,9 +271,10 @@ void rg_guard_note_context(struct rg_libssl *lib, const struct ssl_ctx_st *ctx)
 
 /* --- the program's own message callback --- */
 
-bool rg_guard_keeps_callback(struct ssl_st *ssl, rg_msg_callback *callback)
+bool rg_guard_keeps_callback(const struct rg_libssl *lib, struct ssl_st *ssl,
+			     rg_msg_callback *callback)
 {
-	struct rg_connection *connection = rg_ssl_map_get(ssl);
+	struct rg_connection *connection = rg_state_of(lib, ssl);
 
 	if (connection == NULL)
 		return false;
@@ -254,7 +312,7 @@ static bool read_context(struct rg_session_context *to, const unsigned char *byt
 bool rg_guard_keeps_session_context(struct ssl_st *ssl, const unsigned char *context,
 				    unsigned bytes)
 {
-	struct rg_connection *connection = rg_ssl_map_get(ssl);
+	struct rg_connection *connection = rg_state_of_watched(ssl);
 
 	return connection != NULL && read_context(&connection->session_context, context, bytes) &&
 	       connection->declined;
@@ -273,7 +331,7 @@ void rg_guard_note_session_context(struct ssl_ctx_st *ctx, const unsigned char *
 
 void rg_guard_inside(struct ssl_st *ssl, enum rg_inside inside)
 {
-	struct rg_connection *connection = rg_ssl_map_get(ssl);
+	struct rg_connection *connection = rg_state_of_watched(ssl);
 
 	if (connection == NULL)
 		return;
@@ -284,21 +342,22 @@ void rg_guard_inside(struct ssl_st *ssl, enum rg_inside inside)
 struct rg_libssl *rg_guard_before_call_slowly(struct ssl_st *ssl, const void *caller,
 					      bool may_accept)
 {
-	struct rg_connection *connection = rg_ssl_map_get(ssl);
+	struct rg_libssl *lib = rg_libraries_for(ssl, caller);
+	struct rg_connection *connection = rg_state_of(lib, ssl);
 
 	if (connection == NULL)
-		return rg_libraries_of(caller);
+		return lib;
 	if (may_accept)
 		rg_connection_begin(connection, ssl);
 	if (!connection->refused)
-		return (struct rg_libssl *)connection->lib;
+		return lib;
 	rg_enforce_fail_call(connection, ssl);
 	return NULL;
 }
 
-bool rg_guard_after_call_slowly(struct ssl_st *ssl, int result)
+bool rg_guard_after_call_slowly(const struct rg_libssl *lib, struct ssl_st *ssl, int result)
 {
-	struct rg_connection *connection = rg_ssl_map_get(ssl);
+	struct rg_connection *connection = rg_state_of(lib, ssl);
 
 	if (connection == NULL)
 		return true;

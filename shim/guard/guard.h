@@ -28,13 +28,13 @@ static inline struct rg_libssl *rg_guard_before_call(struct ssl_st *ssl, const v
 				 : rg_gate_library;
 }
 
-/* Call after a call on SSL that returned RESULT. False if SSL is refused by now: the call must
- * fail, and the reason is on the error queue. */
-bool rg_guard_after_call_slowly(struct ssl_st *ssl, int result);
+/* Call after a call of LIB on SSL that returned RESULT. False if SSL is refused by now: the call
+ * must fail, and the reason is on the error queue. */
+bool rg_guard_after_call_slowly(const struct rg_libssl *lib, struct ssl_st *ssl, int result);
 
-static inline bool rg_guard_after_call(struct ssl_st *ssl, int result)
+static inline bool rg_guard_after_call(const struct rg_libssl *lib, struct ssl_st *ssl, int result)
 {
-	return !rg_gate_must_inspect(result) || rg_guard_after_call_slowly(ssl, result);
+	return !rg_gate_must_inspect(result) || rg_guard_after_call_slowly(lib, ssl, result);
 }
 
 /* LIB is about to make a context with METHOD (NULL: unknown). Get ready, and report once what is
@@ -50,14 +50,16 @@ void rg_guard_connection(struct rg_libssl *lib, struct ssl_st *ssl);
 /* SSL_dup has just made COPY from ORIGINAL, with its callbacks: watch it as well. */
 void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struct ssl_st *original);
 
-/* The program begins anew on SSL: SSL_clear, SSL_set_accept_state or SSL_set_connect_state. */
-void rg_guard_restart(struct ssl_st *ssl);
+/* The program begins anew on SSL, which LIB made: SSL_clear, SSL_set_accept_state or
+ * SSL_set_connect_state. */
+void rg_guard_restart(const struct rg_libssl *lib, struct ssl_st *ssl);
 
 /*
- * The program sets its own message CALLBACK on SSL (NULL: none). True if we keep it and call it
- * from ours. False if SSL is not watched: pass CALLBACK on to libssl.
+ * The program sets its own message CALLBACK on SSL, which LIB made (NULL: none). True if we keep it
+ * and call it from ours. False if SSL is not watched: pass CALLBACK on to libssl.
  */
-bool rg_guard_keeps_callback(struct ssl_st *ssl, rg_msg_callback *callback);
+bool rg_guard_keeps_callback(const struct rg_libssl *lib, struct ssl_st *ssl,
+			     rg_msg_callback *callback);
 
 /* The same for CTX, from which later SSLs inherit. libssl gets CALLBACK as well. */
 void rg_guard_note_callback(struct rg_libssl *lib, struct ssl_ctx_st *ctx,

@@ -41,7 +41,7 @@ RG_LIBSSL_HOOKS(X)
 
 SLOW int inspect(struct ssl_st *ssl, int result, int failure)
 {
-	return rg_guard_after_call(ssl, result) ? result : failure;
+	return rg_guard_after_call(rg_gate_library, ssl, result) ? result : failure;
 }
 
 /*
@@ -57,7 +57,7 @@ SLOW int inspect(struct ssl_st *ssl, int result, int failure)
 		if (lib == NULL || lib->name == NULL)                                              \
 			return failure;                                                            \
 		result = lib->name arguments;                                                      \
-		return rg_guard_after_call(ssl, (int)result) ? result : failure;                   \
+		return rg_guard_after_call(lib, ssl, (int)result) ? result : failure;              \
 	}
 
 /* A function that programs call all the time: it takes the fast path if it can. The slow path is a
@@ -172,7 +172,7 @@ int SSL_clear(struct ssl_st *ssl)
 
 	if (lib == NULL)
 		return 0;
-	rg_guard_restart(ssl);
+	rg_guard_restart(lib, ssl);
 	return lib->SSL_clear(ssl);
 }
 
@@ -182,7 +182,7 @@ void SSL_set_accept_state(struct ssl_st *ssl)
 
 	if (lib == NULL)
 		return;
-	rg_guard_restart(ssl);
+	rg_guard_restart(lib, ssl);
 	lib->SSL_set_accept_state(ssl);
 }
 
@@ -192,7 +192,7 @@ void SSL_set_connect_state(struct ssl_st *ssl)
 
 	if (lib == NULL)
 		return;
-	rg_guard_restart(ssl);
+	rg_guard_restart(lib, ssl);
 	lib->SSL_set_connect_state(ssl);
 }
 
@@ -202,7 +202,7 @@ void SSL_set_msg_callback(struct ssl_st *ssl, rg_msg_callback *callback)
 {
 	struct rg_libssl *lib = rg_libraries_for(ssl, CALLER);
 
-	if (lib != NULL && !rg_guard_keeps_callback(ssl, callback))
+	if (lib != NULL && !rg_guard_keeps_callback(lib, ssl, callback))
 		lib->SSL_set_msg_callback(ssl, callback);
 }
 
@@ -213,7 +213,7 @@ long SSL_callback_ctrl(struct ssl_st *ssl, int command, void (*callback)(void))
 	if (lib == NULL)
 		return 0;
 	if (command == RG_CTRL_SET_MSG_CALLBACK &&
-	    rg_guard_keeps_callback(ssl, (rg_msg_callback *)callback))
+	    rg_guard_keeps_callback(lib, ssl, (rg_msg_callback *)callback))
 		return 1;
 	return lib->SSL_callback_ctrl(ssl, command, callback);
 }

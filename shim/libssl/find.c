@@ -84,7 +84,7 @@ static void fill(struct rg_libssl *lib, void *handle)
 	RG_LIBSSL_HOOKS(X)
 #undef X
 	read_version(lib);
-	lib->callback_index = -1;
+	lib->callback_index = lib->state_index = -1;
 }
 
 static struct rg_libssl *library_by_ssl_new(const void *ssl_new)

@@ -110,6 +110,12 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(void, ERR_put_error, (int, int, int, const char *, int))                                 \
 	X(void, ERR_add_error_data, (int, ...))                                                    \
 	X(int, ERR_load_strings, (int, void *))                                                    \
+	X(int, SSL_set_ex_data, (struct ssl_st *, int, void *))                                    \
+	X(void *, SSL_get_ex_data, (const struct ssl_st *, int))                                   \
+	X(void, CRYPTO_get_mem_functions, (void **, void **, void **))                             \
+	X(void *, CRYPTO_malloc, (size_t, const char *, int))                                      \
+	X(void, CRYPTO_free, (void *, const char *, int))                                          \
+	X(void *, CRYPTO_get_ex_data, (const struct crypto_ex_data_st *, int))                     \
 	X(int, CRYPTO_get_ex_new_index, (int, long, void *, void *, void *, void *))               \
 	X(int, SSL_get_ex_new_index, (long, void *, void *, void *, void *))                       \
 	X(int, SSL_CTX_get_ex_new_index, (long, void *, void *, void *, void *))                   \
@@ -138,6 +144,7 @@ struct rg_libssl {
 	char version[RG_LIBSSL_VERSION_BYTES];
 	bool guardable;	    /* it has every required function */
 	int callback_index; /* ex_data index: the program's callback on an SSL_CTX */
+	int state_index;    /* ex_data index: our state on an SSL, if shared (guard/states.h) */
 };
 
 #endif

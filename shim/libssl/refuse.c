@@ -1,7 +1,6 @@
 #include "libssl/refuse.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,7 +22,8 @@ static void set_options(const struct rg_libssl *lib, struct ssl_st *ssl, uint32_
 
 /*
  * The names in SSL's cipher list that begin with PREFIX, as SSL_set_cipher_list(3) and
- * SSL_set_ciphersuites(3) take them. On the heap; NULL if they cannot be told.
+ * SSL_set_ciphersuites(3) take them. Allocated by libssl, since another process may restore them
+ * (guard/states.h). NULL if they cannot be told.
  */
 static char *cipher_names(const struct rg_libssl *lib, const struct ssl_st *ssl, const char *prefix)
 {
@@ -35,7 +35,7 @@ static char *cipher_names(const struct rg_libssl *lib, const struct ssl_st *ssl,
 		return NULL;
 	for (int i = 0; (name = lib->SSL_get_cipher_list(ssl, i)) != NULL; i++)
 		bytes += strlen(name) + 1;
-	names = end = malloc(bytes);
+	names = end = rg_libssl_allocate(lib, bytes);
 	if (names == NULL)
 		return NULL;
 	*end = '\0';
@@ -155,12 +155,14 @@ void rg_libssl_restore(const struct rg_libssl *lib, struct ssl_st *ssl, struct r
 	}
 	if (refusal->ciphersuites != NULL)
 		(void)lib->SSL_set_ciphersuites(ssl, refusal->ciphersuites);
-	rg_libssl_drop_refusal(refusal);
+	rg_libssl_drop_refusal(lib, refusal);
 }
 
-void rg_libssl_drop_refusal(struct rg_refusal *refusal)
+void rg_libssl_drop_refusal(const struct rg_libssl *lib, struct rg_refusal *refusal)
 {
-	free(refusal->ciphers);
-	free(refusal->ciphersuites);
+	if (refusal->ciphers != NULL)
+		rg_libssl_free(lib, refusal->ciphers);
+	if (refusal->ciphersuites != NULL)
+		rg_libssl_free(lib, refusal->ciphersuites);
 	*refusal = (struct rg_refusal){0};
 }

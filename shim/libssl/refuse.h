@@ -19,7 +19,7 @@ void rg_libssl_decline(const struct rg_libssl *lib, struct ssl_st *ssl);
 /* What a refusal changed on an SSL, to be restored if the program reuses it. All zero: nothing. */
 struct rg_refusal {
 	uint32_t options;   /* bits that the refusal set */
-	char *ciphers;	    /* the former cipher list, on the heap; NULL: not changed */
+	char *ciphers;	    /* the former cipher list, allocated by libssl; NULL: not changed */
 	char *ciphersuites; /* the same of TLS 1.3 */
 	/* rg_libssl_decline was used; what the session id context was is the caller's to know. */
 	bool session_context;
@@ -47,6 +47,6 @@ void rg_libssl_block_reads(const struct rg_libssl *lib, struct ssl_st *ssl);
 void rg_libssl_restore(const struct rg_libssl *lib, struct ssl_st *ssl, struct rg_refusal *refusal);
 
 /* The SSL is being freed: only free what REFUSAL holds. */
-void rg_libssl_drop_refusal(struct rg_refusal *refusal);
+void rg_libssl_drop_refusal(const struct rg_libssl *lib, struct rg_refusal *refusal);
 
 #endif

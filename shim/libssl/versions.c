@@ -1,5 +1,6 @@
 #include "libssl/versions.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "rg_client_hello.h"
@@ -17,35 +18,96 @@
 #define WANT_READING	       3
 #define BIO_SHOULD_RETRY       8 /* BIO_FLAGS_SHOULD_RETRY */
 
-static int new_index(const struct rg_libssl *lib, int (*old)(long, void *, void *, void *, void *),
-		     int class, void *release)
+/* --- ex_data --- */
+
+static int new_index(struct rg_libssl *lib, int (*old)(long, void *, void *, void *, void *),
+		     int class, void *copy, void *release)
 {
 	if (old != NULL)
-		return old(0, NULL, NULL, NULL, release);
+		return old(0, lib, NULL, copy, release);
 	return lib->CRYPTO_get_ex_new_index != NULL
-		   ? lib->CRYPTO_get_ex_new_index(class, 0, NULL, NULL, NULL, release)
+		   ? lib->CRYPTO_get_ex_new_index(class, 0, lib, NULL, copy, release)
 		   : -1;
+}
+
+/* In 1.0.x the first index is 0. SSL_set_app_data uses it, and SSL_CTX_set_app_data (OpenSSL RT
+ * 3710), so leave it to the program. Later versions reserve it themselves. */
+static void leave_first_index(int (*old)(long, void *, void *, void *, void *))
+{
+	if (old != NULL)
+		(void)old(0, NULL, NULL, NULL, NULL);
+}
+
+/*
+ * SSL_dup copies ex_data, but a state belongs to one SSL. Where SSL_dup calls our SSL_new, the copy
+ * TO has a state of its own by now: it keeps that, or none. *STORED is the pointer that is about to
+ * be stored in TO. LIBRARY is what new_index gave.
+ */
+static int keep_own(struct crypto_ex_data_st *to, const struct crypto_ex_data_st *from,
+		    void *stored, int index, long argl, void *library)
+{
+	const struct rg_libssl *lib = library;
+	void *own = lib->CRYPTO_get_ex_data != NULL ? lib->CRYPTO_get_ex_data(to, index) : NULL;
+
+	(void)from, (void)argl;
+	memcpy(stored, &own, sizeof own);
+	return 1;
 }
 
 int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_free *release, rg_ex_free *release_context)
 {
 	void *pointer, *context_pointer;
-	int index;
 
 	memcpy(&pointer, &release, sizeof pointer);
 	memcpy(&context_pointer, &release_context, sizeof context_pointer);
-	index = new_index(lib, lib->SSL_CTX_get_ex_new_index, EX_INDEX_SSL_CTX, context_pointer);
-	/* In 1.0.x the first index is 0. SSL_CTX_set_app_data uses it (OpenSSL RT 3710), so leave
-	 * it to the program. */
-	if (index == 0)
-		index = new_index(lib, lib->SSL_CTX_get_ex_new_index, EX_INDEX_SSL_CTX, NULL);
-	lib->callback_index = index;
-	/* This index may be 0: nothing is stored under it. It only makes libssl call us when an SSL
-	 * is freed. */
-	return index <= 0 || new_index(lib, lib->SSL_get_ex_new_index, EX_INDEX_SSL, pointer) < 0
-		   ? -1
-		   : 0;
+	leave_first_index(lib->SSL_CTX_get_ex_new_index);
+	leave_first_index(lib->SSL_get_ex_new_index);
+	lib->callback_index =
+	    new_index(lib, lib->SSL_CTX_get_ex_new_index, EX_INDEX_SSL_CTX, NULL, context_pointer);
+	lib->state_index =
+	    new_index(lib, lib->SSL_get_ex_new_index, EX_INDEX_SSL, (void *)keep_own, pointer);
+	return lib->callback_index <= 0 || lib->state_index <= 0 ? -1 : 0;
 }
+
+/* --- memory --- */
+
+/* Every libssl has it, but LibreSSL drops such functions one by one. */
+static bool has_allocator(const struct rg_libssl *lib)
+{
+	return lib->CRYPTO_malloc != NULL && lib->CRYPTO_free != NULL;
+}
+
+bool rg_libssl_has_foreign_allocator(const struct rg_libssl *lib)
+{
+	void *allocate = NULL, *reallocate, *release, *own = (void *)lib->CRYPTO_malloc;
+
+	if (lib->CRYPTO_get_mem_functions == NULL || !has_allocator(lib) ||
+	    lib->SSL_get_ex_data == NULL || lib->SSL_set_ex_data == NULL)
+		return false;
+	/* Before 1.1.0 the answer is malloc(3) itself, or NULL if the program's function takes a
+	 * file name and a line. */
+	if (lib->number < RG_OPENSSL_1_1_0)
+		own = (void *)malloc;
+	lib->CRYPTO_get_mem_functions(&allocate, &reallocate, &release);
+	return allocate != own;
+}
+
+/* Before 1.1.0 the size is an int, and CRYPTO_free takes the pointer alone. Our sizes are small,
+ * and the other arguments are ignored. */
+void *rg_libssl_allocate(const struct rg_libssl *lib, size_t bytes)
+{
+	return has_allocator(lib) ? lib->CRYPTO_malloc(bytes, "libreneguard", 0) : malloc(bytes);
+}
+
+void rg_libssl_free(const struct rg_libssl *lib, void *memory)
+{
+	if (has_allocator(lib))
+		lib->CRYPTO_free(memory, "libreneguard", 0);
+	else
+		free(memory);
+}
+
+/* --- options --- */
 
 /*
  * The option functions take unsigned long in 1.1.x and uint64_t from 3.0 on. Before 1.1.0 there are
@@ -126,6 +188,8 @@ bool rg_libssl_refuses_versions(const struct rg_libssl *lib)
 {
 	return lib->number >= RG_OPENSSL_1_1_1;
 }
+
+/* --- what a connection can be asked --- */
 
 bool rg_libssl_speaks_tls13(const struct rg_libssl *lib, struct ssl_st *ssl)
 {

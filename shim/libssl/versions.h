@@ -12,6 +12,7 @@
 #include "libssl/functions.h"
 
 /* OPENSSL_VERSION_NUMBER of the releases in which something changed for us. */
+#define RG_OPENSSL_1_1_0 0x10100000UL
 #define RG_OPENSSL_1_1_1 0x10101000UL
 #define RG_OPENSSL_3_0	 0x30000000UL
 #define RG_OPENSSL_3_2	 0x30200000UL
@@ -21,10 +22,19 @@ typedef void rg_ex_free(void *parent, void *data, struct crypto_ex_data_st *ad, 
 			long argl, void *argp);
 
 /*
- * Have libssl call RELEASE when an SSL is freed, and RELEASE_CONTEXT when an SSL_CTX is. Sets
- * LIB->callback_index. Returns 0, or -1 if LIB has no index left: it cannot be guarded then.
+ * Have libssl call RELEASE when an SSL is freed, and RELEASE_CONTEXT when an SSL_CTX is. Sets the
+ * indices in LIB. Returns 0, or -1 if LIB has no index left: it cannot be guarded then. SSL_dup
+ * does not copy what is under LIB->state_index.
  */
 int rg_libssl_take_indices(struct rg_libssl *lib, rg_ex_free *release, rg_ex_free *release_context);
+
+/* Has the program replaced the allocator of LIB's libcrypto? Ask before LIB allocates anything:
+ * afterwards the answer stays. False for LibreSSL, whose allocator cannot be replaced. */
+bool rg_libssl_has_foreign_allocator(const struct rg_libssl *lib);
+
+/* Memory from LIB's own allocator, which the program may have replaced; NULL if there is none. */
+void *rg_libssl_allocate(const struct rg_libssl *lib, size_t bytes);
+void rg_libssl_free(const struct rg_libssl *lib, void *memory);
 
 /* Set or clear BITS of SSL's options, or read them all. Before 1.1.0 the first two do nothing and
  * the third returns 0. */
