@@ -10,6 +10,7 @@
 #include "guard/prepare.h"
 #include "guard/report.h"
 #include "guard/states.h"
+#include "libssl/errors.h"
 #include "libssl/versions.h"
 #include "os/lock.h"
 #include "os/process.h"
@@ -349,6 +350,10 @@ struct rg_libssl *rg_guard_before_call_slowly(struct ssl_st *ssl, const void *ca
 		return lib;
 	if (may_accept)
 		rg_connection_begin(connection, ssl);
+	/* The error queue is in shared memory as well: kamailio's processes have one for all, and
+	 * do not empty it. A refused connection's entry would be taken for an error on this one. */
+	if (!connection->refused && rg_states_are_shared(lib))
+		rg_libssl_clear_raised(lib);
 	if (!connection->refused)
 		return lib;
 	rg_enforce_fail_call(connection, ssl);

@@ -59,3 +59,11 @@ bool rg_libssl_raised(const struct rg_libssl *lib, int reason)
 	return is_error(lib, lib->ERR_peek_error(), reason) ||
 	       is_error(lib, lib->ERR_peek_last_error(), reason);
 }
+
+void rg_libssl_clear_raised(const struct rg_libssl *lib)
+{
+	if (lib->ERR_clear_error != NULL && lib->ERR_peek_error() != 0 &&
+	    (rg_libssl_raised(lib, RG_REASON_NO_RENEGOTIATION) ||
+	     rg_libssl_raised(lib, RG_REASON_SESSION_ATTACK)))
+		lib->ERR_clear_error();
+}

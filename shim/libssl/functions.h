@@ -104,6 +104,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(uint64_t, SSL_get_options, (const struct ssl_st *))                                      \
 	X(uint64_t, SSL_set_options, (struct ssl_st *, uint64_t))                                  \
 	X(uint64_t, SSL_clear_options, (struct ssl_st *, uint64_t))                                \
+	X(void, ERR_clear_error, (void))                                                           \
 	X(void, ERR_new, (void))                                                                   \
 	X(void, ERR_set_debug, (const char *, int, const char *))                                  \
 	X(void, ERR_set_error, (int, int, const char *, ...))                                      \

@@ -1,13 +1,14 @@
 // sslshare CERT ROUTE [CONNECTIONS]: a server that keeps its SSL objects in shared memory and hands
 // each connection from process to process, as kamailio does. Prints port=N, then a line of pairs for
-// each connection: how often its last call succeeded (ret), the reason on the error queue, whether
-// its SSL has the address of an earlier one (same), calls of the program's message callback, blocks
+// each connection: what its last call returned (ret), the reason on the error queue, what
+// SSL_get_error said after step w (error), whether its SSL has the address of an earlier one (same), calls of the program's message callback, blocks
 // of a preload that are still allocated (live).
 //
 // ROUTE says what happens to a connection. A capital letter names the process that goes on (A
 // accepts the socket); a small one is a step:
 //   n SSL_new, with a BIO    a SSL_accept until done or failed    p SSL_accept once, when readable
 //   r echoes lines until the peer leaves or a call fails          t SSL_read once
+//   w SSL_read before anything can be read   u as r, but what is on the error queue stays there
 //   m sets a message callback on the SSL        d goes on with a copy by SSL_dup
 //   s from here a preload gets no memory        e it gets memory again
 //   c SSL_clear, for a socket accepted now      f SSL_free, and the end
@@ -135,7 +136,7 @@ static void *reallocate(void *memory, size_t bytes, const char *file, int line)
 struct baton {
 	SSL *ssl;
 	int at; // in the route
-	int ret, reason, same;
+	int ret, reason, error, same;
 };
 
 static const char *route;
@@ -232,6 +233,17 @@ static int accept_once(SSL *ssl, int fd)
 	return ret;
 }
 
+static int read_too_early(SSL *ssl, int fd)
+{
+	char byte;
+	int ret;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	ret = SSL_get_error(ssl, SSL_read(ssl, &byte, 1));
+	fcntl(fd, F_SETFL, 0);
+	return ret;
+}
+
 static SSL *copy(SSL *ssl, int fd)
 {
 	SSL *made = SSL_dup(ssl);
@@ -264,6 +276,12 @@ static void step(struct baton *baton, int fd)
 		break;
 	case 't':
 		result(baton, SSL_read(baton->ssl, &byte, 1));
+		break;
+	case 'w':
+		baton->error = read_too_early(baton->ssl, fd);
+		break;
+	case 'u':
+		baton->ret = echo(baton->ssl);
 		break;
 	case 'm':
 		SSL_set_msg_callback(baton->ssl, own_message);
@@ -342,8 +360,8 @@ static void serve(int count)
 		net_bound_waits(fd, STEP_TIMEOUT_MS);
 		go_on(0, &baton, fd);
 		wait_until_done(&baton);
-		printf("n=%d ret=%d reason=%d same=%d callbacks=%d live=%d\n", n, baton.ret,
-		       baton.reason, baton.same, arena->callbacks, arena->live);
+		printf("n=%d ret=%d reason=%d error=%d same=%d callbacks=%d live=%d\n", n,
+		       baton.ret, baton.reason, baton.error, baton.same, arena->callbacks, arena->live);
 		fflush(stdout);
 	}
 }
