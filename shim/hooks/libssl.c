@@ -289,7 +289,7 @@ int SSL_stateless(struct ssl_st *ssl)
 	rg_guard_inside(ssl, RG_INSIDE_STATELESS);
 	result = lib->SSL_stateless(ssl);
 	rg_guard_inside(ssl, RG_INSIDE_NOTHING);
-	return rg_guard_after_call(ssl, result) ? result : -1;
+	return rg_guard_after_call(lib, ssl, result) ? result : -1;
 }
 
 /* --- callbacks for external PSKs: the guard has to know that there are any --- */

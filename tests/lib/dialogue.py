@@ -59,6 +59,15 @@ PROTOCOLS = {
     "pop3": Protocol([(b"CAPA\r\n", rb"^\.\r\n")], [POP3_GREETING]),
     "pop3-starttls": Protocol([(b"CAPA\r\n", rb"^\.\r\n")], [], [POP3_GREETING, (b"STLS\r\n", rb"^\+OK.*\r\n")]),
     "ftp-starttls": Protocol([(b"NOOP\r\n", rb"^\d{3} ")], [], [(b"", rb"^220 .*\r\n"), (b"AUTH TLS\r\n", rb"^234 .*\r\n")]),
+    "sip": Protocol(
+        [
+            (
+                b"OPTIONS sip:localhost SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@localhost>;tag=1\r\n"
+                b"To: <sip:a@localhost>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+                rb"^SIP/2\.0 200 [\s\S]*?\r\n\r\n",
+            )
+        ]
+    ),
     "redis": Protocol([(b"PING\r\n", rb"^\+PONG\r\n")]),
     "memcached": Protocol([(b"version\r\n", rb"^VERSION .*\r\n")]),
     "mqtt": Protocol([(bytes.fromhex("c000"), rb"^\xd0\x00")], [(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", rb"^\x20\x02..")]),

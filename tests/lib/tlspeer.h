@@ -14,7 +14,7 @@ enum { DEFAULT_TIMEOUT_MS = 5000, RESPONSE_BYTES = 65536 };
 static struct {
 	const char *host, *from, *sni, *path, *cert;
 	int port, timeout_ms, pause_ms;
-	enum { HTTP, LINE, NONE } exchange;
+	enum { HTTP, LINE, SIP, NONE } exchange;
 	bool same_session;
 } opt = {.path = "/", .timeout_ms = DEFAULT_TIMEOUT_MS};
 
@@ -156,6 +156,12 @@ static bool read_response(struct peer *peer)
 // Writes the request into text; returns its length.
 static int request(char *text, size_t size)
 {
+	if (opt.exchange == SIP)
+		return snprintf(text, size,
+				"OPTIONS sip:localhost SIP/2.0\r\n"
+				"Via: SIP/2.0/TLS 127.0.0.1;branch=z9hG4bK1\r\n"
+				"From: <sip:a@localhost>;tag=1\r\nTo: <sip:a@localhost>\r\n"
+				"Call-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
 	return opt.exchange == LINE ? snprintf(text, size, "ping\n")
 				    : snprintf(text, size, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n",
 					       opt.path, opt.sni ? opt.sni : "localhost");

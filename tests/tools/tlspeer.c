@@ -18,7 +18,7 @@ static const char usage[] =
     "  hold [N]         N connections, kept open after the handshake until standard input ends\n"
     "options: --from ADDR  --tls 1.2|1.3  --sni NAME  --path PATH  --line (one line instead of "
     "HTTP)\n"
-    "  --none (no exchange)  --how id|ticket  --groups LIST  --ciphers LIST  --cert PEM\n"
+    "  --sip (OPTIONS)  --none (no exchange)  --how id|ticket  --groups LIST  --ciphers LIST  --cert PEM\n"
     "  --same-session (offers the first session each time)  --pause-ms N (between connections)  "
     "--timeout-ms N\n";
 
@@ -181,7 +181,8 @@ static SSL_CTX *parse(int argc, char **argv)
 	    {"path", 1, 0, 'p'},       {"line", 0, 0, 'l'},	    {"none", 0, 0, 'n'},
 	    {"how", 1, 0, 'h'},	       {"groups", 1, 0, 'g'},	    {"ciphers", 1, 0, 'c'},
 	    {"cert", 1, 0, 'e'},       {"same-session", 0, 0, 'k'}, {"pause-ms", 1, 0, 'w'},
-	    {"timeout-ms", 1, 0, 'm'}, {"help", 0, 0, '?'},	    {0, 0, 0, 0}};
+	    {"timeout-ms", 1, 0, 'm'}, {"sip", 0, 0, 'o'},	    {"help", 0, 0, '?'},
+	    {0, 0, 0, 0}};
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	int o;
 
@@ -211,6 +212,9 @@ static SSL_CTX *parse(int argc, char **argv)
 			break;
 		case 'l':
 			opt.exchange = LINE;
+			break;
+		case 'o':
+			opt.exchange = SIP;
 			break;
 		case 'n':
 			opt.exchange = NONE;

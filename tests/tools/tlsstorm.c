@@ -13,6 +13,7 @@
 //   --line            the request is a line, not HTTP
 //   --hex BYTES       the request is these bytes
 //   --eager           no request before the storm, for a server that closes after its answer
+//   --idle SECONDS    wait that long before the first attempt
 //   HOST fd:N         use the connection that was inherited as descriptor N
 #include "netutil.h"
 #include <errno.h>
@@ -44,6 +45,7 @@ struct half {
 static struct half ours, theirs;
 static int fd;
 static bool eager;
+static unsigned idle_s;
 
 static void put(unsigned char *to, uint64_t value, int bytes)
 {
@@ -245,6 +247,7 @@ static int storm(SSL *ssl, int total, bool pipeline, int fragment, const struct 
 	int sent = 0;
 	bool alive = eager || (ask(request) && await(SSL3_RT_APPLICATION_DATA));
 
+	sleep(idle_s);
 	while (alive && sent < total && !seen.hellos) {
 		int length = client_hello(ssl, hello);
 
@@ -269,6 +272,7 @@ int main(int argc, char **argv)
 					      {"line", 0, 0, 'l'},
 					      {"hex", 1, 0, 'x'},
 					      {"eager", 0, 0, 'e'},
+					      {"idle", 1, 0, 'i'},
 					      {0, 0, 0, 0}};
 	struct request request = request_of("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", false);
 	const char *from = NULL;
@@ -293,6 +297,9 @@ int main(int argc, char **argv)
 			break;
 		case 'e':
 			eager = true;
+			break;
+		case 'i':
+			idle_s = (unsigned)atoi(optarg);
 			break;
 		case 'x':
 			request = request_of(optarg, true);
