@@ -66,13 +66,16 @@ for route in AnaBrCtf AnaBrAtf AnaBrCtAf; do
 	is "$route: its line names it" "$(count_lines "$tmp/share.log" 'event=renegotiation action=close client=127.0.0.2 ')" 3
 	leave $route
 done
-# The error queue is shared, too. What a refusal leaves there is nobody else's error. (An idle client: it says nothing for a second.)
-share AnaCwBuCf
+# The error queue is shared, too. What a refusal leaves there is nobody else's error: an idle connection just wants to read (2).
+share AnaCk,AnaBuCwf
+exec {holder}> >(peer --line --from 127.0.0.3 127.0.0.1 "$port" hold 1 >"$tmp/hold.log")
+last 1 >/dev/null
 for n in 1 2 3; do
-	storm --eager --idle 1 --line --from 127.0.0.2 127.0.0.1 "$port" 5 >"$tmp/storm"
-	ok "an error that was not read, $n" all_fields "$(last $n) $(cat "$tmp/storm")" ret=-1 served=0 error=2
+	storm --line --from 127.0.0.2 127.0.0.1 "$port" 5 >"$tmp/storm"
+	ok "an error that was not read, $n" all_fields "$(last $((n + 1))) $(cat "$tmp/storm")" ret=-1 served=0 error=2
 done
-leave queue
+exec {holder}>&-
+stop "$share_pid"
 share AnBaCf RENEGUARD_HANDSHAKE=close:2/600s
 is "a limit of handshakes" "$(visit 2 5), $(visit 3 2)" "0 5, 0 2"
 is "is of all processes" "$(account), $(count_lines "$tmp/share.log" 'ret=1 ')" "2:handshake=5 3:handshake=2 , 4"

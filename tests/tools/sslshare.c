@@ -1,14 +1,15 @@
-// sslshare CERT ROUTE [CONNECTIONS]: a server that keeps its SSL objects in shared memory and hands
+// sslshare CERT ROUTE[,ROUTE]... [CONNECTIONS]: a server that keeps its SSL objects in shared memory and hands
 // each connection from process to process, as kamailio does. Prints port=N, then a line of pairs for
 // each connection: what its last call returned (ret), the reason on the error queue, what
 // SSL_get_error said after step w (error), whether its SSL has the address of an earlier one (same), calls of the program's message callback, blocks
 // of a preload that are still allocated (live).
 //
-// ROUTE says what happens to a connection. A capital letter names the process that goes on (A
+// ROUTE says what happens to a connection; the last one holds for all that follow. A capital letter names the process that goes on (A
 // accepts the socket); a small one is a step:
 //   n SSL_new, with a BIO    a SSL_accept until done or failed    p SSL_accept once, when readable
 //   r echoes lines until the peer leaves or a call fails          t SSL_read once
-//   w SSL_read before anything can be read   u as r, but what is on the error queue stays there
+//   u as r, but what is on the error queue stays there
+//   k this process keeps it open, and the end    w SSL_read once on what it keeps, which is idle
 //   m sets a message callback on the SSL        d goes on with a copy by SSL_dup
 //   s from here a preload gets no memory        e it gets memory again
 //   c SSL_clear, for a socket accepted now      f SSL_free, and the end
@@ -135,11 +136,12 @@ static void *reallocate(void *memory, size_t bytes, const char *file, int line)
 // --- handing a connection on -------------------------------------------------------------------
 struct baton {
 	SSL *ssl;
-	int at; // in the route
+	const char *at; // in the route
 	int ret, reason, error, same;
 };
 
-static const char *route;
+static SSL *kept;
+static int kept_fd;
 static int letters[PROCESSES][2], done[2]; // socket pairs
 static int listener;
 static SSL_CTX *ctx;
@@ -233,15 +235,12 @@ static int accept_once(SSL *ssl, int fd)
 	return ret;
 }
 
-static int read_too_early(SSL *ssl, int fd)
+static int read_what_is_idle(void)
 {
 	char byte;
-	int ret;
 
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	ret = SSL_get_error(ssl, SSL_read(ssl, &byte, 1));
-	fcntl(fd, F_SETFL, 0);
-	return ret;
+	fcntl(kept_fd, F_SETFL, O_NONBLOCK);
+	return SSL_get_error(kept, SSL_read(kept, &byte, 1));
 }
 
 static SSL *copy(SSL *ssl, int fd)
@@ -259,7 +258,7 @@ static void step(struct baton *baton, int fd)
 {
 	char byte;
 
-	switch (route[baton->at]) {
+	switch (*baton->at) {
 	case 'n':
 		baton->ssl = SSL_new(ctx);
 		SSL_set_fd(baton->ssl, fd);
@@ -278,7 +277,13 @@ static void step(struct baton *baton, int fd)
 		result(baton, SSL_read(baton->ssl, &byte, 1));
 		break;
 	case 'w':
-		baton->error = read_too_early(baton->ssl, fd);
+		baton->error = read_what_is_idle();
+		break;
+	case 'k':
+		kept = baton->ssl;
+		kept_fd = dup(fd);
+		BIO_set_fd(SSL_get_rbio(kept), kept_fd, BIO_NOCLOSE);
+		baton->ssl = NULL;
 		break;
 	case 'u':
 		baton->ret = echo(baton->ssl);
@@ -308,8 +313,8 @@ static void step(struct baton *baton, int fd)
 // Goes on with a connection as far as the route leaves it with this process.
 static void go_on(int self, struct baton *baton, int fd)
 {
-	for (; route[baton->at]; baton->at++) {
-		char letter = route[baton->at];
+	for (; *baton->at && *baton->at != ','; baton->at++) {
+		char letter = *baton->at;
 
 		if (letter >= 'A' && letter < 'A' + PROCESSES && letter != 'A' + self) {
 			hand(letters[letter - 'A'][1], baton, fd);
@@ -351,10 +356,10 @@ static void wait_until_done(struct baton *baton)
 	close(take(done[0], baton));
 }
 
-static void serve(int count)
+static void serve(const char *route, int count)
 {
 	for (int n = 0; n != count; n++) {
-		struct baton baton = {0};
+		struct baton baton = {.at = route};
 		int fd = accept(listener, NULL, NULL);
 
 		net_bound_waits(fd, STEP_TIMEOUT_MS);
@@ -363,6 +368,8 @@ static void serve(int count)
 		printf("n=%d ret=%d reason=%d error=%d same=%d callbacks=%d live=%d\n", n,
 		       baton.ret, baton.reason, baton.error, baton.same, arena->callbacks, arena->live);
 		fflush(stdout);
+		if (strchr(route, ','))
+			route = strchr(route, ',') + 1;
 	}
 }
 
@@ -374,7 +381,6 @@ int main(int argc, char **argv)
 	make_arena();
 	if (argc < 3 || !CRYPTO_set_mem_functions(allocate, reallocate, release))
 		net_die("usage: sslshare CERT ROUTE [CONNECTIONS], before anything was allocated");
-	route = argv[2];
 	ctx = SSL_CTX_new(TLS_server_method());
 	if (!ctx || SSL_CTX_use_certificate_chain_file(ctx, argv[1]) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(ctx, argv[1], SSL_FILETYPE_PEM) != 1)
@@ -393,6 +399,6 @@ int main(int argc, char **argv)
 			work(i);
 	printf("port=%d\n", port);
 	fflush(stdout);
-	serve(argc > 3 ? atoi(argv[3]) : -1);
+	serve(argv[2], argc > 3 ? atoi(argv[3]) : -1);
 	return 0;
 }
