@@ -158,6 +158,9 @@ void rg_ledger_take_back(struct rg_ledger *ledger, struct rg_key *key, enum rg_e
 void rg_ledger_outcome(struct rg_ledger *ledger, struct rg_key *key, enum rg_outcome outcome);
 void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event);
 
+/* The action that was counted last for EVENT turned out to be none, like the event. */
+void rg_ledger_not_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event);
+
 /* Is the client over LIMIT by a kept EVENT (rg_limit_is_over)? Would its next EVENT be over LIMIT
  * (rg_limit_is_full)? Neither records anything. */
 bool rg_ledger_is_over(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,

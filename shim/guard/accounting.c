@@ -64,8 +64,10 @@ void rg_record(struct rg_connection *connection, struct ssl_st *ssl, enum rg_eve
 		return;
 	result = rg_ledger_record(ledger, &connection->key, event, limit_of(connection, event),
 				  rule->action == RG_BLOCK, rg_clock_ns());
+	connection->recorded_over = result.over;
 	verdict = rg_verdict(rule, &result, known, connection->exempt);
-	if (verdict.action == RG_COUNT)
+	connection->recorded_acted = verdict.action != RG_COUNT;
+	if (!connection->recorded_acted)
 		return;
 	rg_ledger_acted(ledger, &connection->key, event);
 	if (ssl != NULL)
@@ -80,19 +82,26 @@ bool rg_is_recorded(const struct rg_connection *connection, enum rg_event event)
 	return connection->recorded == event + 1;
 }
 
+/* An event over its limit leaves nothing on the limit's state, unless the rule blocks. */
+static void take_back(struct rg_connection *connection, enum rg_event event)
+{
+	enum rg_action action = rg_process_policy()->rules[event].action;
+	bool left_nothing = connection->recorded_over && action != RG_BLOCK;
+
+	if (action == RG_OFF)
+		return;
+	rg_ledger_take_back(rg_process_ledger(), &connection->key, event,
+			    left_nothing ? NULL : limit_of(connection, event), rg_clock_ns());
+	if (connection->recorded_acted)
+		rg_ledger_not_acted(rg_process_ledger(), &connection->key, event);
+}
+
 void rg_record_once(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event)
 {
-	const struct rg_policy *policy = rg_process_policy();
-
 	if (rg_is_recorded(connection, event))
 		return;
-	if (connection->recorded != 0) {
-		enum rg_event other = (enum rg_event)(connection->recorded - 1);
-
-		if (policy->rules[other].action != RG_OFF)
-			rg_ledger_take_back(rg_process_ledger(), &connection->key, other,
-					    limit_of(connection, other), rg_clock_ns());
-	}
+	if (connection->recorded != 0)
+		take_back(connection, (enum rg_event)(connection->recorded - 1));
 	connection->recorded = (uint8_t)(event + 1);
 	rg_record(connection, ssl, event);
 }

@@ -37,13 +37,16 @@ struct rg_connection {
 	struct rg_address peer;
 	uint16_t port;	    /* in host byte order; 0: unknown */
 	bool needs_reset;   /* `handshake` or a field below may have changed since the last reset */
+	bool called;	    /* for a handshake, by a function that never does anything else */
 	bool peer_has_sent; /* anything at all, perhaps less than a ClientHello */
 	struct rg_bytes_read bytes_before; /* read before this handshake */
 	bool identified;		   /* key, peer, port and exempt are valid */
 	bool exempt;			   /* counted, but never acted upon */
-	bool restarted;	    /* reused after a handshake: the next ClientHello is a first one */
-	bool block_checked; /* this handshake has been checked against the block rules */
-	uint8_t recorded;   /* enum rg_event of this first handshake, plus one; 0: none yet */
+	bool restarted;	     /* reused after a handshake: the next ClientHello is a first one */
+	bool block_checked;  /* this handshake has been checked against the block rules */
+	uint8_t recorded;    /* enum rg_event of this first handshake, plus one; 0: none yet */
+	bool recorded_over;  /* it was over its limit, */
+	bool recorded_acted; /* and acted upon */
 	bool incomplete_recorded;
 	bool retried;	     /* this ClientHello is not the first of the handshake */
 	bool unproven;	     /* the client's address may be forged: nothing is recorded yet */

@@ -223,6 +223,25 @@ void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struc
 		watch(lib, copy, connection->context, connection->program_callback);
 }
 
+void rg_guard_note_bio(const struct rg_libssl *lib, struct ssl_st *ssl)
+{
+	struct rg_connection *connection = rg_state_of(lib, ssl);
+
+	if (connection != NULL)
+		rg_libssl_note_bytes_read(lib, ssl, &connection->bytes_before);
+}
+
+void rg_guard_note_first_call(struct ssl_st *ssl)
+{
+	struct rg_connection *connection = rg_state_of_watched(ssl);
+
+	if (connection == NULL || connection->called)
+		return;
+	connection->called = true;
+	if (!connection->needs_reset)
+		rg_libssl_note_bytes_read(connection->lib, ssl, &connection->bytes_before);
+}
+
 void rg_guard_restart(const struct rg_libssl *lib, struct ssl_st *ssl)
 {
 	struct rg_connection *connection = rg_state_of(lib, ssl);
@@ -235,6 +254,7 @@ void rg_guard_restart(const struct rg_libssl *lib, struct ssl_st *ssl)
 	rg_handshake_reset(&connection->handshake);
 	connection->identified = connection->block_checked = false;
 	connection->peer_has_sent = connection->incomplete_recorded = false;
+	connection->called = false;
 	connection->unproven = connection->inside == RG_INSIDE_STATELESS;
 	connection->needs_reset = false;
 }

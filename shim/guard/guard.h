@@ -50,6 +50,14 @@ void rg_guard_connection(struct rg_libssl *lib, struct ssl_st *ssl);
 /* SSL_dup has just made COPY from ORIGINAL, with its callbacks: watch it as well. */
 void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struct ssl_st *original);
 
+/*
+ * SSL has just got a BIO for reading, or is about to be asked for a handshake for the first time:
+ * what was read from its BIO before is none of the handshake's. Programs read a PROXY header that
+ * way (hitch), or hand a BIO on from another SSL.
+ */
+void rg_guard_note_bio(const struct rg_libssl *lib, struct ssl_st *ssl);
+void rg_guard_note_first_call(struct ssl_st *ssl);
+
 /* The program begins anew on SSL, which LIB made: SSL_clear, SSL_set_accept_state or
  * SSL_set_connect_state. */
 void rg_guard_restart(const struct rg_libssl *lib, struct ssl_st *ssl);

@@ -82,6 +82,8 @@ SLOW int inspect(struct ssl_st *ssl, int result, int failure)
 	{                                                                                          \
 		returns result;                                                                    \
                                                                                                    \
+		if (side)                                                                          \
+			rg_guard_note_first_call(ssl);                                             \
 		rg_fd_history_begin_call();                                                        \
 		result = name##_slowly(CALLER, UNWRAP arguments);                                  \
 		rg_fd_history_end_call();                                                          \
@@ -237,6 +239,28 @@ long SSL_CTX_callback_ctrl(struct ssl_ctx_st *ctx, int command, void (*callback)
 	if (command == RG_CTRL_SET_MSG_CALLBACK)
 		rg_guard_note_callback(lib, ctx, (rg_msg_callback *)callback);
 	return lib->SSL_CTX_callback_ctrl(ctx, command, callback);
+}
+
+/* --- what SSL reads from --- */
+
+void SSL_set_bio(struct ssl_st *ssl, struct bio_st *reads, struct bio_st *writes)
+{
+	struct rg_libssl *lib = rg_libraries_for(ssl, CALLER);
+
+	if (lib == NULL)
+		return;
+	lib->SSL_set_bio(ssl, reads, writes);
+	rg_guard_note_bio(lib, ssl);
+}
+
+void SSL_set0_rbio(struct ssl_st *ssl, struct bio_st *reads)
+{
+	struct rg_libssl *lib = rg_libraries_for(ssl, CALLER);
+
+	if (lib == NULL || lib->SSL_set0_rbio == NULL)
+		return;
+	lib->SSL_set0_rbio(ssl, reads);
+	rg_guard_note_bio(lib, ssl);
 }
 
 /* --- the program's own session id context: libssl gets it later if an offer is being declined ---

@@ -41,6 +41,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(int, SSL_set_session_id_context, (struct ssl_st *, const unsigned char *, unsigned))     \
 	X(int, SSL_CTX_set_session_id_context,                                                     \
 	  (struct ssl_ctx_st *, const unsigned char *, unsigned))                                  \
+	X(void, SSL_set_bio, (struct ssl_st *, struct bio_st *, struct bio_st *))                  \
 	X(void, SSL_set_msg_callback, (struct ssl_st *, rg_msg_callback *))                        \
 	X(void, SSL_CTX_set_msg_callback, (struct ssl_ctx_st *, rg_msg_callback *))                \
 	X(long, SSL_callback_ctrl, (struct ssl_st *, int, void (*)(void)))                         \
@@ -55,6 +56,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(int, SSL_read_early_data, (struct ssl_st *, void *, size_t, size_t *))                   \
 	X(int, SSL_write_early_data, (struct ssl_st *, const void *, size_t, size_t *))            \
 	X(ssize_t, SSL_sendfile, (struct ssl_st *, int, off_t, size_t, int))                       \
+	X(void, SSL_set0_rbio, (struct ssl_st *, struct bio_st *))                                 \
 	X(int, DTLSv1_listen, (struct ssl_st *, void *))                                           \
 	X(int, SSL_stateless, (struct ssl_st *))                                                   \
 	X(void, SSL_set_psk_server_callback, (struct ssl_st *, rg_callback *))                     \

@@ -104,16 +104,37 @@ static void unfinished(struct crowd *crowd, struct client *client, const struct 
 	(void)event(crowd, client, INCOMPLETE);
 }
 
+static bool declines(const struct crowd *crowd)
+{
+	return strcmp(crowd->policy->action[RESUMPTION], "decline") == 0;
+}
+
+// One more offer would be over the limit.
+static bool has_no_offer_left(const struct crowd *crowd, const struct client *client)
+{
+	return !client->exempt && crowd->policy->limit[RESUMPTION] != 0 &&
+	       client->seen[RESUMPTION] >= crowd->policy->limit[RESUMPTION];
+}
+
+// An offer that the client would withdraw after HelloRetryRequest, but it does not get that far: an
+// offer over a limit that closes or blocks is refused at once, before any key operation.
+static bool refused_at_first_hello(const struct crowd *crowd, const struct client *client,
+				   const struct plan *plan)
+{
+	return (plan->ending == SERVED || plan->ending == HELLO) && plan->retry &&
+	       plan->offer == OFFER_SESSION && plan->hide == ONLY_FIRST &&
+	       !is_dtls(&crowd->service) && !crowd->service.stateless && !declines(crowd) &&
+	       has_no_offer_left(crowd, client);
+}
+
 // The first part of a handshake, up to the answer. True: it is refused.
 static bool offer_session(struct crowd *crowd, struct client *client, struct plan *plan)
 {
 	const struct service *service = &crowd->service;
 	bool accepted = would_be_accepted(service, plan), ambiguous = is_ambiguous(service, plan);
-	bool declines = strcmp(crowd->policy->action[RESUMPTION], "decline") == 0;
-	bool full = !client->exempt && crowd->policy->limit[RESUMPTION] != 0 &&
-		    client->seen[RESUMPTION] >= crowd->policy->limit[RESUMPTION];
+	bool full = has_no_offer_left(crowd, client);
 
-	if (ambiguous && (!accepted || (declines && full))) {
+	if (ambiguous && (!accepted || (declines(crowd) && full))) {
 		// Not accepted, so it may as well be said to have been none.
 		count(&client->expected, RESUMPTION, 0, 1);
 		count(&client->expected, HANDSHAKE, 0, 1);
@@ -122,13 +143,13 @@ static bool offer_session(struct crowd *crowd, struct client *client, struct pla
 		client->expected.acted_high[RESUMPTION]++;
 		return false;
 	}
-	if (event(crowd, client, RESUMPTION) && !declines) {
+	if (event(crowd, client, RESUMPTION) && !declines(crowd)) {
 		plan->at_answer = ambiguous;
 		if (ambiguous)
 			count(&client->expected, ACCEPTED, 0, 1);
 		return true;
 	}
-	plan->reused = accepted && !(declines && full);
+	plan->reused = accepted && !(declines(crowd) && full);
 	outcome(client, plan->reused);
 	return false;
 }
@@ -165,10 +186,14 @@ void plan_predict(struct crowd *crowd, struct client *client, struct plan *plan)
 	if (plan->ending == BAD_COOKIE ||
 	    (plan->ending == AFTER_RETRY && (is_dtls(service) || service->stateless)))
 		return;
-	if (plan->ending == AFTER_RETRY) { // whether it "began" is a matter of words
-		count(&client->expected, RESUMPTION, 0, 1);
-		count(&client->expected, HANDSHAKE, 0, 1);
-		client->expected.first_high--;
+	if (plan->ending == AFTER_RETRY) {
+		// The first hello is the last one, too.
+		bool offers = plan->offer == OFFER_SESSION && plan->hide != ONLY_SECOND;
+
+		plan->refused = event(crowd, client, offers ? RESUMPTION : HANDSHAKE) &&
+				!(offers && declines(crowd));
+	} else if (refused_at_first_hello(crowd, client, plan)) {
+		plan->refused = event(crowd, client, RESUMPTION);
 	} else if (plan->ending == SERVED || plan->ending == HELLO) {
 		plan->refused = last_hello_offers(service, plan)
 				    ? offer_session(crowd, client, plan)

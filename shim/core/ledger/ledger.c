@@ -45,6 +45,15 @@ void rg_ledger_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event
 		ADD(ledger->head->gone_acted[event], 1);
 }
 
+void rg_ledger_not_acted(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event)
+{
+	struct rg_slot *slot = rg_slot_find(ledger, key);
+	uint32_t acted = slot != NULL ? LOAD(slot->acted[event]) : 0;
+
+	while (acted != 0 && !atomic_compare_exchange_weak(&slot->acted[event], &acted, acted - 1))
+		;
+}
+
 /*
  * The client's limit state for EVENT, whether in a slot or in the overflow table; 0 if it has none.
  * If there is none where it was looked for, and the place to look has changed meanwhile, it is
