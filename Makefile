@@ -118,7 +118,7 @@ export TEST_TIMEOUT_S ?= $(if $(SANITIZE),900,300)
 check-failed check-daemons check-libssl: export TEST_TIMEOUT_S := $(if $(filter file,$(origin TEST_TIMEOUT_S)),1500,$(TEST_TIMEOUT_S))
 
 # Slow tests go first, so that no test runs alone at the end.
-check: TESTS ?= $(HOOK_TESTS) $(E2E_TESTS) $(UNIT_TESTS)
+check: TESTS ?= tests/model/model.sh $(HOOK_TESTS) $(E2E_TESTS) $(UNIT_TESTS)
 check: all tests-build ## the tests that need neither root nor a daemon package, or the tests in TESTS
 	@tests/run $(BUILD) $(TESTS)
 

@@ -19,8 +19,9 @@
 
 /*
  * How far a stream has come. All zero: at its beginning. A stream may begin with a PROXY header
- * (version 1 or 2) and with records that libssl skips: warnings, a TLS 1.3 ChangeCipherSpec, empty
- * records. The hello may be spread over any number of records.
+ * (version 1 or 2), and with records that libssl skips: empty ones, and the ChangeCipherSpec before
+ * the second hello of a TLS 1.3 client (SSL_stateless). The hello may be spread over any number of
+ * records.
  */
 struct rg_hello_stream {
 	uint16_t left;	/* bytes to come in this record, or in the PROXY header */

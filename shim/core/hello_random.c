@@ -3,9 +3,9 @@
 #include <string.h>
 
 /* Content types (RFC 8446 5.1). */
-enum { CHANGE_CIPHER_SPEC = 20, ALERT = 21, HANDSHAKE = 22 };
+enum { CHANGE_CIPHER_SPEC = 20, HANDSHAKE = 22 };
 
-enum { CLIENT_HELLO = 1, ALERT_WARNING = 1, CHANGE_CIPHER_SPEC_MESSAGE = 1 };
+enum { CLIENT_HELLO = 1, CHANGE_CIPHER_SPEC_MESSAGE = 1 };
 
 #define MAJOR_TLS	    3
 #define RECORD_HEADER_BYTES 5
@@ -17,7 +17,7 @@ static const uint8_t proxy_v1[] = {'P', 'R', 'O', 'X', 'Y', ' '};
 static const uint8_t proxy_v2[] = {'\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T', '\n'};
 
 const uint8_t rg_hello_may_begin[256] = {
-    [CHANGE_CIPHER_SPEC] = 1, [ALERT] = 1, [HANDSHAKE] = 1, ['P'] = 1, ['\r'] = 1};
+    [CHANGE_CIPHER_SPEC] = 1, [HANDSHAKE] = 1, ['P'] = 1, ['\r'] = 1};
 
 /* --- streams --- */
 
@@ -27,7 +27,7 @@ static enum rg_hello_found between_records(struct rg_hello_stream *stream, uint8
 {
 	stream->at = 1;
 	stream->type = byte;
-	if (byte >= CHANGE_CIPHER_SPEC && byte <= HANDSHAKE)
+	if (byte == HANDSHAKE || byte == CHANGE_CIPHER_SPEC)
 		stream->state = HEADER;
 	else if (byte == proxy_v1[0] && stream->filled == 0)
 		stream->state = PROXY_V1;
@@ -36,12 +36,6 @@ static enum rg_hello_found between_records(struct rg_hello_stream *stream, uint8
 	else
 		return RG_HELLO_NONE;
 	return RG_HELLO_PARTIAL;
-}
-
-/* The records before a hello that libssl skips have one length only. */
-static bool is_length_possible(const struct rg_hello_stream *stream)
-{
-	return stream->type == HANDSHAKE || stream->left == (stream->type == ALERT ? 2 : 1);
 }
 
 static enum rg_hello_found header(struct rg_hello_stream *stream, uint8_t byte)
@@ -57,11 +51,12 @@ static enum rg_hello_found header(struct rg_hello_stream *stream, uint8_t byte)
 	default:
 		stream->left |= byte;
 		stream->state = stream->left != 0 ? CONTENT : BETWEEN_RECORDS;
-		return is_length_possible(stream) ? RG_HELLO_PARTIAL : RG_HELLO_NONE;
+		return stream->type == HANDSHAKE || stream->left == 1 ? RG_HELLO_PARTIAL
+								      : RG_HELLO_NONE;
 	}
 }
 
-/* Whatever is skipped begins with 1, too: the level of a warning, a ChangeCipherSpec. */
+/* A ChangeCipherSpec is the number 1, too. */
 static enum rg_hello_found content(struct rg_hello_stream *stream, uint8_t byte)
 {
 	bool first =
@@ -78,8 +73,7 @@ static enum rg_hello_found content(struct rg_hello_stream *stream, uint8_t byte)
 		stream->state = BETWEEN_RECORDS;
 	return RG_HELLO_PARTIAL;
 }
-_Static_assert(CLIENT_HELLO == ALERT_WARNING && CLIENT_HELLO == CHANGE_CIPHER_SPEC_MESSAGE,
-	       "content() tests them all at once");
+_Static_assert(CLIENT_HELLO == CHANGE_CIPHER_SPEC_MESSAGE, "content() tests both at once");
 
 /* Text up to a line feed. */
 static enum rg_hello_found proxy_v1_byte(struct rg_hello_stream *stream, uint8_t byte)
@@ -128,13 +122,32 @@ static enum rg_hello_found feed_byte(struct rg_hello_stream *stream, uint8_t byt
 	}
 }
 
+/* What follows the first byte of a hello is taken as it is: all at once, but for the last byte of a
+ * record or of the prefix. How many bytes of DATA that was. */
+static size_t take_content(struct rg_hello_stream *stream, const uint8_t *data, size_t bytes)
+{
+	size_t room = (size_t)RG_HELLO_PREFIX_BYTES - 1 - stream->filled;
+
+	if (stream->state != CONTENT || stream->type != HANDSHAKE || stream->filled == 0)
+		return 0;
+	bytes = bytes < room ? bytes : room;
+	bytes = bytes < stream->left ? bytes : (size_t)stream->left - 1;
+	memcpy(stream->prefix + stream->filled, data, bytes);
+	stream->filled = (uint8_t)(stream->filled + bytes);
+	stream->left = (uint16_t)(stream->left - bytes);
+	return bytes;
+}
+
 enum rg_hello_found rg_hello_stream_feed(struct rg_hello_stream *stream, const uint8_t *data,
 					 size_t bytes)
 {
 	enum rg_hello_found found = RG_HELLO_PARTIAL;
 
-	for (size_t i = 0; i < bytes && found == RG_HELLO_PARTIAL; i++)
-		found = feed_byte(stream, data[i]);
+	for (size_t i = 0; i < bytes && found == RG_HELLO_PARTIAL; i++) {
+		i += take_content(stream, data + i, bytes - i);
+		if (i < bytes)
+			found = feed_byte(stream, data[i]);
+	}
 	/* Nothing of a hello, and the next record may as well be the first. */
 	if (found == RG_HELLO_PARTIAL && stream->state == BETWEEN_RECORDS && stream->filled == 0)
 		return RG_HELLO_NONE;

@@ -58,23 +58,31 @@ static inline void note_parts(struct rg_read *read, size_t count, size_t got)
 		note_slowly(read, count, got);
 }
 
-static __attribute__((noinline)) void note_buffer(int fd, void *buffer, size_t bytes)
+/* Functions of their own, so that the usual way keeps nothing but its arguments. They return GOT.
+ */
+static __attribute__((noinline)) ssize_t note_hello(int fd, void *buffer, ssize_t got)
 {
-	struct iovec part = {buffer, bytes};
-	struct rg_read read = {.fd = fd, .parts = &part, .bytes = bytes};
+	struct iovec part = {buffer, (size_t)got};
+	struct rg_read read = {.fd = fd, .parts = &part, .bytes = (size_t)got};
 
 	rg_hellos_note(&read);
+	return got;
+}
+
+static __attribute__((noinline)) ssize_t note_another(int fd, void *buffer, ssize_t got)
+{
+	rg_fd_history_remember(fd);
+	return rg_hellos_cares(buffer) ? note_hello(fd, buffer, got) : got;
 }
 
 /* GOT bytes, or an error (-1), were read from FD into BUFFER. Returns GOT. */
 static inline ssize_t note_read(int fd, void *buffer, ssize_t got)
 {
-	if (got > 0) {
-		rg_fd_history_note(fd);
-		if (rg_hellos_cares(buffer))
-			note_buffer(fd, buffer, (size_t)got);
-	}
-	return got;
+	if (got <= 0)
+		return got;
+	if (!rg_fd_history_is_last(fd))
+		return note_another(fd, buffer, got);
+	return rg_hellos_cares(buffer) ? note_hello(fd, buffer, got) : got;
 }
 
 static ssize_t note_vector(int fd, const struct iovec *parts, int count, ssize_t got)

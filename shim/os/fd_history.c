@@ -9,8 +9,6 @@ static _Atomic unsigned reading_threads;
 
 static void add(struct rg_fd_set *set, int fd)
 {
-	if (set->more)
-		return;
 	for (int i = 0; i < set->count; i++)
 		if (set->fds[i] == fd)
 			return;
@@ -29,9 +27,11 @@ __attribute__((noinline)) void rg_fd_history_remember(int fd)
 		history->newest = (history->newest + 1) % RG_FD_HISTORY_KEPT;
 		history->recent[history->newest] = fd + 1;
 	}
-	if (history->ever.count == 0)
-		atomic_fetch_add_explicit(&reading_threads, 1, memory_order_relaxed);
-	add(&history->ever, fd);
+	if (!history->ever.more) {
+		if (history->ever.count == 0)
+			atomic_fetch_add_explicit(&reading_threads, 1, memory_order_relaxed);
+		add(&history->ever, fd);
+	}
 	if (history->in_call)
 		add(&history->call, fd);
 }

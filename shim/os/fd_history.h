@@ -36,10 +36,16 @@ extern _Thread_local struct rg_fd_history rg_fd_history __attribute__((tls_model
 /* Add FD to the history. It must differ from the last one. */
 void rg_fd_history_remember(int fd);
 
+/* Is FD the last one, so that there is nothing to note? */
+static inline bool rg_fd_history_is_last(int fd)
+{
+	return __builtin_expect(rg_fd_history.last == fd + 1, 1);
+}
+
 /* This thread read from FD. */
 static inline void rg_fd_history_note(int fd)
 {
-	if (__builtin_expect(rg_fd_history.last != fd + 1, 0))
+	if (!rg_fd_history_is_last(fd))
 		rg_fd_history_remember(fd);
 }
 

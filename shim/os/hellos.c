@@ -108,8 +108,8 @@ struct entry {
 	struct senders *_Atomic senders;
 };
 
-/* The tags of all entries lie side by side, so that a search passes 1,000 of them in half a
- * microsecond. A tag has 16 bits of each hello's random; 0: no hello. */
+/* The tags of all entries lie side by side, so that a search passes 1,000 of them in a fifth of
+ * a microsecond. A tag has 16 bits of each hello's random; 0: no hello. */
 struct chunk {
 	_Atomic uint32_t tags[CHUNK_ENTRIES];
 	struct entry entries[CHUNK_ENTRIES];
@@ -181,6 +181,19 @@ static void set_tag(int fd, struct entry *entry)
 
 /* --- streams --- */
 
+/* Only so much of a stream is copied as it has of its prefix. */
+static size_t words_of(const struct rg_hello_stream *stream)
+{
+	return (offsetof(struct rg_hello_stream, prefix) + stream->filled + sizeof(uint32_t) - 1) /
+	       sizeof(uint32_t);
+}
+
+static void load_stream(struct rg_hello_stream *stream, _Atomic uint32_t *words)
+{
+	copy_out(stream, words, words_of(stream));
+	copy_out(stream, words, words_of(stream));
+}
+
 /* The first hello of a connection stays; the others take each other's place. */
 static void keep_stream_hello(struct entry *entry, int fd, const uint8_t *random)
 {
@@ -247,14 +260,14 @@ static void note_stream(struct entry *entry, const struct rg_read *read, bool ma
 		enum rg_hello_found found;
 
 		if (i < continued)
-			copy_out(&stream, entry->streams[i], STREAM_WORDS);
+			load_stream(&stream, entry->streams[i]);
 		found = feed(&stream, read);
 		if (found == RG_HELLO_WHOLE)
 			keep_stream_hello(entry, read->fd, rg_hello_stream_random(&stream));
 		if (found != RG_HELLO_PARTIAL)
 			continue;
 		begun -= begun == STREAMS_KEPT; /* the newest takes the last place */
-		copy_in(entry->streams[begun++], &stream, STREAM_WORDS);
+		copy_in(entry->streams[begun++], &stream, words_of(&stream));
 		has_socket |= !rg_hello_stream_is_header(&stream);
 	}
 	if (has_socket && now == 0)
@@ -378,7 +391,8 @@ void rg_hellos_note(const struct rg_read *read)
 	if (entry != NULL && !read->only_datagram &&
 	    (may_begin || atomic_load_explicit(&entry->begun, memory_order_relaxed) != 0))
 		note_stream(entry, read, may_begin);
-	if (entry != NULL && may_begin)
+	if (entry != NULL && may_begin &&
+	    (read->parts->iov_len == 1 || rg_hello_is_dtls(data, read->parts->iov_len)))
 		note_datagram_parts(entry, read);
 	errno = saved;
 }
@@ -427,15 +441,40 @@ bool rg_hellos_find_on(int fd, const uint8_t random[RG_RANDOM_BYTES], struct rg_
 	return result_of(&match, sender);
 }
 
+#define BLOCK_TAGS 32
+
+/* Eight tags at once. */
+typedef uint16_t tags_vector __attribute__((vector_size(16), may_alias));
+
+/*
+ * Has one of the BLOCK_TAGS entries at TAGS this TAG? They are read without regard to who writes
+ * them, which the vector units can; whoever has the tag is asked again.
+ */
+static __attribute__((no_sanitize("thread"))) bool has_tag(const void *tags, uint16_t tag)
+{
+	const tags_vector *vectors = tags;
+	tags_vector found = {0};
+	uint64_t any[2];
+
+	for (size_t i = 0; i < BLOCK_TAGS * sizeof(uint32_t) / sizeof *vectors; i++)
+		found |= (tags_vector)(vectors[i] == tag);
+	memcpy(any, &found, sizeof any);
+	return (any[0] | any[1]) != 0;
+}
+
 static void match_chunk(struct chunk *chunk, const uint8_t *random, struct match *match)
 {
-	uint32_t tag = tag_of(random);
+	uint16_t tag = (uint16_t)tag_of(random);
 
-	for (size_t i = 0; i < CHUNK_ENTRIES; i++) {
-		uint32_t tags = atomic_load_explicit(&chunk->tags[i], memory_order_acquire);
+	for (size_t block = 0; block < CHUNK_ENTRIES; block += BLOCK_TAGS) {
+		if (!has_tag(&chunk->tags[block], tag))
+			continue;
+		for (size_t i = block; i < block + BLOCK_TAGS; i++) {
+			uint32_t tags = atomic_load_explicit(&chunk->tags[i], memory_order_acquire);
 
-		if (__builtin_expect(tags >> 16 == tag || (uint16_t)tags == tag, 0))
-			match_records(chunk->entries[i].hellos, HELLOS_KEPT, random, match);
+			if (tags >> 16 == tag || (uint16_t)tags == tag)
+				match_records(chunk->entries[i].hellos, HELLOS_KEPT, random, match);
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# tests/bench/bench.sh BUILD [all|ledger|renegotiation]: measures what the shim costs, each figure beside the same run without the shim.
-# `ledger` measures only the ledger; `renegotiation` measures what a refused renegotiation saves.
+# tests/bench/bench.sh BUILD [all|sockets|ledger|renegotiation]: measures what the shim costs, each figure beside the same run without the shim.
+# `sockets` measures only the read hooks; `ledger` only the ledger; `renegotiation` measures what a refused renegotiation saves.
 # Instructions (callgrind) and allocated bytes have limits: the exit status is 1 if one is exceeded or cannot be measured. Timings are printed
 # and do not change the status. A measurement whose tool is missing is skipped, with a message. The results stay in BUILD/bench;
 # `callgrind_annotate BUILD/bench/NAME.with.callgrind` shows where the instructions were spent.
@@ -15,12 +15,14 @@ empty=$work/empty.so
 
 # The promised limits.
 READ_MAX_INSTRUCTIONS=12
+SOCKET_READ_MAX_INSTRUCTIONS=35
 HANDSHAKE_MAX_PERCENT=0.5
 CONNECTION_MAX_BYTES=512
 REQUESTS_MIN_RATIO=0.99
 
 # How often each thing is measured. Resumptions stay below 120 a minute, where the default policy would warn.
 READS=8000
+SOCKET_READS=20000
 FULL_HANDSHAKES=64
 RESUMED_HANDSHAKES=100
 TRACED_HANDSHAKES=20
@@ -181,6 +183,33 @@ bench_reads() {
 	for version in 1.2 1.3; do
 		bench_read $version one-record "TLS $version, from a 16K record" $READ_MAX_INSTRUCTIONS
 		bench_read $version one-byte-records "TLS $version, one-byte records" -
+	done
+}
+
+bench_sockets() {
+	section "Instructions per read(2) and recv(2) of what is not TLS"
+	if have valgrind; then
+		for kind in same other recv tls; do
+			case $kind in
+			same) figure="read, the same descriptor" limit=$SOCKET_READ_MAX_INSTRUCTIONS ;;
+			other) figure="read, another descriptor each time" limit=- ;;
+			recv) figure="recv, the same descriptor" limit=$SOCKET_READ_MAX_INSTRUCTIONS ;;
+			tls) figure="read of a ClientHello, which is kept" limit=- ;;
+			esac
+			callgrind_pair "sockets-$kind" '' "$SERVER_SIDE" "$work/sockets" $kind $SOCKET_READS ||
+				{ not_measured "$figure" "$work/sockets-$kind.with.log"; continue; }
+			without=$(calc %.1f "$without / $SOCKET_READS") with=$(calc %.1f "$with / $SOCKET_READS")
+			if [ $limit = - ]; then
+				shown "$figure" "$without" "$with"
+			else
+				limited "$figure" "$without" "$with" "$(calc %.1f "$with - $without")" $limit
+			fi
+		done
+	else
+		skipped "read" valgrind
+	fi
+	for descriptors in 100 1000 10000; do
+		row "ns to find a hello among $descriptors (a timing)" - "$("$work/find" $descriptors 100000)" - - -
 	done
 }
 
@@ -399,11 +428,13 @@ bench_nginx() {
 prepare() {
 	rm -rf "$work"
 	mkdir -p "$work"
-	for program in reads handshakes connections; do
+	for program in reads sockets handshakes connections; do
 		# callgrind follows calls and returns, so these programs are compiled without tail calls.
 		${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -g -fno-optimize-sibling-calls -Wall -Wextra -o "$work/$program" \
 			"$here/$program.c" "$here/bench.c" -lssl -lcrypto || return 1
 	done
+	${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -I"$here/../../include" -I"$here/../../shim" -o "$work/find" "$here/find.c" \
+		"$build/shim/os/hellos.o" "$build/shim/os/socket.o" "$build"/shim/core/*.o || return 1
 	${CC:-cc} -shared -o "$empty" -x c /dev/null || return 1
 	prepare_ledger || return 1
 	cert=$work/cert.pem key=$work/key.pem
@@ -418,14 +449,16 @@ echo "$(openssl version), $(uname -m), $(getconf _NPROCESSORS_ONLN) CPUs; defaul
 row figure without with difference limit verdict
 if [ "$what" = all ]; then
 	bench_reads
+	bench_sockets
 	bench_handshakes
 	bench_handshake_syscalls
 	bench_start
 	bench_memory
 	bench_nginx
 fi
-[ "$what" = renegotiation ] || bench_ledger
-[ "$what" = ledger ] || bench_renegotiation
+[ "$what" != sockets ] || bench_sockets
+case $what in all | ledger) bench_ledger ;; esac
+case $what in all | renegotiation) bench_renegotiation ;; esac
 echo
 if [ $failed = 0 ]; then
 	echo "bench: within every limit$unmeasured"

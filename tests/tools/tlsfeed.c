@@ -150,7 +150,7 @@ static void *client(void *argument)
 	while ((ret = SSL_connect(ssl)) != 1 || BIO_pending(out)) {
 		int n = BIO_read(out, bytes, sizeof(bytes));
 
-		if (n > 0 && first && !opt.dtls)
+		if (n > 0 && first)
 			send_first_flight(fd, bytes, (size_t)n), first = false;
 		else if (n > 0)
 			send_all(fd, bytes, (size_t)n);

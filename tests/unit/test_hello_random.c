@@ -119,11 +119,9 @@ static const struct {
 				  "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"),
     FRONT("PROXY 2", "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\1\x7f\0\0\2\xdd\x01\x01\xbb"),
     FRONT("PROXY 2, local", "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"),
-    FRONT("a warning", "\x15\x03\x01\0\2\1\x5a"),
-    FRONT("two warnings", "\x15\x03\x01\0\2\1\x5a\x15\x03\x01\0\2\1\x03"),
     FRONT("ChangeCipherSpec", "\x14\x03\x03\0\1\1"),
     FRONT("empty records", "\x16\x03\x01\0\0\x16\x03\x03\0\0"),
-    FRONT("PROXY 1 and a warning", "PROXY UNKNOWN\r\n\x15\x03\x01\0\2\1\x5a"),
+    FRONT("PROXY 1 and an empty record", "PROXY UNKNOWN\r\n\x16\x03\x01\0\0"),
 };
 
 /* Every size of record, every two cuts; each byte on its own. */
@@ -184,8 +182,8 @@ START_TEST(test_no_hello)
 	    ROW("\x16\x03\x03\0\x28\0\0\0\0\0\0\0\0"),	 /* Finished, encrypted */
 	    ROW("\x14\x03\x03\0\1\1"),			 /* whole, and nothing behind it */
 	    ROW("\x14\x03\x03\0\1\1\x17\x03\x03\0\x35"), /* and data */
-	    ROW("\x15\x03\x03\0\x1a"),			 /* an encrypted alert */
-	    ROW("\x15\x03\x03\0\2\2\x28"),		 /* a fatal one */
+	    ROW("\x15\x03\x03\0\x1a"),			 /* an alert, encrypted */
+	    ROW("\x15\x03\x03\0\2\2\x28"),		 /* and in clear text */
 	    ROW("\x16\xfe\xfd\0\0\0\0"),		 /* DTLS */
 	    ROW("\x16\x02"),
 	    ROW("PROXY TCP4 \x16"),
