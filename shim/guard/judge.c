@@ -47,8 +47,11 @@ static bool may_offer(const struct rg_connection *connection, struct ssl_st *ssl
 	       (hello->ech && rg_libssl_decrypts_hellos(connection->lib, ssl));
 }
 
-/* The event by the hello alone: RG_EVENT_COUNT if only the answer tells. Of an ambiguous id it is
- * most likely a TLS 1.3 handshake; the answer corrects it. */
+/*
+ * The event by the hello alone: RG_EVENT_COUNT if only the answer tells. If both sides can have TLS
+ * 1.3, an ambiguous id is taken for middlebox compatibility. Should the program switch TLS 1.3 off
+ * after this, the answer corrects it.
+ */
 static enum rg_event event_of_hello(const struct rg_connection *connection, struct ssl_st *ssl)
 {
 	const struct rg_client_hello *hello = &connection->handshake.hello;
@@ -75,9 +78,10 @@ static enum rg_event event_of_answer(const struct rg_connection *connection)
 
 /*
  * The client's address may be forged: the server asks for a cookie and has not checked it yet. Act
- * if the next event would be over the limit, but record nothing. A wrong cookie makes libssl fail
- * for that reason, before it meets what we changed; so the alert about the version says that the
- * cookie was right.
+ * if the next event would be over the limit, but record nothing. In DTLS a wrong cookie makes
+ * libssl fail for that reason, before it meets what we changed; so the alert about the version says
+ * that the cookie was right. SSL_stateless checks the version first, so there the answer is waited
+ * for.
  */
 static void judge_unproven(struct rg_connection *connection, struct ssl_st *ssl,
 			   enum rg_event event)
@@ -92,7 +96,8 @@ static void judge_unproven(struct rg_connection *connection, struct ssl_st *ssl,
 		return;
 	if (action == RG_DECLINE && !connection->is_blocked)
 		rg_enforce_decline(connection, ssl);
-	else if (rg_libssl_refuses_versions(connection->lib))
+	else if (connection->inside != RG_INSIDE_STATELESS &&
+		 rg_libssl_refuses_versions(connection->lib))
 		rg_enforce_provisionally(connection, ssl, event);
 }
 
@@ -119,7 +124,7 @@ void rg_judge_hello(struct rg_connection *connection, struct ssl_st *ssl, bool n
 		return;
 	if (may_offer(connection, ssl) &&
 	    rg_process_policy()->rules[RG_RESUMPTION].action == RG_DECLINE &&
-	    rg_is_full(connection, RG_RESUMPTION))
+	    !rg_is_recorded(connection, RG_RESUMPTION) && rg_is_full(connection, RG_RESUMPTION))
 		rg_enforce_decline(connection, ssl); /* harmless if it was no offer */
 	event = event_of_hello(connection, ssl);
 	if (event == RG_EVENT_COUNT)
@@ -132,11 +137,13 @@ void rg_judge_hello(struct rg_connection *connection, struct ssl_st *ssl, bool n
 
 void rg_judge_answer(struct rg_connection *connection, struct ssl_st *ssl)
 {
+	bool was_unproven = connection->unproven;
+
 	connection->unproven = false;
-	if (connection->refused)
+	if (connection->refused || (was_unproven && is_blocked(connection, ssl)))
 		return;
 	rg_record_once(connection, ssl, event_of_answer(connection));
-	if (rg_is_recorded(connection, RG_RESUMPTION) &&
+	if (!connection->refused && rg_is_recorded(connection, RG_RESUMPTION) &&
 	    rg_process_policy()->rules[RG_RESUMPTION].action != RG_OFF)
 		rg_ledger_outcome(rg_process_ledger(), &connection->key,
 				  connection->handshake.resumed ? RG_OUTCOME_ACCEPTED

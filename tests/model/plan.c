@@ -109,22 +109,32 @@ static bool declines(const struct crowd *crowd)
 	return strcmp(crowd->policy->action[RESUMPTION], "decline") == 0;
 }
 
-// One more offer would be over the limit.
-static bool has_no_offer_left(const struct crowd *crowd, const struct client *client)
+// One more of that kind would be over the limit.
+static bool has_none_left(const struct crowd *crowd, const struct client *client, int kind)
 {
-	return !client->exempt && crowd->policy->limit[RESUMPTION] != 0 &&
-	       client->seen[RESUMPTION] >= crowd->policy->limit[RESUMPTION];
+	return !client->exempt && crowd->policy->limit[kind] != 0 &&
+	       client->seen[kind] >= crowd->policy->limit[kind];
 }
 
-// An offer that the client would withdraw after HelloRetryRequest, but it does not get that far: an
-// offer over a limit that closes or blocks is refused at once, before any key operation.
-static bool refused_at_first_hello(const struct crowd *crowd, const struct client *client,
+// What the first hello seems to be is another thing than what the answer would tell: because of
+// HelloRetryRequest, or because the program switches TLS 1.3 off late. But if it is over a limit
+// that closes or blocks, it is refused at once, before any key operation.
+static int first_hello_refused_for(const struct crowd *crowd, const struct client *client,
 				   const struct plan *plan)
 {
-	return (plan->ending == SERVED || plan->ending == HELLO) && plan->retry &&
-	       plan->offer == OFFER_SESSION && plan->hide == ONLY_FIRST &&
-	       !is_dtls(&crowd->service) && !crowd->service.stateless && !declines(crowd) &&
-	       has_no_offer_left(crowd, client);
+	const struct service *service = &crowd->service;
+	bool misleads = plan->retry && plan->hide != HIDE_NOTHING;
+	int kind = plan->hide == ONLY_FIRST ? RESUMPTION : HANDSHAKE;
+
+	if (service->late && is_ambiguous(service, plan)) {
+		misleads = true;
+		kind = HANDSHAKE;
+	}
+	if (!misleads || (plan->ending != SERVED && plan->ending != HELLO) ||
+	    plan->offer != OFFER_SESSION || is_dtls(service) || service->stateless ||
+	    (kind == RESUMPTION && declines(crowd)) || !has_none_left(crowd, client, kind))
+		return EVENTS;
+	return kind;
 }
 
 // The first part of a handshake, up to the answer. True: it is refused.
@@ -132,7 +142,7 @@ static bool offer_session(struct crowd *crowd, struct client *client, struct pla
 {
 	const struct service *service = &crowd->service;
 	bool accepted = would_be_accepted(service, plan), ambiguous = is_ambiguous(service, plan);
-	bool full = has_no_offer_left(crowd, client);
+	bool full = has_none_left(crowd, client, RESUMPTION);
 
 	if (ambiguous && (!accepted || (declines(crowd) && full))) {
 		// Not accepted, so it may as well be said to have been none.
@@ -175,10 +185,15 @@ void plan_predict(struct crowd *crowd, struct client *client, struct plan *plan)
 	const struct service *service = &crowd->service;
 
 	plan->tasks_done = 0;
-	if (plan->ending == SILENT)
+	if (plan->ending == SILENT) {
+		// It may be acted upon as it comes.
+		if (client->blocked)
+			blocked_again(client);
 		return;
+	}
 	if (client->blocked) {
 		plan->refused = true;
+		plan->at_answer = service->stateless;
 		blocked_again(client);
 		return;
 	}
@@ -192,15 +207,18 @@ void plan_predict(struct crowd *crowd, struct client *client, struct plan *plan)
 
 		plan->refused = event(crowd, client, offers ? RESUMPTION : HANDSHAKE) &&
 				!(offers && declines(crowd));
-	} else if (refused_at_first_hello(crowd, client, plan)) {
-		plan->refused = event(crowd, client, RESUMPTION);
+	} else if (first_hello_refused_for(crowd, client, plan) != EVENTS) {
+		plan->refused = event(crowd, client, first_hello_refused_for(crowd, client, plan));
 	} else if (plan->ending == SERVED || plan->ending == HELLO) {
 		plan->refused = last_hello_offers(service, plan)
 				    ? offer_session(crowd, client, plan)
 				    : event(crowd, client, HANDSHAKE);
 	}
-	if (plan->refused)
+	if (plan->refused) {
+		// SSL_stateless: an address that is not proved yet is not acted upon.
+		plan->at_answer |= service->stateless;
 		return;
+	}
 	if (plan->ending != SERVED) {
 		client->has_session = client->has_session && plan->offer != OFFER_SESSION;
 		unfinished(crowd, client, plan);
