@@ -1,7 +1,7 @@
 #!/bin/bash
 # scripts/lint.sh checks formatting (clang-format), the floors of the source tree (floors.sh), warnings as errors with gcc
-# and clang, static analysis (cppcheck) and shell scripts (shellcheck). A step whose tool is not installed says so and counts
-# as skipped. The last line is the summary.
+# and clang, static analysis (cppcheck), shell scripts (shellcheck) and man pages (mandoc). A step whose tool is not installed says
+# so and counts as skipped. The last line is the summary.
 set -u
 
 passed=0 failed=0 skipped=0
@@ -26,7 +26,7 @@ mapfile -t scripts < <(git ls-files '*.sh' scripts/reneguard .ci/run)
 
 step layout clang-format clang-format --dry-run --Werror "${sources[@]}"
 # build NAME COMPILER [VARIABLE=VALUE]...: builds everything with warnings as errors.
-build() { MAKEFLAGS= make -s -j"$(getconf _NPROCESSORS_ONLN)" CI=1 BUILD="build-lint-$1" CC="$2" "${@:3}" all; }
+build() { MAKEFLAGS='' make -s -j"$(getconf _NPROCESSORS_ONLN)" CI=1 BUILD="build-lint-$1" CC="$2" "${@:3}" all; }
 # The flags of a Debian package.
 build_for_debian() {
 	local name flags=()
@@ -45,6 +45,8 @@ step "static analysis" cppcheck cppcheck --quiet --enable=warning,performance,po
 	--suppress=missingIncludeSystem -Iinclude -Ishim -D_GNU_SOURCE shim
 # SC2034 (unused variable) is excluded: a test library sets variables for the script that sources it.
 step "shell scripts" shellcheck shellcheck -x -S warning -e SC2034 "${scripts[@]}"
+# Sentences begin on lines of their own, however long these get (STYLE).
+step "man pages" mandoc mandoc -T lint -W error scripts/*.[1-8]
 rm -rf build-lint-gcc build-lint-debian build-lint-clang
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]
