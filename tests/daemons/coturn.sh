@@ -44,8 +44,19 @@ exchange() {
 	turn wrong -t
 }
 
+crowded_dtls() {
+	local i pids=()
+	for i in 81 82 83 84 85 86 87 88; do
+		timeout 20 openssl s_client -dtls1_2 -bind "127.0.0.$i:0" -connect "127.0.0.1:$port" </dev/null >"$tmp/dtls.$i" 2>&1 &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	is "$label: DTLS: eight clients at once are served" "$(cat "$tmp"/dtls.8? | grep -c '^New, TLSv1.2')" 8
+	is "$label: DTLS: and each has its handshake on its account" "$(crowd_accounts 81)" "1 1 1 1 1 1 1 1, unknown 0"
+}
+
 # DTLS: coturn reads the datagrams of many peers from one socket and passes them to libssl through memory.
-more() {
+refuses_dtls() {
 	local keys line client
 	is "$label: DTLS: a real client is answered" "$(turn secret)" "$(turn secret -t | sed 's/^TLSv/DTLSv/')"
 	rm -f "$tmp/keys" && mkfifo "$tmp/keys"
@@ -59,6 +70,11 @@ more() {
 	stop "$client"
 	ok "$label: DTLS: renegotiation is refused, and the log line names the client" all_fields "${line#*: }" code=ERR_TLS_RENEGOTIATION_DISABLED action=close \
 		client=127.0.0.1 'port=[0-9]+' count=1 "libssl=$libssl"
+}
+
+more() {
+	refuses_dtls
+	crowded_dtls
 }
 
 reload() { reload_certificate kill -USR2 "$pid"; }

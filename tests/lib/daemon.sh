@@ -39,7 +39,7 @@
 unset "${!RENEGUARD_@}"
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 name=$(basename "$0" .sh) base=$tmp
-columns="serves renegotiation ledger unfinished reload warned declined closed"
+columns="serves renegotiation ledger crowd unfinished reload warned declined closed"
 systems=here variants=- versions="1.2 1.3" resumes="1.2 1.3" ignores='' protocol=line clients='' unpacked='' foreign='' failures_shown=0 own_log='' run_as='' root_only='' state='' idle='' variables=() around=()
 packages='' program=''
 
@@ -188,11 +188,13 @@ trial() {
 	enter_system
 	! defined limitations || limitations
 	defined reload || cell[reload]=-
+	[[ $protocol != *-serial ]] || cell[crowd]="one at a time"
 	[ -n "$resumes$ignores$foreign" ] || cell[warned]="never resumes" cell[declined]="never resumes" cell[closed]="never resumes"
 	if stock && begin with; then
 		promise serves serves
 		promise renegotiation refused 127.0.0.4 127.0.0.5 ''
 		promise ledger one_ledger
+		promise crowd crowded
 		promise unfinished unfinished
 		promise reload reloads
 		! defined more || promise more more

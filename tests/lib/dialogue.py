@@ -12,6 +12,7 @@ attack SOURCE BYSTANDER TLSSTORM N
                           N attempts to renegotiate on one connection (tests/tools/tlsstorm.c) while a bystander's connection is open
 abandon FIRST SECOND N    each client leaves N times in the middle of its ClientHello. FIRST closes; SECOND resets, which also discards
                           what the server has not read yet
+crowd N BASE TLS          N clients at once, BASE.61 and on: the first has three full handshakes, each next client one more
 hold N SOURCE TLS         opens N connections, has an exchange in each, and keeps them open until standard input ends
 certificate SOURCE        prints the server's certificate as PEM
 A PROTOCOL that ends in `-serial` means that the server serves one connection at a time. Anything unexpected ends the program with a
@@ -24,6 +25,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 WAIT_S = 30
@@ -273,6 +275,25 @@ def abandon(protocol, port, serial, first, second, count):
                 connection.stream.close()
 
 
+def crowd(protocol, port, serial, count, base, tls):
+    def visit_again_and_again(number):
+        for _ in range(3 + number):
+            try:
+                result, _ = Connection(context(tls), protocol, port, f"{base}.{61 + number}").whole().end()
+            except (OSError, ssl.SSLError) as error:
+                result = str(error)
+            if result != "full":
+                failed.append(f"{base}.{61 + number}: {result}")
+
+    failed = []
+    clients = [threading.Thread(target=visit_again_and_again, args=(number,)) for number in range(int(count))]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    print(*failed, sep="\n")
+
+
 def hold(protocol, port, serial, count, source, tls):
     held = [Connection(context(tls), protocol, port, source).whole() for _ in range(1 if serial else int(count))]
     print(f"open {len(held)}", flush=True)
@@ -291,7 +312,7 @@ def main():
     sys.tracebacklimit = 1
     kind, port, command = sys.argv[1:4]
     serial = kind.endswith("-serial")
-    commands = {"visits": visits, "interleave": interleave, "attack": attack, "abandon": abandon, "hold": hold, "certificate": certificate}
+    commands = {"visits": visits, "interleave": interleave, "attack": attack, "abandon": abandon, "crowd": crowd, "hold": hold, "certificate": certificate}
     commands[command](PROTOCOLS[kind.removesuffix("-serial")], int(port), serial, *sys.argv[4:])
 
 

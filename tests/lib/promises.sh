@@ -127,6 +127,18 @@ expected_results() {
 # An offer that is not accepted is one event, a resumption, though a full handshake follows.
 expected_account() { echo "resumption=$3 acted=$(($3 > 2 ? $3 - 2 : 0)) handshake=$((7 - $3))"; }
 
+# crowded: eight clients at once, each hello in two parts. What each did is on its account, and nothing on that of `unknown`.
+crowded() {
+	is "$label: eight clients at once are served" "$(dialogue crowd 8 127.0.0 "${versions%% *}")" ""
+	is "$label: and each has what it did on its account" "$(crowd_accounts 61)" "3 4 5 6 7 8 9 10, unknown 0"
+}
+# crowd_accounts N: the handshakes of 127.0.0.N and the seven after it.
+crowd_accounts() {
+	the_ledger | python3 -c 'import json, sys
+counts = {client["client"]: client["events"]["handshake"]["count"] for client in json.load(sys.stdin)["ledgers"][0]["clients"]}
+print(*(counts.get(f"127.0.0.{i}", 0) for i in range(int(sys.argv[1]), int(sys.argv[1]) + 8)), end=", unknown %d\n" % counts.get("unknown", 0))' "$1"
+}
+
 # unfinished: a client that leaves in the middle of its ClientHello has begun a handshake and not finished it.
 unfinished() {
 	dialogue abandon 127.0.0.51 127.0.0.52 5

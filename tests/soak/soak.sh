@@ -164,16 +164,16 @@ measure() {
 	local service
 	for service in "${services[@]}"; do
 		within 90 settled "$service" || diag "$service still has other processes after 90 s: $(processes "$service")"
-		memory[$service-$1]=$(kilobytes "$service") open[$service-$1]=$(descriptors "$service")
+		memory_kb[$service-$1]=$(kilobytes "$service") open[$service-$1]=$(descriptors "$service")
 	done
 }
 
 # flat SERVICE FROM TO: the memory at TO is at most $memory_percent % and $memory_slack_kb KB more than at FROM.
-flat() { [ "${memory[$1-$3]}" -le $((memory[$1-$2] * (100 + memory_percent) / 100 + memory_slack_kb)) ]; }
+flat() { [ "${memory_kb[$1-$3]}" -le $((memory_kb[$1-$2] * (100 + memory_percent) / 100 + memory_slack_kb)) ]; }
 
 accounts() { python3 tests/soak/accounts.py "$tmp/$1.json" "${@:2}"; }
 
-declare -A memory open phase=([mixed]="after the reloads" [steady]="at the end") action=([nginx]=decline [haproxy]=close [dovecot]=close)
+declare -A memory_kb open phase=([mixed]="after the reloads" [steady]="at the end") action=([nginx]=decline [haproxy]=close [dovecot]=close)
 for service in "${services[@]}"; do "serve_$service"; done
 coproc LOAD { exec python3 tests/soak/load.py "$tools" "$tmp/www/page" "$tmp" "nginx=http:${ports[nginx]}" \
 	"haproxy=http:${ports[haproxy]}" "dovecot=imap:${ports[dovecot]}" 2>"$tmp/load.log"; }
@@ -200,7 +200,7 @@ for service in "${services[@]}"; do
 	"$RG_BUILD/reneguardctl" status --state "$memory/$service" --json >"$tmp/$service-ledger.json"
 	is "$service: ledger and log agree with what the clients did" \
 		"$(accounts "$service" "$tmp/$service-ledger.json" "$syslog_file" "$service" "${action[$service]}" $elapsed_s)" agreed
-	diag "$service: KB of memory: ${memory[$service-warm]} after the warm-up, ${memory[$service-mixed]} after the reloads, ${memory[$service-steady]} at the end"
+	diag "$service: KB of memory: ${memory_kb[$service-warm]} after the warm-up, ${memory_kb[$service-mixed]} after the reloads, ${memory_kb[$service-steady]} at the end"
 	for until in mixed steady; do
 		[ "$preload" = "$shim" ] || { skip "$service: memory is flat (${phase[$until]})" "a sanitized build keeps freed memory" && continue; }
 		ok "$service: memory is flat (${phase[$until]}): at most $memory_percent % and $memory_slack_kb KB more than after the warm-up" flat "$service" warm $until
