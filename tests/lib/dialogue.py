@@ -52,6 +52,7 @@ MYSQL_HELLO = bytes.fromhex("008a0800 00000001 21") + bytes(23)
 PROTOCOLS = {
     "http": Protocol([(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", rb"HTTP/1\.[01] \d+ [\s\S]*?\r\n\r\n")]),
     "proxy": Protocol([(b"HEAD http://localhost/squid-internal-static/icons/SN.png HTTP/1.1\r\nHost: localhost\r\n\r\n", rb"^HTTP/1\.1 200 [\s\S]*?\r\n\r\n")]),
+    "http-alice": Protocol([(b"GET /v1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic YWxpY2U6c2VjcmV0\r\n\r\n", rb"HTTP/1\.[01] \d+ [\s\S]*?\r\n\r\n")]),
     "line": Protocol([(b"ping\n", rb"\n")]),
     "banner": Protocol([], [(b"", rb"\n")]),
     "smtp": SMTP._replace(opening=[SMTP_GREETING, *SMTP.opening]),
