@@ -4,7 +4,7 @@
 packages="ejabberd"
 program=erl
 protocol=xmpp
-resumes="" vain="1.3" foreign="1.2"
+resumes="" ignores="1.3" foreign="1.2"
 variables=(RENEGUARD_NAME=ejabberd) # or it is beam.smp
 
 configure() {
@@ -38,6 +38,6 @@ exchange() {
 		-starttls xmpp -xmpphost localhost | grep -o '<mechanism>[^<]*'
 }
 
-limitations() { nobodys_halves; }
+limitations() { half_hellos_are_unknown; }
 own_errors() { grep -E '\[(warning|error)\]' "$tmp/ejabberd-own.log"; }
 trials

@@ -28,6 +28,6 @@ configure() {
 }
 launch() { daemon "$(command -v icinga2)" daemon -c "$tmp/icinga2.conf" "${constants[@]}"; }
 exchange() { fetch -u alice:secret /v1 /v1/nothing; }
-limitations() { nobodys_halves; }
+limitations() { half_hellos_are_unknown; }
 own_errors() { grep -E 'critical' "$tmp/icinga2.log"; }
 trials
