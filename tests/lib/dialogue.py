@@ -12,7 +12,8 @@ attack SOURCE BYSTANDER TLSSTORM N
                           N attempts to renegotiate on one connection (tests/tools/tlsstorm.c) while a bystander's connection is open
 abandon FIRST SECOND N    each client leaves N times in the middle of its ClientHello. FIRST closes; SECOND resets, which also discards
                           what the server has not read yet
-crowd N BASE TLS          N clients at once, BASE.61 and on: the first has three full handshakes, each next client one more
+crowd N BASE TLS          N clients at once, BASE.61 and on: the first has three full handshakes, each next client one more.
+                          In the first three, all clients send the second half of their ClientHello together
 hold N SOURCE TLS         opens N connections, has an exchange in each, and keeps them open until standard input ends
 certificate SOURCE        prints the server's certificate as PEM
 A PROTOCOL that ends in `-serial` means that the server serves one connection at a time. Anything unexpected ends the program with a
@@ -278,15 +279,23 @@ def abandon(protocol, port, serial, first, second, count):
 
 def crowd(protocol, port, serial, count, base, tls):
     def visit_again_and_again(number):
-        for _ in range(3 + number):
+        for visit in range(3 + number):
             try:
-                result, _ = Connection(context(tls), protocol, port, f"{base}.{61 + number}").whole().end()
-            except (OSError, ssl.SSLError) as error:
+                connection = Connection(context(tls), protocol, port, f"{base}.{61 + number}")
+                connection.connect()
+                connection.half()
+                if visit < 3:
+                    together.wait(WAIT_S)
+                connection.rest()
+                connection.finish()
+                connection.exchange()
+                result, _ = connection.end()
+            except (OSError, ssl.SSLError, threading.BrokenBarrierError) as error:
                 result = str(error)
             if result != "full":
                 failed.append(f"{base}.{61 + number}: {result}")
 
-    failed = []
+    failed, together = [], threading.Barrier(int(count))
     clients = [threading.Thread(target=visit_again_and_again, args=(number,)) for number in range(int(count))]
     for client in clients:
         client.start()
