@@ -15,6 +15,7 @@ configure() {
 	[ "$(id -u)" != 0 ] || drop=$(printf '%s\n' "user haproxy" "group haproxy" "chroot $tmp/empty")
 	[ "$variant" != 0rtt ] || early=allow-0rtt
 	mkdir -p "$tmp/empty"
+	echo "$tmp/server.pem [ssl-max-ver TLSv1.2] old.example" >"$tmp/crt-list"
 	cat >"$tmp/haproxy.cfg" <<-CONF
 		global
 			$drop
@@ -30,6 +31,7 @@ configure() {
 			timeout server 10s
 		frontend tls
 			bind 127.0.0.1:$port ssl crt $tmp/server.pem ssl-min-ver TLSv1.2 ca-file $tmp/cert.pem verify optional $early
+			bind 127.0.0.2:$port ssl crt-list $tmp/crt-list
 			http-request return status 200 content-type text/plain lf-string "certificate: %[ssl_c_used]\n"
 	CONF
 }
@@ -48,9 +50,20 @@ logs_reason() {
 	like "$label: HAProxy's own log tells the reason" "$(line_with "$tmp/haproxy.log" '^127.0.0.9 error')" 'SSL fatal error, error:0A000153:.*:no renegotiation'
 }
 
+# With ssl-max-ver in a crt-list HAProxy switches TLS 1.3 off in its client_hello callback. So an id in a hello that offers TLS 1.3 is
+# an offer to resume, or only middlebox compatibility. Only the answer tells.
+switches_off_tls13() {
+	rm -f "$tmp/session"
+	is "$label: TLS 1.3 switched off late: a session id is accepted" \
+		"$(by_id -sess_out "$tmp/session") $(by_id -sess_in "$tmp/session") $(by_id)" "New, TLSv1.2 Reused, TLSv1.2 New, TLSv1.2"
+	is "$label: and each handshake is the event that it was" "$(account 127.0.0.12)" "resumption=1 acted=0 handshake=2"
+}
+by_id() { timeout 20 openssl s_client -no_ticket -servername old.example -bind 127.0.0.12:0 -connect "127.0.0.2:$port" "$@" </dev/null 2>&1 | grep -oE '^(New|Reused), TLSv1.[23]'; }
+
 more() {
 	local accepted=0 seen
 	logs_reason
+	switches_off_tls13
 	is "$label: HAProxy sees a certificate exactly from the clients that have one" "$(exchange | grep certificate | sort | uniq -c | tr -s ' \n' ' ')" " 4 certificate: 0 2 certificate: 1 "
 	[ "$variant" != 0rtt ] || accepted=3
 	seen=$(peer --tls 1.3 --from 127.0.0.8 127.0.0.1 "$port" early-data 3)
