@@ -4,6 +4,7 @@
 packages="ejabberd"
 program=erl
 protocol=xmpp
+own_log="no renegotiation"
 resumes="" ignores="1.3" foreign="1.2"
 variables=(RENEGUARD_NAME=ejabberd) # or it is beam.smp
 
