@@ -109,9 +109,6 @@ $(INSPECTOR): $(CTL) $(CORE)
 # Every test is a program that prints TAP. tests/run runs them, and tests/tests.mk builds them.
 include tests/tests.mk $(wildcard tests/*/*.mk)
 
-# A finding of a sanitizer ends the program. Leaks are not findings, because programs under test have leaks of their own.
-export ASAN_OPTIONS ?= detect_leaks=0
-export TSAN_OPTIONS ?= halt_on_error=1
 # Sanitized programs are slow. So are daemons, and tests of another build under an emulator.
 export CK_DEFAULT_TIMEOUT ?= $(if $(SANITIZE),180,30)
 export TEST_TIMEOUT_S ?= $(if $(SANITIZE),900,300)
