@@ -114,7 +114,7 @@ static inline ssize_t note_message(int fd, const struct msghdr *message, socklen
 	read.sender = message->msg_name;
 	if (read.sender != NULL)
 		read.sender_bytes = message->msg_namelen < room ? message->msg_namelen : room;
-	note_parts(&read, message->msg_iovlen, (size_t)got);
+	note_parts(&read, (size_t)message->msg_iovlen, (size_t)got);
 	return got;
 }
 
