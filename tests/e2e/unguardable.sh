@@ -72,7 +72,7 @@ check_says "linked to libssl" 0 'will be guarded: it is linked to .*libssl' "$tm
 mapped "linked to libssl" "$tmp/show"
 hooks=$("$RG_BUILD/reneguardctl" check "$tmp/show" | sed -n 's/^  hooks: //p')
 is "check: linked to libssl: it lists the hooks that this libssl has" "$(tr ' ' '\n' <<<"$hooks" | sort)" \
-	"$(comm -12 <(nm -D --defined-only "$shim" | sed 's/.* //' | grep '^SSL_' | sort) <(nm -D --defined-only "$(ldd "$tmp/show" | sed -n 's/.*libssl.* => \([^ ]*\).*/\1/p')" | sed 's/.* //; s/@.*//' | sort))"
+	"$(comm -12 <(nm -D --defined-only "$shim" | sed 's/.* //' | grep -E '^(SSL|DTLSv1)_' | sort) <(nm -D --defined-only "$(ldd "$tmp/show" | sed -n 's/.*libssl.* => \([^ ]*\).*/\1/p')" | sed 's/.* //; s/@.*//' | sort))"
 echo 'void *SSL_CTX_new(void *method) { return method; } int SSL_new, SSL_read;' | "${CC:-cc}" -xc -fPIC -shared -Wl,-soname,libssl.so.9 -o "$tmp/libssl.so.9" -
 build lacking -Wl,--no-as-needed,-rpath,"$tmp" "$tmp/libssl.so.9"
 check_says "linked to a libssl that lacks SSL_write" 1 'its libssl has no SSL_write' "$tmp/lacking"
