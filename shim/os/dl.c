@@ -140,14 +140,15 @@ void *rg_dl_sym(void *handle, const char *name)
 
 /*
  * The next NAME: another preload's or libc's. Before glibc 2.36, RTLD_NEXT finds the oldest version
- * of a libc function, so ask for VERSION.
+ * of a libc function, so ask for VERSION. ThreadSanitizer calls dlsym before its dl_iterate_phdr
+ * works, so do without that if the two agree.
  */
 static void *find_next(const char *name, const char *version)
 {
 	void *found = rg_dl_sym(RTLD_NEXT, name);
 	void *libc = dlvsym != NULL ? dlvsym(RTLD_NEXT, name, version) : NULL;
 
-	return rg_dl_same_object(found, libc) ? libc : found;
+	return found == libc || rg_dl_same_object(found, libc) ? libc : found;
 }
 
 /* Both are found before either is stored: dlvsym may allocate, and an allocator may call dlsym. */

@@ -133,6 +133,11 @@ int SSL_get_rfd(const struct ssl_st *ssl)
 {
 	return ssl->fd;
 }
+
+int SSL_get_wfd(const struct ssl_st *ssl)
+{
+	return ssl->fd;
+}
 void SSL_set_shutdown(struct ssl_st *ssl, int mode)
 {
 	ssl->shutdown = mode;
