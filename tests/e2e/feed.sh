@@ -75,4 +75,9 @@ fed "a stranger left 11 bytes on the descriptor, hello byte by byte" 30 --stale 
 for by in recvfrom recvmsg; do
 	fed "DTLS, $by: 30 senders on one socket" 30 --dtls --by $by
 done
+# A rule that blocks asks who the client is before the first datagram has been read, when nobody knows.
+export RENEGUARD_HANDSHAKE=block:2/600s
+fed "DTLS, one socket that libssl reads, and a rule that blocks" 8 --dgram-bio
+fed "DTLS, datagrams through memory, and a rule that blocks" 8 --dtls --by recvfrom
+fed "a batch, and a rule that blocks" 8 --threads 4
 finish

@@ -33,11 +33,14 @@ static const char usage[] =
     "  [--stale N]       before each client a stranger, on the same descriptor, sends N bytes of "
     "a\n"
     "                    hello, one by one, and leaves; the clients then come one by one\n"
-    "  [--dtls]          one datagram socket, all senders interleaved\n";
+    "  [--dtls]          one datagram socket, all senders interleaved\n"
+    "  [--dgram-bio]     one datagram socket that libssl reads itself; the clients come one by "
+    "one\n";
 
 static struct {
 	const char *cert, *base, *by, *bio, *front, *behind;
-	int clients, first, piece, threads, records, stale, dtls, backend, front_apart, front_given;
+	int clients, first, piece, threads, records, stale, dtls, backend, front_apart, front_given,
+	    dgram_bio;
 } opt = {.base = "127.0.1", .by = "read", .bio = "mem", .clients = 1};
 
 struct connection {
@@ -205,10 +208,10 @@ static void run_clients(int backend_listener)
 			stale_stranger();
 		if (pthread_create(&threads[i - 1], NULL, client, (void *)(intptr_t)i))
 			net_die("tlsfeed: client");
-		if (opt.stale)
+		if (opt.stale || opt.dgram_bio)
 			pthread_join(threads[i - 1], NULL);
 	}
-	for (int i = 0; !opt.stale && i < opt.clients; i++)
+	for (int i = 0; !opt.stale && !opt.dgram_bio && i < opt.clients; i++)
 		pthread_join(threads[i], NULL);
 }
 
@@ -514,6 +517,22 @@ static void serve_datagrams(SSL_CTX *ctx, int fd)
 	}
 }
 
+static void serve_by_dgram_bio(SSL_CTX *ctx, int fd)
+{
+	for (int i = 0; i < opt.clients; i++) {
+		BIO *bio = BIO_new_dgram(fd, BIO_NOCLOSE);
+		SSL *ssl = SSL_new(ctx);
+
+		SSL_set_options(ssl, SSL_OP_NO_QUERY_MTU);
+		DTLS_set_link_mtu(ssl, 1400);
+		SSL_set_bio(ssl, bio, bio);
+		SSL_set_accept_state(ssl);
+		if (SSL_do_handshake(ssl) != 1)
+			die_ssl("SSL_do_handshake");
+		SSL_free(ssl);
+	}
+}
+
 // --- all of it -----------------------------------------------------------------------------------
 static int listen_on(int type, int *port)
 {
@@ -547,6 +566,7 @@ static void parse(int argc, char **argv)
 						{"records", 1, 0, 'r'},
 						{"stale", 1, 0, 's'},
 						{"dtls", 0, &opt.dtls, 1},
+						{"dgram-bio", 0, &opt.dgram_bio, 1},
 						{"front-given", 0, &opt.front_given, 1},
 						{0, 0, 0, 0}};
 	int c;
@@ -610,6 +630,7 @@ int main(int argc, char **argv)
 
 	parse(argc, argv);
 	signal(SIGPIPE, SIG_IGN);
+	opt.dtls |= opt.dgram_bio;
 	listener = listen_on(opt.dtls ? SOCK_DGRAM : SOCK_STREAM, &server_port);
 	backend_listener = listen_on(SOCK_STREAM, &backend_port);
 	if (pipe(until))
@@ -627,7 +648,9 @@ int main(int argc, char **argv)
 	    SSL_CTX_use_PrivateKey_file(ctx, opt.cert, SSL_FILETYPE_PEM) != 1)
 		die_ssl("certificate");
 	ask_backend(); // so that this thread has read from more than one Internet socket
-	if (opt.dtls) {
+	if (opt.dgram_bio) {
+		serve_by_dgram_bio(ctx, listener);
+	} else if (opt.dtls) {
 		serve_datagrams(ctx, listener);
 	} else if (opt.stale) {
 		serve_behind_strangers(ctx, listener);
