@@ -32,6 +32,8 @@ static void use(struct rg_ledger *ledger)
 		if (i % 4 == 0)
 			rg_ledger_take_back(ledger, &key, event, limit, now_ns);
 		rg_ledger_acted(ledger, &key, event);
+		if (i % 8 == 0)
+			rg_ledger_not_acted(ledger, &key, event);
 		rg_ledger_outcome(ledger, &key, RG_OUTCOME_ACCEPTED);
 	}
 	(void)rg_ledger_log_allowed(ledger, &limits[0], NOW_NS, &suppressed);
@@ -78,12 +80,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
 	memset(memory, 0, size);
 	memcpy(memory, input, bytes < size ? bytes : size);
 	if (repair)
-		rg_ledger_make(&ledger, memory, SLOTS, seed);
+		rg_ledger_make(&ledger, memory, SLOTS, seed, 0);
 	if (rg_ledger_attach(&ledger, memory, size, &why)) {
 		FUZZ_MUST(rg_ledger_bytes(rg_ledger_slots(&ledger)) == size);
 		use(&ledger);
 		show(&ledger);
-		rg_ledger_resume(&ledger, input[0], NOW_NS);
 		use(&ledger);
 	} else {
 		FUZZ_MUST(!repair && why != NULL);
