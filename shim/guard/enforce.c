@@ -118,6 +118,26 @@ void rg_enforce_end_decline(struct rg_connection *connection, struct ssl_st *ssl
 	(void)connection->lib->SSL_set_session_id_context(ssl, context->bytes, context->length);
 }
 
+/* --- undoing a refusal --- */
+
+/* Undo what a refusal changed on SSL, which is NULL if it is being freed. */
+static void undo_refusal(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	if (ssl != NULL)
+		rg_libssl_restore(connection->lib, ssl, &connection->refusal);
+	else
+		rg_libssl_drop_refusal(connection->lib, &connection->refusal);
+}
+
+void rg_enforce_undo(struct rg_connection *connection, struct ssl_st *ssl)
+{
+	if (!connection->refused)
+		return;
+	rg_gate_count_refused(false);
+	connection->refused = false;
+	undo_refusal(connection, ssl);
+}
+
 /* --- refusing before the address is proved --- */
 
 void rg_enforce_provisionally(struct rg_connection *connection, struct ssl_st *ssl,
@@ -135,12 +155,8 @@ void rg_enforce_end_provisional(struct rg_connection *connection, struct ssl_st 
 		return;
 	connection->provisional = 0;
 	rg_gate_count_refused(false);
-	if (connection->refused)
-		return; /* it is one for good now, and undone with that */
-	if (ssl != NULL)
-		rg_libssl_restore(connection->lib, ssl, &connection->refusal);
-	else
-		rg_libssl_drop_refusal(connection->lib, &connection->refusal);
+	if (!connection->refused) /* else it is one for good now, and undone with that */
+		undo_refusal(connection, ssl);
 }
 
 /* --- calls on a refused connection --- */
@@ -154,16 +170,4 @@ void rg_enforce_fail_call(const struct rg_connection *connection, struct ssl_st 
 {
 	rg_enforce_mute(connection, ssl);
 	raise_once(connection);
-}
-
-void rg_enforce_undo(struct rg_connection *connection, struct ssl_st *ssl)
-{
-	if (!connection->refused)
-		return;
-	rg_gate_count_refused(false);
-	connection->refused = false;
-	if (ssl != NULL)
-		rg_libssl_restore(connection->lib, ssl, &connection->refusal);
-	else
-		rg_libssl_drop_refusal(connection->lib, &connection->refusal);
 }

@@ -370,14 +370,15 @@ struct rg_libssl *rg_guard_before_call_slowly(struct ssl_st *ssl, const void *ca
 		return lib;
 	if (may_accept)
 		rg_connection_begin(connection, ssl);
+	if (connection->refused) {
+		rg_enforce_fail_call(connection, ssl);
+		return NULL;
+	}
 	/* The error queue is in shared memory as well: kamailio's processes have one for all, and
 	 * do not empty it. A refused connection's entry would be taken for an error on this one. */
-	if (!connection->refused && rg_states_are_shared(lib))
+	if (rg_states_are_shared(lib))
 		rg_libssl_clear_raised(lib);
-	if (!connection->refused)
-		return lib;
-	rg_enforce_fail_call(connection, ssl);
-	return NULL;
+	return lib;
 }
 
 bool rg_guard_after_call_slowly(const struct rg_libssl *lib, struct ssl_st *ssl, int result)

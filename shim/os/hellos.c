@@ -137,7 +137,15 @@ static struct chunk *chunk_of(int fd)
 		   : NULL;
 }
 
-static struct chunk *make_chunk(int fd)
+static struct entry *entry_of(int fd)
+{
+	struct chunk *chunk = chunk_of(fd);
+
+	return chunk != NULL ? &chunk->entries[fd % CHUNK_ENTRIES] : NULL;
+}
+
+/* The same; an entry is made if there is none. NULL if there is no memory, or no place. */
+static struct entry *make_entry(int fd)
 {
 	int index = fd / CHUNK_ENTRIES;
 	struct chunk *made, *other = NULL;
@@ -145,20 +153,13 @@ static struct chunk *make_chunk(int fd)
 
 	if (index >= CHUNKS || (made = map(sizeof *made)) == NULL)
 		return NULL;
-	if (!atomic_compare_exchange_strong(&chunks[index], &other, made)) {
+	if (!atomic_compare_exchange_strong(&chunks[index], &other, made))
 		munmap(made, sizeof *made);
-		return other;
-	}
-	while (used <= index && !atomic_compare_exchange_weak(&chunks_used, &used, index + 1))
-		;
-	return made;
-}
-
-static struct entry *entry_of(int fd)
-{
-	struct chunk *chunk = chunk_of(fd);
-
-	return chunk != NULL ? &chunk->entries[fd % CHUNK_ENTRIES] : NULL;
+	else
+		while (used <= index &&
+		       !atomic_compare_exchange_weak(&chunks_used, &used, index + 1))
+			;
+	return entry_of(fd);
 }
 
 static uint32_t tag_of(const uint8_t random[RG_RANDOM_BYTES])
@@ -336,19 +337,25 @@ static void note_datagram(struct entry *entry, const struct rg_read *read, const
 	struct rg_hello_piece piece;
 	struct rg_peer_name sender;
 	struct senders *senders;
+	bool connected;
+	int pieces = 0;
 
-	if (!rg_hello_is_dtls(data, bytes))
+	if (!rg_hello_is_dtls(data, bytes) || !rg_hello_datagram_next(&datagram, &piece))
 		return;
-	for (int pieces = 0;
-	     pieces < DATAGRAM_PIECES_MAX && rg_hello_datagram_next(&datagram, &piece); pieces++) {
-		if (rg_socket_peer(read->fd, &sender) == RG_SOCKET_CONNECTED) {
+	connected = rg_socket_peer(read->fd, &sender) == RG_SOCKET_CONNECTED;
+	senders = connected ? NULL : senders_of(entry);
+	if (!connected && senders == NULL)
+		return;
+	if (!connected)
+		sender = rg_socket_peer_name(read->sender, read->sender_bytes);
+	do {
+		if (connected)
 			keep_piece(entry->hellos, HELLOS_KEPT, &entry->count, &piece, &sender);
-			set_tag(read->fd, entry);
-		} else if ((senders = senders_of(entry)) != NULL) {
-			sender = rg_socket_peer_name(read->sender, read->sender_bytes);
+		else
 			keep_piece(senders->hellos, SENDERS_KEPT, &senders->count, &piece, &sender);
-		}
-	}
+	} while (++pieces < DATAGRAM_PIECES_MAX && rg_hello_datagram_next(&datagram, &piece));
+	if (connected)
+		set_tag(read->fd, entry);
 }
 
 /* Datagrams are read as a whole, mostly into one part. */
@@ -380,14 +387,11 @@ void rg_hellos_note(const struct rg_read *read)
 	struct entry *entry = entry_of(read->fd);
 	int saved = errno;
 
-	/* Without a ledger nothing is guarded, and nobody will ask. */
-	if (rg_process_ledger() == NULL || (entry == NULL && !may_begin))
+	/* Without a ledger nothing is guarded, and no hello will be looked for. */
+	if (rg_process_ledger() == NULL)
 		return;
-	if (entry == NULL) {
-		struct chunk *chunk = make_chunk(read->fd);
-
-		entry = chunk != NULL ? &chunk->entries[read->fd % CHUNK_ENTRIES] : NULL;
-	}
+	if (entry == NULL && may_begin)
+		entry = make_entry(read->fd);
 	if (entry != NULL && !read->only_datagram &&
 	    (may_begin || atomic_load_explicit(&entry->begun, memory_order_relaxed) != 0))
 		note_stream(entry, read, may_begin);
@@ -448,7 +452,7 @@ typedef uint16_t tags_vector __attribute__((vector_size(16), may_alias));
 
 /*
  * Has one of the BLOCK_TAGS entries at TAGS this TAG? They are read without regard to who writes
- * them, which the vector units can; whoever has the tag is asked again.
+ * them, which the vector units can; an entry that has the tag is read again.
  */
 static __attribute__((no_sanitize("thread"))) bool has_tag(const void *tags, uint16_t tag)
 {
