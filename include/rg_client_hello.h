@@ -10,7 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RG_TLS13	  0x0304 /* on the wire */
+/* On the wire. */
+#define RG_TLS13	     0x0304
+#define RG_DTLS_MAJOR	     0xfe /* the first byte of a DTLS version (RFC 6347 4.1) */
+#define RG_CLIENT_HELLO_TYPE 1	  /* RFC 8446 B.3 */
+
 #define RG_SESSION_ID_MAX 32
 #define RG_RANDOM_BYTES	  32
 

@@ -76,7 +76,7 @@ struct rg_hello_datagram {
 
 static inline bool rg_hello_is_dtls(const uint8_t *data, size_t bytes)
 {
-	return bytes >= 2 && data[1] == 0xfe;
+	return bytes >= 2 && data[1] == RG_DTLS_MAJOR;
 }
 
 /* The next fragment in DATAGRAM that has a part of a ClientHello's random. False if there is no

@@ -95,7 +95,7 @@ struct rg_totals {
 	uint64_t outcomes[RG_OUTCOME_COUNT];
 };
 
-/* Who uses a ledger. The text comes from a program, so whoever shows it must escape it. */
+/* Who uses a ledger. The text comes from a program, so it must be escaped when it is shown. */
 struct rg_about {
 	struct rg_rule rules[RG_EVENT_COUNT];
 	char service[RG_ABOUT_BYTES];

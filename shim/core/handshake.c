@@ -5,7 +5,7 @@
 /* Handshake types (RFC 8446 B.3, RFC 5246 7.4, RFC 6347 4.3.2). */
 enum {
 	HELLO_REQUEST = 0,
-	CLIENT_HELLO = 1,
+	CLIENT_HELLO = RG_CLIENT_HELLO_TYPE,
 	SERVER_HELLO = 2,
 	HELLO_VERIFY_REQUEST = 3,
 	CERTIFICATE = 11,
@@ -17,8 +17,6 @@ enum {
 
 #define HEADER_BYTES	       4
 #define DTLS_HEADER_BYTES      12
-#define DTLS_MAJOR	       0xfe
-#define RANDOM_BYTES	       32
 #define VERSION_TLS12	       0x0303
 #define EXT_PRE_SHARED_KEY     41
 #define EXT_SUPPORTED_VERSIONS 43
@@ -33,7 +31,7 @@ enum {
 #define NOINLINE __attribute__((noinline))
 
 /* This random marks a ServerHello as a HelloRetryRequest (RFC 8446 4.1.3). */
-static const uint8_t retry_random[RANDOM_BYTES] = {
+static const uint8_t retry_random[RG_RANDOM_BYTES] = {
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
 
@@ -103,16 +101,16 @@ static NOINLINE enum rg_hs_event server_hello(struct rg_handshake *handshake, co
 					      size_t bytes)
 {
 	const struct rg_client_hello *hello = &handshake->hello;
-	const uint8_t *id = body + 2 + RANDOM_BYTES + 1;
+	const uint8_t *id = body + 2 + RG_RANDOM_BYTES + 1;
 	size_t id_bytes, fixed;
 	bool psk;
 
 	handshake->renegotiation_pending = false;
-	if (handshake->established || bytes < 2 + RANDOM_BYTES + 1)
+	if (handshake->established || bytes < 2 + RG_RANDOM_BYTES + 1)
 		return RG_HS_NONE; /* in a renegotiation: its ClientHello was not kept */
-	handshake->hello_repeats = memcmp(body + 2, retry_random, RANDOM_BYTES) == 0;
-	id_bytes = body[2 + RANDOM_BYTES];
-	fixed = 2 + RANDOM_BYTES + 1 + id_bytes + 2 + 1;
+	handshake->hello_repeats = memcmp(body + 2, retry_random, RG_RANDOM_BYTES) == 0;
+	id_bytes = body[2 + RG_RANDOM_BYTES];
+	fixed = 2 + RG_RANDOM_BYTES + 1 + id_bytes + 2 + 1;
 	if (handshake->hello_repeats || bytes < fixed)
 		return RG_HS_NONE;
 	handshake->negotiated = (uint16_t)number16(body);
@@ -284,7 +282,7 @@ enum rg_hs_event rg_handshake_message(struct rg_handshake *handshake, bool writt
 				      int content_type, const uint8_t *message, size_t bytes,
 				      bool pristine)
 {
-	bool dtls = version >> 8 == DTLS_MAJOR;
+	bool dtls = version >> 8 == RG_DTLS_MAJOR;
 	size_t header = dtls ? DTLS_HEADER_BYTES : HEADER_BYTES;
 
 	if (content_type == RG_CONTENT_ALERT)

@@ -5,7 +5,7 @@
 /* Content types (RFC 8446 5.1). */
 enum { CHANGE_CIPHER_SPEC = 20, HANDSHAKE = 22 };
 
-enum { CLIENT_HELLO = 1, CHANGE_CIPHER_SPEC_MESSAGE = 1 };
+enum { CHANGE_CIPHER_SPEC_MESSAGE = 1 };
 
 #define MAJOR_TLS	    3
 #define RECORD_HEADER_BYTES 5
@@ -63,7 +63,7 @@ static enum rg_hello_found content(struct rg_hello_stream *stream, uint8_t byte)
 	    stream->at == RECORD_HEADER_BYTES && (stream->type != HANDSHAKE || stream->filled == 0);
 
 	stream->at = RECORD_HEADER_BYTES + 1;
-	if (first && byte != CLIENT_HELLO)
+	if (first && byte != RG_CLIENT_HELLO_TYPE)
 		return RG_HELLO_NONE;
 	if (stream->type == HANDSHAKE)
 		stream->prefix[stream->filled++] = byte;
@@ -73,7 +73,7 @@ static enum rg_hello_found content(struct rg_hello_stream *stream, uint8_t byte)
 		stream->state = BETWEEN_RECORDS;
 	return RG_HELLO_PARTIAL;
 }
-_Static_assert(CLIENT_HELLO == CHANGE_CIPHER_SPEC_MESSAGE, "content() tests both at once");
+_Static_assert(RG_CLIENT_HELLO_TYPE == CHANGE_CIPHER_SPEC_MESSAGE, "content() tests both at once");
 
 /* Text up to a line feed. */
 static enum rg_hello_found proxy_v1_byte(struct rg_hello_stream *stream, uint8_t byte)
@@ -163,7 +163,6 @@ bool rg_hello_stream_is_header(const struct rg_hello_stream *stream)
 
 #define DTLS_RECORD_HEADER_BYTES 13
 #define FRAGMENT_HEADER_BYTES	 12
-#define MAJOR_DTLS		 0xfe
 #define RANDOM_AT		 2 /* in the body of a ClientHello */
 
 static size_t number_at(const uint8_t *at, size_t width)
@@ -191,7 +190,7 @@ static bool next_record(struct rg_hello_datagram *datagram)
 		skip(datagram, DTLS_RECORD_HEADER_BYTES);
 		if (bytes > datagram->bytes)
 			return false;
-		if (record[0] == HANDSHAKE && record[1] == MAJOR_DTLS &&
+		if (record[0] == HANDSHAKE && record[1] == RG_DTLS_MAJOR &&
 		    number_at(record + 3, 2) == 0) {
 			datagram->record_left = bytes;
 			return true;
@@ -231,7 +230,7 @@ bool rg_hello_datagram_next(struct rg_hello_datagram *datagram, struct rg_hello_
 		}
 		skip(datagram, FRAGMENT_HEADER_BYTES + bytes);
 		datagram->record_left -= FRAGMENT_HEADER_BYTES + bytes;
-		if (fragment[0] != CLIENT_HELLO)
+		if (fragment[0] != RG_CLIENT_HELLO_TYPE)
 			continue;
 		take_piece(piece, fragment + FRAGMENT_HEADER_BYTES, number_at(fragment + 6, 3),
 			   bytes);

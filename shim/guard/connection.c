@@ -10,9 +10,6 @@
 #include "rg_ledger.h"
 #include "rg_policy.h"
 
-#define CLIENT_HELLO_TYPE 1
-#define DTLS_MAJOR	  0xfe
-
 /* --- the message callback --- */
 
 static bool is_guarded_side(const struct rg_connection *connection)
@@ -50,7 +47,7 @@ static void handle_event(struct rg_connection *connection, struct ssl_st *ssl,
 
 static bool is_client_hello(bool written, int content_type, const uint8_t *message, size_t bytes)
 {
-	return !written && bytes != 0 && message[0] == CLIENT_HELLO_TYPE &&
+	return !written && bytes != 0 && message[0] == RG_CLIENT_HELLO_TYPE &&
 	       (content_type == RG_CONTENT_HANDSHAKE || content_type == RG_CONTENT_SSLV2);
 }
 
@@ -101,7 +98,7 @@ void rg_connection_message(bool written, int version, int content_type, const ui
 	if (hs_event == RG_HS_FINISHED)
 		connection->restarted = false;
 	if (hs_event != RG_HS_NONE)
-		on_handshake_event(connection, ssl, hs_event, version >> 8 == DTLS_MAJOR);
+		on_handshake_event(connection, ssl, hs_event, version >> 8 == RG_DTLS_MAJOR);
 	if (connection->provisional != 0 && written && content_type == RG_CONTENT_ALERT)
 		rg_judge_alert(connection, ssl, message[1]);
 	/* Once its alert is out, a refused connection writes nothing more. */

@@ -9,9 +9,8 @@
 #define OP_NO_TLS13	       0x20000000U
 #define OP_COOKIE_EXCHANGE     0x00002000U /* SSL_OP_COOKIE_EXCHANGE */
 #define EX_INDEX_SSL_CTX       1
-#define CTRL_OPTIONS	       32  /* SSL_CTRL_OPTIONS, up to 1.0.2 */
-#define CTRL_MAX_PROTO_VERSION 131 /* SSL_CTRL_GET_MAX_PROTO_VERSION */
-#define DTLS_MAJOR	       0xfe
+#define CTRL_OPTIONS	       32      /* SSL_CTRL_OPTIONS, up to 1.0.2 */
+#define CTRL_MAX_PROTO_VERSION 131     /* SSL_CTRL_GET_MAX_PROTO_VERSION */
 #define DTLS_ANY	       0x1ffff /* DTLS_ANY_VERSION, before one is negotiated */
 #define WANT_NOTHING	       1       /* SSL_NOTHING */
 #define WANT_WRITING	       2
@@ -170,7 +169,7 @@ bool rg_libssl_is_dtls(const struct rg_libssl *lib, const struct ssl_st *ssl)
 {
 	int version = lib->SSL_version(ssl);
 
-	return version >> 8 == DTLS_MAJOR || version == DTLS_ANY;
+	return version >> 8 == RG_DTLS_MAJOR || version == DTLS_ANY;
 }
 
 bool rg_libssl_decrypts_hellos(const struct rg_libssl *lib, struct ssl_st *ssl)

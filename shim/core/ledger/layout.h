@@ -31,7 +31,7 @@ struct rg_fixed {
 	uint32_t slot_bytes;
 	uint32_t slots;
 	uint8_t seed[16];
-	uint64_t clock; /* for whoever maps the memory: see rg_ledger_make */
+	uint64_t clock; /* for the caller that maps the memory: see rg_ledger_make */
 	uint64_t check; /* a hash of all fields above */
 };
 
