@@ -2,23 +2,18 @@
 only there is a context made. Each answers every line with it."""
 import os
 import socket
-import ssl
 import sys
 import threading
 import time
 
+from tls_echo import context, serve_connection
+
 
 def serve(listener, pem):
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(pem)
+    tls = context(pem)
     while True:
         connection, _ = listener.accept()
-        try:
-            with server.wrap_socket(connection, server_side=True) as stream:
-                while line := stream.recv(4096):
-                    stream.sendall(line)
-        except OSError as error:
-            print(f"connection ended: {error!r}", flush=True)
+        serve_connection(connection, tls)
 
 
 def fork_workers(pem, ports):

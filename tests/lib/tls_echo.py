@@ -52,7 +52,8 @@ async def with_asyncio(tls, port):
         await asyncio.gather(server.serve_forever(), collect_garbage())
 
 
-if sys.argv[1] == "wrap_socket":
-    wrap_socket(context(sys.argv[2]), int(sys.argv[3]))
-else:
-    asyncio.run(with_asyncio(context(sys.argv[2]), int(sys.argv[3])))
+if __name__ == "__main__":
+    if sys.argv[1] == "wrap_socket":
+        wrap_socket(context(sys.argv[2]), int(sys.argv[3]))
+    else:
+        asyncio.run(with_asyncio(context(sys.argv[2]), int(sys.argv[3])))
