@@ -1,13 +1,13 @@
 #!/bin/bash
 # A client is recognised by its bytes, in whatever way the program hands them to libssl: read in any pieces, by any call, all clients first
-# and worked off afterwards, by other threads, with a backend's socket read in between. Each client is entered once, and nobody else is.
+# and worked off afterwards, by other threads, with a backend's socket read in between. Each client is in the ledger once, and no other.
 . tests/lib/tap.sh
 . tests/lib/server.sh
 unset "${!RENEGUARD_@}"
 needs python3
 certificates
 
-# account BASE CLIENTS: is each of BASE.1 to BASE.CLIENTS in the ledger with one handshake, and nobody else?
+# account BASE CLIENTS: is each of BASE.1 to BASE.CLIENTS in the ledger with one handshake, and no other client?
 account() {
 	"$RG_BUILD/reneguardctl" status --pid "$server_pid" --json 2>/dev/null | python3 -c 'import json, sys
 base, count = sys.argv[1], int(sys.argv[2])

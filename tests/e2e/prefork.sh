@@ -95,7 +95,7 @@ if command -v gunicorn >/dev/null; then
 	# shellcheck disable=SC2046 # a list of pids
 	is "gunicorn -w 2: one ledger" "$(ledgers "$pid" $(pgrep -P "$pid"))" "1 of 3"
 	summaries=$(for n in 1 2 3 4; do peer_summary --tls 1.2 --from 127.0.0.2 127.0.0.1 "$port" get 4 & done; wait)
-	is "gunicorn -w 2: five pass of sixteen, whoever served them" \
+	is "gunicorn -w 2: five of sixteen pass, in whichever worker" \
 		"$(awk -F '[ =]' '{ full += $3; refused += $7 } END { print full, refused }' <<<"$summaries")" "5 11"
 	is "gunicorn -w 2: another client is served" "$(peer_summary --tls 1.3 --from 127.0.0.3 127.0.0.1 "$port" get 2)" "summary full=2 reused=0 refused=0"
 	stop "$pid"

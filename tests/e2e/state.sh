@@ -104,7 +104,7 @@ is "a restart with a laxer rule begins anew" "$(visit "$port" 10)" "summary full
 end "$lax_pid"
 end "$server_pid"
 
-# --- who starts at once shares it, however long it takes to allocate, and whoever is killed meanwhile ---
+# --- processes that start together share it, however long the allocation takes, and even if one of them is killed ---
 if command -v python3 >/dev/null; then
 	# at_once COUNT CLIENTS: so many programs at once on one new file; what they say, counted
 	at_once() {
@@ -124,7 +124,7 @@ if command -v python3 >/dev/null; then
 	out=$(RENEGUARD_LOG=stderr RENEGUARD_STATE="$memory/killed" LD_PRELOAD="$preload" openssl version 2>&1)
 	is "a file whose maker was killed is allocated by the next" "$(grep -c ERR_ <<<"$out") $(($(stat -c '%b * %B' "$memory/killed") / $(stat -c %s "$memory/killed")))" "0 1"
 else
-	skip "who starts at once shares it" "python3 is not installed"
+	skip "processes that start together share it" "python3 is not installed"
 fi
 
 # --- the file's mode, whatever the umask ---

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A program that keeps its SSL objects in shared memory and hands them from process to process (kamailio): whoever goes on with a
-# connection, every event is counted once, for its client; a refused connection is dead in every process; an address that is used
+# A program that keeps its SSL objects in shared memory and hands them from process to process (kamailio). Whichever process goes on
+# with a connection, every event is counted once, for its client; a refused connection is dead in every process; an address that is used
 # again brings nothing of its last connection. tests/tools/sslshare.c says what the letters of a route mean.
 . tests/lib/tap.sh
 . tests/lib/server.sh

@@ -405,7 +405,7 @@ static void plan_reuse(struct crowd *crowd)
 	crowd->service.ids &= crowd->policy->limit[HANDSHAKE] == 0;
 	crowd->service.feed = chance(crowd, 60) ? FEED_FD : FEED_MEMORY;
 	visit_all(crowd, 2, NULL);
-	if (crowd->policy->limit[RESUMPTION] != 0) { // whoever is exempt must not inherit anything
+	if (crowd->policy->limit[RESUMPTION] != 0) { // an exempt client must not inherit anything
 		struct client *client = add_client(crowd);
 
 		client->exempt = true;

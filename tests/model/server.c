@@ -117,7 +117,7 @@ static int bound_socket(int type)
 	return fd;
 }
 
-// A backend is a peer of the same family: whoever is taken for the client by mistake has an
+// A backend is a peer of the same family, so one that is taken for the client by mistake has an
 // address.
 static void open_backend(struct service *service)
 {
