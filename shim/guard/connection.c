@@ -58,8 +58,12 @@ static __attribute__((noinline)) void on_handshake_event(struct rg_connection *c
 {
 	int saved = errno;
 
-	/* Each hello has come in a datagram of its own, perhaps of another sender. */
-	if (is_dtls && (hs_event == RG_HS_CLIENT_HELLO || hs_event == RG_HS_NEXT_CLIENT_HELLO))
+	/*
+	 * Each hello of DTLS has come in a datagram of its own, perhaps of another sender. And what
+	 * was known without a whole hello was the best guess: the hello's random decides.
+	 */
+	if ((is_dtls || connection->peer_has_sent) &&
+	    (hs_event == RG_HS_CLIENT_HELLO || hs_event == RG_HS_NEXT_CLIENT_HELLO))
 		connection->identified = false;
 	if (is_guarded_side(connection)) {
 		rg_identify(connection, ssl);
@@ -100,7 +104,7 @@ void rg_connection_message(bool written, int version, int content_type, const ui
 	if (hs_event != RG_HS_NONE)
 		on_handshake_event(connection, ssl, hs_event, version >> 8 == RG_DTLS_MAJOR);
 	if (connection->provisional != 0 && written && content_type == RG_CONTENT_ALERT)
-		rg_judge_alert(connection, ssl, message[1]);
+		rg_judge_alert(connection, ssl);
 	/* Once its alert is out, a refused connection writes nothing more. */
 	if (connection->refused && written && content_type == RG_CONTENT_ALERT)
 		rg_enforce_mute(connection, ssl);

@@ -51,7 +51,7 @@ static struct rg_peer_name peer_on(const struct rg_libssl *lib, struct ssl_st *s
  * meant. The socket's *PEER is unknown if it serves many peers (nginx 1.26 feeds QUIC handshakes to
  * libssl from one datagram socket).
  */
-static bool find_only_socket(const struct rg_fd_set *set, int *fd, struct rg_peer_name *peer)
+static bool find_only_socket(const struct rg_fd_set *set, struct rg_peer_name *peer)
 {
 	bool found = false;
 
@@ -63,27 +63,23 @@ static bool find_only_socket(const struct rg_fd_set *set, int *fd, struct rg_pee
 		if (found)
 			return false;
 		found = true;
-		*fd = set->fds[i];
 		*peer = one;
 	}
 	return found && !set->more;
 }
 
 /*
- * Without a hello: the peer of the only socket that was read in the running call, or by this thread
- * at all. If other threads read, too, they may have read the client's bytes and this one a
- * backend's; so the socket's peer must have sent a hello.
+ * Without a hello: the peer of the only socket that was read in the running call, or in the process
+ * at all. If other threads read, too, one of them may have read the bytes.
  */
 static struct rg_peer_name only_peer(void)
 {
 	const struct rg_fd_set *call = rg_fd_history_of_call();
 	struct rg_peer_name peer;
-	int fd;
 
-	if (call != NULL && find_only_socket(call, &fd, &peer))
+	if (call != NULL && find_only_socket(call, &peer))
 		return peer;
-	if (find_only_socket(rg_fd_history_of_thread(), &fd, &peer) &&
-	    (!rg_fd_history_has_others() || rg_hellos_came_from(fd, &peer)))
+	if (!rg_fd_history_has_others() && find_only_socket(rg_fd_history_of_thread(), &peer))
 		return peer;
 	return unknown;
 }

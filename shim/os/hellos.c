@@ -498,12 +498,3 @@ bool rg_hellos_find(const uint8_t random[RG_RANDOM_BYTES], struct rg_peer_name *
 		match_records(senders->hellos, SENDERS_KEPT, random, &match);
 	return result_of(&match, sender);
 }
-
-bool rg_hellos_came_from(int fd, const struct rg_peer_name *peer)
-{
-	struct entry *entry = entry_of(fd);
-	struct hello hello;
-
-	return entry != NULL && read_record(&entry->hellos[0], &hello) &&
-	       is_same(&hello.sender, peer);
-}

@@ -53,7 +53,4 @@ bool rg_hellos_find_on(int fd, const uint8_t random[RG_RANDOM_BYTES], struct rg_
  * proxy), the last one counts. */
 bool rg_hellos_find(const uint8_t random[RG_RANDOM_BYTES], struct rg_peer_name *sender);
 
-/* Has PEER sent a hello on FD? */
-bool rg_hellos_came_from(int fd, const struct rg_peer_name *peer);
-
 #endif

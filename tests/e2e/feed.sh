@@ -46,6 +46,8 @@ done
 fed "a pair of BIOs" 8 --bio pair
 fed "a thread that reads, one that works and asks a backend" 8 --threads 1
 fed "the same, in small pieces" 8 --threads 1 --first 5 --piece 100
+# Half a hello is nobody's yet. It must not be taken for a hello of the only client that the thread has read itself.
+fed "a thread that reads one client and works for all, halves first" 8 --threads 1 --own --first 11 --piece 100
 fed "a pool of 8 threads, 200 clients" 200 --threads 8 --first 11 --piece 50
 fed "a pool, a pair of BIOs" 200 --threads 8 --bio pair
 

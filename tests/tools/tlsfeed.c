@@ -24,6 +24,9 @@ static const char usage[] =
     "  [--first N|i]     bytes of the first read; i: the client's number (default: all there are)\n"
     "  [--piece N]       bytes of each further read\n"
     "  [--bio mem|pair]  [--threads N (0: the thread that reads works)]  [--backend]\n"
+    "  [--own]           the only thread that works reads the first client, and no other socket; "
+    "nothing\n"
+    "                    more is read of the others until it has worked off what there is\n"
     "  [--front HEX]     what each client sends before its hello; [--front-apart]: read for "
     "itself,\n"
     "                    and never given to libssl (--front-given gives it: libssl skips it)\n"
@@ -40,7 +43,7 @@ static const char usage[] =
 static struct {
 	const char *cert, *base, *by, *bio, *front, *behind;
 	int clients, first, piece, threads, records, stale, dtls, backend, front_apart, front_given,
-	    dgram_bio;
+	    dgram_bio, own;
 } opt = {.base = "127.0.1", .by = "read", .bio = "mem", .clients = 1};
 
 struct connection {
@@ -280,7 +283,7 @@ static void ask_backend(void)
 	static __thread int fd = -1;
 	char byte = 'x';
 
-	if (!opt.backend)
+	if (!opt.backend || opt.own)
 		return;
 	if (fd < 0)
 		fd = net_connect("127.0.0.1", backend_port, "127.0.9.9", WAIT_MS);
@@ -348,10 +351,25 @@ static void close_connection(struct connection *c)
 	SSL_free(c->ssl);
 }
 
+// The first client, from its first byte to its last, on this thread alone.
+static void serve_own(struct connection *c)
+{
+	while (!c->done) {
+		struct pollfd ready = {c->fd, POLLIN, 0};
+
+		poll(&ready, 1, WAIT_MS);
+		fill(c);
+		work(c);
+	}
+}
+
 static void *worker(void *nothing)
 {
 	(void)nothing;
+	if (opt.own)
+		serve_own(connections[0]);
 	pthread_mutex_lock(&lock);
+	left -= opt.own;
 	while (left > 0) {
 		struct connection *c = NULL;
 
@@ -383,13 +401,15 @@ static void round_of_reads(bool all)
 
 	for (int i = 0; i < opt.clients; i++)
 		ready[i] = (struct pollfd){connections[i]->done || connections[i]->busy ||
-						   connections[i]->eof
+						   connections[i]->eof ||
+						   (opt.own && connections[i]->queued)
 					       ? -1
 					       : connections[i]->fd,
 					   POLLIN, 0};
 	pthread_mutex_unlock(&lock);
 	for (int i = 0; all && i < opt.clients; i++)
-		poll(&ready[i], ready[i].fd >= 0, WAIT_MS);
+		if (ready[i].fd >= 0)
+			poll(&ready[i], 1, WAIT_MS);
 	poll(ready, (nfds_t)opt.clients, opt.threads ? 5 : WAIT_MS);
 	pthread_mutex_lock(&lock);
 	for (int i = 0; i < opt.clients; i++)
@@ -404,6 +424,7 @@ static void serve_all(void)
 	int ahead = from_hex(opt.behind, behind) ? 3 : 1;
 
 	left = opt.clients;
+	connections[0]->busy = opt.own;
 	pthread_mutex_lock(&lock);
 	for (int i = 0; i < ahead; i++)
 		round_of_reads(i == 0);
@@ -560,6 +581,7 @@ static void parse(int argc, char **argv)
 						{"bio", 1, 0, 'i'},
 						{"threads", 1, 0, 't'},
 						{"backend", 0, &opt.backend, 1},
+						{"own", 0, &opt.own, 1},
 						{"front", 1, 0, 'F'},
 						{"behind", 1, 0, 'B'},
 						{"front-apart", 0, &opt.front_apart, 1},
