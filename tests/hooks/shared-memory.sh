@@ -14,7 +14,7 @@ share() {
 	shift
 	: >"$tmp/share.log"
 	under with "$@"
-	start share "${under[@]}" "$tools/sslshare" "$tmp/server.pem" "$route"
+	start share "${under[@]}" "${emulator[@]}" "$tools/sslshare" "$tmp/server.pem" "$route"
 	share_pid=$pid
 	within 10 grep -q ^port= "$tmp/share.log"
 	port=$(sed -n 's/^port=//p' "$tmp/share.log")
@@ -22,7 +22,7 @@ share() {
 
 # account: "CLIENT:EVENT=COUNT,..." of all that were counted; of a client whose only event is its handshakes, "CLIENT:N".
 account() {
-	"$RG_BUILD/reneguardctl" status --pid "$share_pid" --json | python3 -c 'import json, sys
+	"${emulator[@]}" "$RG_BUILD/reneguardctl" status --pid "$share_pid" --json | python3 -c 'import json, sys
 for client in sorted(json.load(sys.stdin)["ledgers"][0]["clients"], key=lambda client: client["client"]):
     events = {name: event["count"] for name, event in client["events"].items() if event["count"]}
     print(client["client"].rpartition(".")[2] + ":" + ",".join(f"{name}={count}" for name, count in sorted(events.items())), end=" ")'
@@ -116,7 +116,7 @@ calls=$(value_of "$(last 1)" callbacks)
 stop "$share_pid"
 under without
 : >"$tmp/share.log"
-start share "${under[@]}" "$tools/sslshare" "$tmp/server.pem" AnmBaCrAf
+start share "${under[@]}" "${emulator[@]}" "$tools/sslshare" "$tmp/server.pem" AnmBaCrAf
 within 10 grep -q ^port= "$tmp/share.log"
 port=$(sed -n 's/^port=//p' "$tmp/share.log")
 is "which is called as often as without the shim" "$calls, $(visit 2 1)" "$(value_of "$(last 1)" callbacks), 1 0"
