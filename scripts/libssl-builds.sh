@@ -5,6 +5,7 @@
 #   npm-18.4.0-beta.17    OpenSSL 1.1.1 of 2018, from the same package
 #   bullseye, trixie      a Debian root directory to chroot into, with OpenSSL 1.1.1w or 3.5; it also has the packages that
 #                         tests/daemons/*.sh name for it
+#   sid                   OpenSSL 3.6 of Debian sid and 4.0 of Debian experimental, with the libc that they need, unpacked
 #   i386, arm64           this system's packages for that architecture (libc, libssl, openssl, nginx and what tests are linked to),
 #                         unpacked; this machine's own packages stay as they are
 # `all` stands for all of them, and also installs packages that an existing root lacks. For each build that cannot be made there is one
@@ -15,7 +16,7 @@ directory=${1:?usage: $0 DIRECTORY NAME...}
 shift
 status=0 complete=false
 if [ "${1:-}" = all ]; then
-	set -- npm-10.20.0-beta.6 npm-18.4.0-beta.17 bullseye trixie i386 arm64
+	set -- npm-10.20.0-beta.6 npm-18.4.0-beta.17 bullseye trixie sid i386 arm64
 	complete=true
 fi
 
@@ -52,12 +53,13 @@ daemon_packages() {
 	done
 }
 
+mirror() { apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep '/debian/*$' | head -n 1; }
+
 debian_root() { # NAME
 	[ "$(id -u)" = 0 ] || { report_missing "$1" "making and entering a root directory needs root"; return; }
 	command -v debootstrap >/dev/null || { report_missing "$1" "debootstrap is not installed"; return; }
-	mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep '/debian/*$' | head -n 1)
 	# shellcheck disable=SC2086 # without a mirror there is no argument, and debootstrap uses its default
-	debootstrap --variant=minbase --include=openssl "$1" "$directory/$1.part" $mirror >"$directory/$1.log" 2>&1 ||
+	debootstrap --variant=minbase --include=openssl "$1" "$directory/$1.part" $(mirror) >"$directory/$1.log" 2>&1 ||
 		{ report_missing "$1" "debootstrap failed: $(tail -n 1 "$directory/$1.log")"; return; }
 	mv "$directory/$1.part" "$directory/$1"
 	install_packages "$1"
@@ -81,31 +83,46 @@ install_packages() {
 	} >>"$directory/$1.log" 2>&1 || report_missing "$1" "these packages cannot be installed:$missing: $(tail -n 1 "$directory/$1.log")"
 }
 
-# Runs apt-get for another architecture, with its own state and cache.
-foreign_apt() { # DIRECTORY ARCHITECTURE APT-GET-ARGUMENT...
-	apt=$1/apt architecture=$2
-	shift 2
+# Runs apt-get with a state and a cache of its own.
+apart() { # DIRECTORY APT-GET-ARGUMENT...
+	apt=$1/apt
+	shift
 	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
 	: >"$apt/status"
-	timeout 300 apt-get -q -o "APT::Architecture=$architecture" -o "APT::Architectures::=$architecture" -o "Dir::State=$apt" \
-		-o "Dir::State::status=$apt/status" -o "Dir::Cache=$apt" "$@"
+	timeout 300 apt-get -q -o "Dir::State=$apt" -o "Dir::State::status=$apt/status" -o "Dir::Cache=$apt" "$@"
 }
 
-unpack_packages() { # ARCHITECTURE
-	packages="libc6 libgcc-s1 libssl3 libssl-dev openssl nginx libcrypt1 libpcre2-8-0 zlib1g check libsubunit-dev"
-	command -v apt-get >/dev/null || { report_missing "$1" "apt-get is not installed"; return; }
+# unpack_packages NAME "PACKAGE..." APT-GET-OPTION...: unpacks the PACKAGEs that apt-get finds under these options.
+unpack_packages() {
+	name=$1 packages=$2
+	shift 2
+	command -v apt-get >/dev/null || { report_missing "$name" "apt-get is not installed"; return; }
 	(
-		rm -rf "$directory/$1.debs" && mkdir "$directory/$1.debs" "$directory/$1.part" && cd "$directory/$1.debs" || exit
-		foreign_apt "$PWD" "$1" update # may fail for one suite (security) and still find every package in another
+		rm -rf "$directory/$name.debs" && mkdir "$directory/$name.debs" "$directory/$name.part" && cd "$directory/$name.debs" || exit
+		apart "$PWD" "$@" update # may fail for one suite (security) and still find every package in another
 		# shellcheck disable=SC2086 # a list of package names
-		foreign_apt "$PWD" "$1" download $packages || exit
-		for package in *.deb; do dpkg -x "$package" "../$1.part" || exit; done
-		mv "../$1.part" "../$1"
-	) >"$directory/$1.log" 2>&1 || report_missing "$1" "no packages of this architecture: $(grep '^E:' "$directory/$1.log" | tail -n 1)"
-	rm -rf "$directory/$1.debs"
+		apart "$PWD" "$@" download $packages || exit
+		for package in *.deb; do dpkg -x "$package" "../$name.part" || exit; done
+		mv "../$name.part" "../$name"
+	) >"$directory/$name.log" 2>&1 || report_missing "$name" "these packages cannot be fetched: $(grep '^E:' "$directory/$name.log" | tail -n 1)"
+	rm -rf "$directory/$name.debs"
+}
+
+foreign_packages() { # ARCHITECTURE
+	unpack_packages "$1" "libc6 libgcc-s1 libssl3 libssl-dev openssl nginx libcrypt1 libpcre2-8-0 zlib1g check libsubunit-dev" \
+		-o "APT::Architecture=$1" -o "APT::Architectures::=$1"
+}
+
+newest_packages() { # NAME
+	for suite in sid experimental; do
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) $suite main"
+	done >"$directory/$1.list"
+	unpack_packages "$1" "libc6 libgcc-s1 libssl3t64 libssl4 libzstd1 zlib1g" \
+		-o "Dir::Etc::sourcelist=$directory/$1.list" -o Dir::Etc::sourceparts=/dev/null
 }
 
 mkdir -p "$directory"
+directory=$(cd "$directory" && pwd)
 for name; do
 	if [ -e "$directory/$name" ]; then
 		! $complete || [ ! -e "$directory/$name/usr/bin/dpkg" ] || install_packages "$name"
@@ -115,7 +132,8 @@ for name; do
 	case $name in
 	npm-*) npm_package "$name" ;;
 	bullseye | trixie) debian_root "$name" ;;
-	i386 | arm64) unpack_packages "$name" ;;
+	sid) newest_packages "$name" ;;
+	i386 | arm64) foreign_packages "$name" ;;
 	*) report_missing "$name" "unknown name" ;;
 	esac
 	[ -e "$directory/$name" ] || rm -rf "$directory/$name.part"

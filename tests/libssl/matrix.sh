@@ -7,54 +7,16 @@
 . tests/lib/server.sh
 . tests/lib/hooks.sh # but `serve` is redefined below
 . tests/lib/builds.sh
+. tests/lib/columns.sh
 
 needs "${CC:-cc}" openssl python3
 : "${RG_BUILD:?}"
 [ "$preload" = "$shim" ] || { echo "1..0 # SKIP a sanitized build: its runtime is not that of the old libraries"; exit 0; }
-multiarch=$(${CC:-cc} -print-multiarch 2>/dev/null || ${CC:-cc} -dumpmachine)
 
-# --- columns ---
-columns="1.0.1f 1.1.1 1.1.1m 1.1.1w 3.0 3.5"
-
-compile() { # DIRECTORY SUFFIX RUNPATH: links tlsserver to the libssl in DIRECTORY, which the loader will find in RUNPATH
-	"${CC:-cc}" -D_GNU_SOURCE -Itests/libssl/prototypes -Itests/lib -std=c11 -O2 -o "$tmp/tlsserver-$name" tests/tools/tlsserver.c \
-		"$1/libssl.so.$2" "$1/libcrypto.so.$2" -Wl,--unresolved-symbols=ignore-in-shared-libs -Wl,-rpath,"$3" -lpthread \
-		>>"$tmp/compile.log" 2>&1 || { lacking="tlsserver does not compile against it: $(tail -n 1 "$tmp/compile.log")"; return 1; }
-	program=$tmp/tlsserver-$name
-}
-
-# column NAME: sets $program, $cert, $preloaded and ${into[@]} (the words that enter a chroot) for that libssl. On failure $lacking holds the
-# reason.
+# column NAME: sets $program for that libssl. On failure $lacking holds the reason.
 column() {
-	local directory
-	name=$1 into=() cert=$tmp/server.pem preloaded=$shim counter=$tmp/keycount.so counts=$tmp/counts counts_inside=$tmp/counts
-	case $name in
-	1.0.1f | 1.1.1m) build_of npm-10.20.0-beta.6 && directory=$builds/npm-10.20.0-beta.6/package/native/lib || return ;;
-	1.1.1) build_of npm-18.4.0-beta.17 && directory=$builds/npm-18.4.0-beta.17/package/native/lib || return ;;
-	1.1.1w) build_of bullseye || return ;;
-	3.5) build_of trixie || return ;;
-	esac
-	case $name in
-	1.0.1f) compile "$directory" 1.0.0 "$directory" ;;
-	1.1.1 | 1.1.1m) compile "$directory" 1.1 "$directory" ;;
-	1.1.1w) # takes only libssl and libcrypto from that system, so the libc is this system's
-		mkdir -p "$tmp/1.1.1w"
-		cp "$builds/bullseye/usr/lib/$multiarch/"lib{ssl,crypto}.so.1.1 "$tmp/1.1.1w/"
-		compile "$tmp/1.1.1w" 1.1 "$tmp/1.1.1w"
-		;;
-	3.0)
-		directory=$(dirname "$(ldconfig -p | sed -n 's/.*libssl\.so\.3 .*=> //p' | head -n 1)")
-		[ -e "$directory/libssl.so.3" ] || { lacking="this system has no libssl.so.3"; return 1; }
-		compile "$directory" 3 "$directory"
-		;;
-	3.5) # needs that system's newer libc, so the server runs in a chroot
-		enter trixie
-		compile "$builds/trixie/usr/lib/$multiarch" 3 /nowhere && cp "$program" "$jail/tlsserver" && cp "$tmp/server.pem" "$jail" || return
-		cp "$counter" "$jail"
-		into=(chroot "$root") program=$inside/tlsserver cert=$inside/server.pem preloaded=$inside/libreneguard.so
-		counter=$inside/keycount.so counts=$jail/counts counts_inside=$inside/counts
-		;;
-	esac
+	name=$1 program=$tmp/tlsserver-$1
+	link_to "$name" "$program" -Itests/libssl/prototypes -Itests/lib tests/tools/tlsserver.c
 }
 
 is_old() { [ "$name" = 1.0.1f ]; } # it has no TLS 1.3, no SSL_OP_NO_RENEGOTIATION and no SSL_read_ex
@@ -62,11 +24,11 @@ is_old() { [ "$name" = 1.0.1f ]; } # it has no TLS 1.3, no SSL_OP_NO_RENEGOTIATI
 # --- the server of a cell ---
 serve() { # with|without TLSSERVER-ARGUMENT...: takes the policy from the environment; sets $port and $server_pid
 	local objects='' line=''
-	[ "$1" = without ] || objects=$preloaded
+	[ "$1" = without ] || objects=$shim
 	objects=$objects${behind:+:$behind}
 	shift
 	: >"$tmp/server.log"
-	exec {server_out}< <(exec "${into[@]}" env RENEGUARD_LOG=stderr LD_PRELOAD="$objects" "$program" --cert "$cert" "$@" \
+	exec {server_out}< <(exec env RENEGUARD_LOG=stderr LD_PRELOAD="$objects" "$program" --cert "$tmp/server.pem" "$@" \
 		2>>"$tmp/server.log")
 	server_pid=$!
 	port=''
@@ -139,15 +101,15 @@ row_first() { # the second full handshake is over the limit: no ServerHello answ
 # key_operations with|without PEER-ARGUMENT... -- TLSSERVER-ARGUMENT...: sets $operations to the number of key operations that libssl asks
 # of libcrypto in a whole run of the server (keycount.c), and $summary to the client's summary.
 key_operations() {
-	local half=$1 client=() behind=$counter
+	local half=$1 client=() behind=$tmp/keycount.so
 	shift
 	while [ "$1" != -- ]; do client+=("$1") && shift; done
 	shift
-	rm -f "$counts"
-	KEYCOUNT=$counts_inside serve "$half" "$@"
+	rm -f "$tmp/counts"
+	KEYCOUNT=$tmp/counts serve "$half" "$@"
 	summary=$(peer_summary "${client[@]/PORT/$port}")
 	stop_server
-	operations=$(od -An -td8 "$counts" | tr -d ' ')
+	operations=$(od -An -td8 "$tmp/counts" | tr -d ' ')
 }
 
 row_keys() {
