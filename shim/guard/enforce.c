@@ -63,7 +63,7 @@ void rg_enforce(struct rg_connection *connection, struct ssl_st *ssl, enum rg_ev
 	case RG_BLOCK:
 		if (event == RG_RENEGOTIATION && handshake->established)
 			rg_libssl_refuse_renegotiation(connection->lib, ssl, &connection->refusal);
-		else if (handshake->running && !handshake->answered)
+		else if (handshake->running && !handshake->answered && connection->provisional == 0)
 			rg_libssl_refuse_handshake(connection->lib, ssl, connection->retried,
 						   &connection->refusal);
 		/* Before 1.1.1 a refusal declines, too. */
@@ -146,7 +146,10 @@ void rg_enforce_provisionally(struct rg_connection *connection, struct ssl_st *s
 	if (connection->provisional == 0)
 		rg_gate_count_refused(true); /* so that the alert is seen */
 	connection->provisional = (uint8_t)(event + 1);
-	rg_libssl_refuse_handshake(connection->lib, ssl, connection->retried, &connection->refusal);
+	if (!connection->declined)
+		follow_context(connection, ssl);
+	rg_libssl_refuse_after_cookie(connection->lib, ssl, &connection->refusal);
+	connection->declined = true;
 }
 
 void rg_enforce_end_provisional(struct rg_connection *connection, struct ssl_st *ssl)

@@ -21,8 +21,8 @@ void rg_enforce(struct rg_connection *connection, struct ssl_st *ssl, enum rg_ev
 void rg_enforce_decline(struct rg_connection *connection, struct ssl_st *ssl);
 void rg_enforce_end_decline(struct rg_connection *connection, struct ssl_st *ssl);
 
-/* Refuse the handshake because of EVENT before the client has proved its address. Nothing is
- * recorded. The SSL is NULL below if it is being freed. */
+/* Refuse the handshake of DTLS because of EVENT, but only if the client proves its address. Nothing
+ * is recorded. The SSL is NULL below if it is being freed. */
 void rg_enforce_provisionally(struct rg_connection *connection, struct ssl_st *ssl,
 			      enum rg_event event);
 void rg_enforce_end_provisional(struct rg_connection *connection, struct ssl_st *ssl);

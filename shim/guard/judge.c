@@ -4,11 +4,10 @@
 
 #include "guard/accounting.h"
 #include "guard/enforce.h"
+#include "libssl/errors.h"
 #include "os/process.h"
 #include "rg_ledger.h"
 #include "rg_policy.h"
-
-#define ALERT_PROTOCOL_VERSION 70 /* RFC 8446 6.2 */
 
 static _Atomic bool program_has_external_psks;
 
@@ -78,10 +77,9 @@ static enum rg_event event_of_answer(const struct rg_connection *connection)
 
 /*
  * The client's address may be forged: the server asks for a cookie and has not checked it yet. Act
- * if the next event would be over the limit, but record nothing. In DTLS a wrong cookie makes
- * libssl fail for that reason, before it meets what we changed; so the alert about the version says
- * that the cookie was right. SSL_stateless checks the version first, so there the answer is waited
- * for.
+ * if the next event would be over the limit, but record nothing. In DTLS libssl checks the cookie
+ * before it chooses a cipher, in every version. So if it fails for want of a cipher, the cookie was
+ * right. SSL_stateless chooses the cipher first, so there the answer is waited for.
  */
 static void judge_unproven(struct rg_connection *connection, struct ssl_st *ssl,
 			   enum rg_event event)
@@ -96,8 +94,7 @@ static void judge_unproven(struct rg_connection *connection, struct ssl_st *ssl,
 		return;
 	if (action == RG_DECLINE && !connection->is_blocked)
 		rg_enforce_decline(connection, ssl);
-	else if (connection->inside != RG_INSIDE_STATELESS &&
-		 rg_libssl_refuses_versions(connection->lib))
+	else if (connection->inside != RG_INSIDE_STATELESS)
 		rg_enforce_provisionally(connection, ssl, event);
 }
 
@@ -152,9 +149,9 @@ void rg_judge_answer(struct rg_connection *connection, struct ssl_st *ssl)
 	rg_enforce_end_decline(connection, ssl);
 }
 
-void rg_judge_alert(struct rg_connection *connection, struct ssl_st *ssl, uint8_t description)
+void rg_judge_alert(struct rg_connection *connection, struct ssl_st *ssl)
 {
-	if (connection->provisional == 0 || description != ALERT_PROTOCOL_VERSION)
+	if (connection->provisional == 0 || !rg_libssl_lacks_cipher(connection->lib))
 		return;
 	connection->unproven = false;
 	if (connection->is_blocked)

@@ -21,8 +21,8 @@ void rg_judge_hello(struct rg_connection *connection, struct ssl_st *ssl, bool n
 /* libssl has answered with something other than HelloRetryRequest and HelloVerifyRequest. */
 void rg_judge_answer(struct rg_connection *connection, struct ssl_st *ssl);
 
-/* An alert with DESCRIPTION was written. */
-void rg_judge_alert(struct rg_connection *connection, struct ssl_st *ssl, uint8_t description);
+/* An alert was written. */
+void rg_judge_alert(struct rg_connection *connection, struct ssl_st *ssl);
 
 /* The handshake is over, or SSL is used for another; SSL is NULL if it is being freed. */
 void rg_judge_end(struct rg_connection *connection, struct ssl_st *ssl);

@@ -5,7 +5,9 @@
 
 #include "libssl/versions.h"
 
-#define LIB_SSL 20 /* ERR_LIB_SSL, in every version */
+/* The same in every version. */
+#define LIB_SSL		 20  /* ERR_LIB_SSL */
+#define NO_SHARED_CIPHER 193 /* SSL_R_NO_SHARED_CIPHER */
 
 /* ERR_STRING_DATA */
 struct error_string {
@@ -58,6 +60,11 @@ bool rg_libssl_raised(const struct rg_libssl *lib, int reason)
 {
 	return is_error(lib, lib->ERR_peek_error(), reason) ||
 	       is_error(lib, lib->ERR_peek_last_error(), reason);
+}
+
+bool rg_libssl_lacks_cipher(const struct rg_libssl *lib)
+{
+	return is_error(lib, lib->ERR_peek_last_error(), NO_SHARED_CIPHER);
 }
 
 void rg_libssl_clear_raised(const struct rg_libssl *lib)

@@ -19,6 +19,9 @@ void rg_libssl_raise(const struct rg_libssl *lib, int reason, const char *text);
 /* Is the oldest or the newest entry one of ERR_LIB_SSL with REASON? Changes nothing. */
 bool rg_libssl_raised(const struct rg_libssl *lib, int reason);
 
+/* Is the newest entry libssl's own complaint that no cipher is shared? */
+bool rg_libssl_lacks_cipher(const struct rg_libssl *lib);
+
 /* Empty the queue if an entry of ours is on it, oldest or newest. */
 void rg_libssl_clear_raised(const struct rg_libssl *lib);
 

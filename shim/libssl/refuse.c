@@ -64,18 +64,22 @@ void rg_libssl_decline(const struct rg_libssl *lib, struct ssl_st *ssl)
 	lib->ERR_pop_to_mark();
 }
 
-/*
- * Leave SSL no cipher that a peer worth serving shares, in any build of any version. Leave it no
- * session either: a session brings its own cipher, and 1.0.x then ignores the list.
- */
-static void leave_no_cipher(const struct rg_libssl *lib, struct ssl_st *ssl,
-			    struct rg_refusal *refusal)
+/* Leave SSL no cipher that a peer worth serving shares, in any build of any version. */
+static void leave_null_ciphers(const struct rg_libssl *lib, struct ssl_st *ssl,
+			       struct rg_refusal *refusal)
 {
 	if (refusal->ciphers == NULL)
 		refusal->ciphers = cipher_names(lib, ssl, "");
 	lib->ERR_set_mark();
 	(void)lib->SSL_set_cipher_list(ssl, "NULL-SHA256:NULL-SHA");
 	lib->ERR_pop_to_mark();
+}
+
+/* Leave no session either: a session of TLS 1.2 brings its own cipher, and the list is ignored. */
+static void leave_no_cipher(const struct rg_libssl *lib, struct ssl_st *ssl,
+			    struct rg_refusal *refusal)
+{
+	leave_null_ciphers(lib, ssl, refusal);
 	rg_libssl_decline(lib, ssl);
 	refusal->session_context = true;
 }
@@ -89,8 +93,11 @@ void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *
 		leave_no_cipher(lib, ssl, refusal);
 }
 
-/* TLS 1.3 was agreed on before HelloRetryRequest, and libssl does not look at the versions again.
- * It chooses the cipher again. */
+/*
+ * TLS 1.3 was agreed on before HelloRetryRequest, and libssl does not look at the versions again.
+ * It chooses the cipher again. The first 1.1.1 (2018) heeds SSL_set_ciphersuites only on an SSL
+ * that has a cipher list of its own: the other call gives it one.
+ */
 static void leave_no_ciphersuite(const struct rg_libssl *lib, struct ssl_st *ssl,
 				 struct rg_refusal *refusal)
 {
@@ -99,6 +106,7 @@ static void leave_no_ciphersuite(const struct rg_libssl *lib, struct ssl_st *ssl
 	if (refusal->ciphersuites == NULL)
 		refusal->ciphersuites = cipher_names(lib, ssl, "TLS_");
 	(void)lib->SSL_set_ciphersuites(ssl, "");
+	leave_null_ciphers(lib, ssl, refusal);
 }
 
 void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl, bool retried,
@@ -111,6 +119,12 @@ void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
 	set_options(lib, ssl, OP_NO_VERSION, refusal);
 	if (retried)
 		leave_no_ciphersuite(lib, ssl, refusal);
+}
+
+void rg_libssl_refuse_after_cookie(const struct rg_libssl *lib, struct ssl_st *ssl,
+				   struct rg_refusal *refusal)
+{
+	leave_no_cipher(lib, ssl, refusal);
 }
 
 static long fail_reads(struct bio_st *bio, int operation, const char *data, int size, long argument,

@@ -39,6 +39,11 @@ void rg_libssl_refuse_renegotiation(const struct rg_libssl *lib, struct ssl_st *
 void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl, bool retried,
 				struct rg_refusal *refusal);
 
+/* The same for a ClientHello of DTLS that brings a cookie, if libssl is to check the cookie first:
+ * by leaving no cipher to share. (3.2 and later choose the version before that.) */
+void rg_libssl_refuse_after_cookie(const struct rg_libssl *lib, struct ssl_st *ssl,
+				   struct rg_refusal *refusal);
+
 /* Make every later read from the peer fail at once, even on a blocking socket. The socket itself is
  * not touched. */
 void rg_libssl_block_reads(const struct rg_libssl *lib, struct ssl_st *ssl);

@@ -183,11 +183,6 @@ bool rg_libssl_decrypts_hellos(const struct rg_libssl *lib, struct ssl_st *ssl)
 	return keys != NULL;
 }
 
-bool rg_libssl_refuses_versions(const struct rg_libssl *lib)
-{
-	return lib->number >= RG_OPENSSL_1_1_1;
-}
-
 /* --- what a connection can be asked --- */
 
 bool rg_libssl_speaks_tls13(const struct rg_libssl *lib, struct ssl_st *ssl)

@@ -56,10 +56,6 @@ bool rg_libssl_is_dtls(const struct rg_libssl *lib, const struct ssl_st *ssl);
 /* Can the server decrypt an encrypted ClientHello (4.0 and later, with keys)? */
 bool rg_libssl_decrypts_hellos(const struct rg_libssl *lib, struct ssl_st *ssl);
 
-/* Does rg_libssl_refuse_handshake leave no version to share? Then libssl checks a DTLS cookie
- * first, and sends the alert protocol_version only if that was right. */
-bool rg_libssl_refuses_versions(const struct rg_libssl *lib);
-
 /* Can the server side of SSL negotiate TLS 1.3? */
 bool rg_libssl_speaks_tls13(const struct rg_libssl *lib, struct ssl_st *ssl);
 

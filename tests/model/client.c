@@ -23,7 +23,7 @@ static size_t rerecord(const struct visit *visit, const unsigned char *record, s
 	if (most == 0 || length < 4 || bytes < HEADER_BYTES + length ||
 	    record[0] != SSL3_RT_HANDSHAKE || record[5] != SSL3_MT_CLIENT_HELLO ||
 	    ((size_t)record[7] << 8 | record[8]) != length - 4 ||
-	    SSL_is_init_finished(visit->ssl)) {
+	    any_is_init_finished(visit->ssl)) {
 		memcpy(out, record, bytes);
 		return bytes;
 	}
@@ -43,7 +43,7 @@ static size_t rerecord(const struct visit *visit, const unsigned char *record, s
 
 static int wire_write(BIO *bio, const char *bytes, int count)
 {
-	struct visit *visit = BIO_get_data(bio);
+	struct visit *visit = any_bio_data(bio);
 
 	visit->moved = true;
 	if (is_dtls(&visit->crowd->service)) {
@@ -59,7 +59,7 @@ static int wire_write(BIO *bio, const char *bytes, int count)
 
 static int wire_read(BIO *bio, char *bytes, int room)
 {
-	struct visit *visit = BIO_get_data(bio);
+	struct visit *visit = any_bio_data(bio);
 	long got = raw_receive(visit->fd, bytes, (size_t)room, 0);
 
 	BIO_clear_retry_flags(bio);
@@ -91,22 +91,7 @@ static long wire_control(BIO *bio, int command, long number, void *pointer)
 	}
 }
 
-static BIO *wire_new(struct visit *visit)
-{
-	static BIO_METHOD *method;
-	BIO *bio;
-
-	if (method == NULL) {
-		method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "model wire");
-		BIO_meth_set_write(method, wire_write);
-		BIO_meth_set_read(method, wire_read);
-		BIO_meth_set_ctrl(method, wire_control);
-	}
-	bio = BIO_new(method);
-	BIO_set_data(bio, visit);
-	BIO_set_init(bio, 1);
-	return bio;
-}
+static struct bio_kind wire = {"model wire", wire_read, wire_write, wire_control, NULL};
 
 // Sends what the split allows in this round.
 static void flush(struct visit *visit)
@@ -117,7 +102,7 @@ static void flush(struct visit *visit)
 	if (part == 0)
 		return;
 	// The hellos are cut finely, the rest coarsely.
-	if (visit->plan->split == BYTES && !SSL_is_init_finished(visit->ssl))
+	if (visit->plan->split == BYTES && !any_is_init_finished(visit->ssl))
 		part = visit->out_bytes > 1 && rng_chance(&visit->rng, 10) ? 2 : 1;
 	else if (visit->plan->split != WHOLE)
 		part = 1 + rng_below(&visit->rng, (unsigned)part);
@@ -139,7 +124,7 @@ static int app_index(void)
 	static int index = -1;
 
 	if (index < 0)
-		index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+		index = any_new_index();
 	return index;
 }
 
@@ -148,19 +133,9 @@ static struct visit *visit_of(const SSL *ssl)
 	return SSL_get_ex_data(ssl, app_index());
 }
 
-// An empty session that the state machine takes for one of this version: it offers nothing.
-static void withdraw_offer(SSL *ssl)
-{
-	SSL_SESSION *empty = SSL_SESSION_new();
-
-	SSL_SESSION_set_protocol_version(empty, SSL_version(ssl));
-	SSL_set_session(ssl, empty);
-	SSL_SESSION_free(empty);
-}
-
 static void offer_session(SSL *ssl, SSL_SESSION *session)
 {
-	SSL_SESSION *copy = SSL_SESSION_dup(session);
+	SSL_SESSION *copy = any_session_copy(session);
 
 	SSL_set_session(ssl, copy);
 	SSL_SESSION_free(copy);
@@ -172,7 +147,7 @@ static void on_retry(struct visit *visit, SSL *ssl)
 	if (visit->plan->hide == ONLY_SECOND)
 		offer_session(ssl, visit->client->session);
 	if (visit->plan->hide == ONLY_FIRST)
-		withdraw_offer(ssl);
+		any_offer_nothing(ssl);
 }
 
 static void on_message(int written, int version, int type, const void *message, size_t bytes,
@@ -216,7 +191,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 		return 0;
 	SSL_SESSION_free(visit->client->session);
 	// A copy: libssl marks a session as spent when its connection ends with an alert.
-	visit->client->session = SSL_SESSION_dup(session);
+	visit->client->session = any_session_copy(session);
 	return 0;
 }
 
@@ -258,12 +233,9 @@ static unsigned use_plain(SSL *ssl, const char *hint, char *identity, unsigned i
 
 SSL_CTX *client_context(const struct service *service, struct client *client)
 {
-	SSL_CTX *ctx = SSL_CTX_new(is_dtls(service) ? DTLS_client_method() : TLS_client_method());
+	SSL_CTX *ctx = any_context(false, is_dtls(service), service->min, service->client_max);
 
 	(void)client;
-	SSL_CTX_set_min_proto_version(ctx, service->min);
-	SSL_CTX_set_max_proto_version(ctx, service->client_max);
-	SSL_CTX_set_cipher_list(ctx, "DEFAULT:@SECLEVEL=0");
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx, on_session);
 	SSL_CTX_set_msg_callback(ctx, on_message);
@@ -271,7 +243,7 @@ SSL_CTX *client_context(const struct service *service, struct client *client)
 	SSL_CTX_use_certificate_file(ctx, certificate_file, SSL_FILETYPE_PEM);
 	SSL_CTX_use_PrivateKey_file(ctx, certificate_file, SSL_FILETYPE_PEM);
 	if (service->ids && service->max <= TLS1_2_VERSION)
-		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET); // else the offer would be the ticket
+		any_ctx_set_options(ctx, SSL_OP_NO_TICKET); // else the offer would be the ticket
 	if (service->psk == PSK_SESSION)
 		SSL_CTX_set_psk_use_session_callback(ctx, use_external);
 	if (service->psk == PSK_PLAIN)
@@ -304,20 +276,20 @@ static void set_up(struct visit *visit)
 	const struct plan *plan = visit->plan;
 	const struct service *service = &visit->crowd->service;
 	bool dtls = is_dtls(service);
-	BIO *wire = wire_new(visit);
+	BIO *bio = any_bio(&wire, visit);
 
 	visit->ssl = SSL_new(visit->client->ctx);
 	SSL_set_ex_data(visit->ssl, app_index(), visit);
-	SSL_set_bio(visit->ssl, wire, wire);
+	SSL_set_bio(visit->ssl, bio, bio);
 	SSL_set_connect_state(visit->ssl);
 	SSL_set1_groups_list(visit->ssl, plan->retry && !dtls ? "X25519:P-256" : "P-256");
 	if (dtls) {
-		SSL_set_options(visit->ssl, SSL_OP_NO_QUERY_MTU);
+		any_set_options(visit->ssl, SSL_OP_NO_QUERY_MTU);
 		SSL_set_mtu(visit->ssl, plan->fragment ? plan->fragment : 1400);
 	} else if (plan->fragment) {
 		SSL_set_max_send_fragment(visit->ssl, plan->fragment);
 	}
-	if (!plan->compat)
+	if (!plan->compat && libssl_speaks_tls13())
 		SSL_clear_options(visit->ssl, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
 	if (service->client_max == TLS1_3_VERSION)
 		SSL_set_post_handshake_auth(visit->ssl, 1);
@@ -423,7 +395,7 @@ static void shake(struct visit *visit)
 	if (waits(visit, result))
 		return;
 	visit->content = true;
-	visit->reused = SSL_session_reused(visit->ssl);
+	visit->reused = any_session_reused(visit->ssl);
 	visit->state = WORKING;
 	visit->moved = true;
 }

@@ -25,7 +25,7 @@ static const char *version_name(int version)
 	case TLS1_3_VERSION:
 		return "TLSv1.3";
 	default:
-		return "DTLSv1.2";
+		return version == DTLS1_VERSION ? "DTLSv1.0" : "DTLSv1.2";
 	}
 }
 

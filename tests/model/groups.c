@@ -21,11 +21,21 @@ static void speak(struct crowd *crowd, int version)
 	crowd->service.min = crowd->service.max = crowd->service.client_max = version;
 }
 
+// Any version that this libssl speaks.
 static void speak_any(struct crowd *crowd)
 {
+	unsigned count = libssl_speaks_tls13() ? 4 : 3;
+
 	// Old versions are few, as in life.
-	speak(crowd, tls_versions[chance(crowd, 30) ? pick(crowd, 4) : 2 + pick(crowd, 2)]);
+	speak(crowd,
+	      tls_versions[chance(crowd, 30) ? pick(crowd, count) : 2 + pick(crowd, count - 2)]);
 	crowd->service.ids = chance(crowd, 40);
+}
+
+// How the program calls libssl.
+static enum entry pick_entry(struct crowd *crowd)
+{
+	return pick(crowd, libssl_speaks_tls13() ? ENTRIES : BY_SSL_READ_EX);
 }
 
 static void feed_any_memory(struct crowd *crowd)
@@ -34,7 +44,7 @@ static void feed_any_memory(struct crowd *crowd)
 	crowd->service.reader = pick(crowd, READERS);
 	if (crowd->service.feed == FEED_OWN && crowd->service.reader == BY_HEADER)
 		crowd->service.reader = BY_READ; // libssl asks for the header first by itself
-	crowd->service.entry = pick(crowd, ENTRIES);
+	crowd->service.entry = pick_entry(crowd);
 	crowd->service.tells_end = chance(crowd, 50);
 }
 
@@ -103,7 +113,7 @@ static void change_compat(struct crowd *crowd, struct client *client, struct pla
 static void plan_sockets(struct crowd *crowd)
 {
 	speak_any(crowd);
-	crowd->service.entry = pick(crowd, ENTRIES);
+	crowd->service.entry = pick_entry(crowd);
 	visit_all(crowd, 2, change_compat);
 }
 
@@ -133,7 +143,8 @@ static void plan_split(struct crowd *crowd)
 static void change_records(struct crowd *crowd, struct client *client, struct plan *plan)
 {
 	(void)client;
-	plan->rerecord = 1 + (int)pick(crowd, chance(crowd, 50) ? 60 : 300);
+	// Before 1.1.0 libssl wants the version that the client offers in the first record.
+	plan->rerecord = (libssl_is_old() ? 6 : 1) + (int)pick(crowd, chance(crowd, 50) ? 60 : 300);
 	plan->split = chance(crowd, 70) ? WHOLE : PIECES;
 }
 
@@ -189,6 +200,8 @@ static void change_retry(struct crowd *crowd, struct client *client, struct plan
 
 static void plan_retry(struct crowd *crowd)
 {
+	if (!libssl_speaks_tls13())
+		return;
 	speak(crowd, TLS1_3_VERSION);
 	crowd->service.ids = chance(crowd, 30);
 	if (chance(crowd, 30))
@@ -213,6 +226,8 @@ static void change_stateless(struct crowd *crowd, struct client *client, struct 
 
 static void plan_stateless(struct crowd *crowd)
 {
+	if (!libssl_speaks_tls13())
+		return;
 	speak(crowd, TLS1_3_VERSION);
 	crowd->service.stateless = true;
 	crowd->service.fresh = chance(crowd, 50);
@@ -247,7 +262,7 @@ static void change_datagrams(struct crowd *crowd, struct client *client, struct 
 
 static void plan_datagrams(struct crowd *crowd, enum feed feed, enum turn turn)
 {
-	speak(crowd, DTLS1_2_VERSION);
+	speak(crowd, libssl_newest_dtls());
 	crowd->service.ids = chance(crowd, 30);
 	crowd->service.feed = feed;
 	crowd->service.turn = turn;
@@ -279,6 +294,8 @@ static void plan_dtls_memory(struct crowd *crowd)
 
 static void plan_late(struct crowd *crowd)
 {
+	if (!libssl_speaks_tls13())
+		return;
 	speak(crowd, TLS1_3_VERSION);
 	crowd->service.min = TLS1_2_VERSION;
 	crowd->service.late = true;
@@ -288,6 +305,8 @@ static void plan_late(struct crowd *crowd)
 
 static void plan_ambiguous(struct crowd *crowd)
 {
+	if (!libssl_speaks_tls13())
+		return;
 	speak(crowd, TLS1_2_VERSION);
 	crowd->service.client_max = TLS1_3_VERSION;
 	crowd->service.ids = chance(crowd, 70);
@@ -305,7 +324,7 @@ static void change_psk(struct crowd *crowd, struct client *client, struct plan *
 
 static void plan_psk(struct crowd *crowd)
 {
-	bool new = chance(crowd, 70);
+	bool new = libssl_speaks_tls13() && chance(crowd, 70);
 
 	speak(crowd, new ? TLS1_3_VERSION : TLS1_2_VERSION);
 	crowd->service.psk = new &&chance(crowd, 60) ? PSK_SESSION : PSK_PLAIN;
@@ -339,8 +358,8 @@ static void plan_renegotiation(struct crowd *crowd)
 {
 	speak(crowd, tls_versions[pick(crowd, 3)]);
 	crowd->service.ids = chance(crowd, 50);
-	crowd->service.stubborn = chance(crowd, 25);
-	crowd->service.entry = pick(crowd, ENTRIES);
+	crowd->service.stubborn = libssl_speaks_tls13() && chance(crowd, 25);
+	crowd->service.entry = pick_entry(crowd);
 	if (chance(crowd, 40))
 		feed_any_memory(crowd);
 	visit_all(crowd, 2, change_renegotiation);
@@ -356,6 +375,8 @@ static void change_updates(struct crowd *crowd, struct client *client, struct pl
 
 static void plan_updates(struct crowd *crowd)
 {
+	if (!libssl_speaks_tls13())
+		return;
 	speak(crowd, TLS1_3_VERSION);
 	visit_all(crowd, 2, change_updates);
 }
@@ -373,6 +394,8 @@ static void change_own(struct crowd *crowd, struct client *client, struct plan *
 
 static void plan_own(struct crowd *crowd)
 {
+	if (!libssl_speaks_tls13())
+		return;
 	speak(crowd, TLS1_3_VERSION);
 	visit_all(crowd, 2, change_own);
 }
@@ -386,6 +409,8 @@ static void change_early(struct crowd *crowd, struct client *client, struct plan
 
 static void plan_early(struct crowd *crowd)
 {
+	if (!libssl_speaks_tls13())
+		return;
 	speak(crowd, TLS1_3_VERSION);
 	crowd->service.early = true;
 	crowd->service.replayable = chance(crowd, 50);
@@ -399,6 +424,8 @@ static void plan_early(struct crowd *crowd)
 static void plan_reuse(struct crowd *crowd)
 {
 	speak_any(crowd);
+	if (crowd->service.max == TLS1_3_VERSION && !libssl_clears_tls13())
+		speak(crowd, TLS1_2_VERSION);
 	crowd->service.reuse = true;
 	// An object keeps its last session, and libssl drops that from the cache at any fatal
 	// alert.
@@ -429,7 +456,7 @@ static void change_unfinished(struct crowd *crowd, struct client *client, struct
 static void plan_unfinished(struct crowd *crowd)
 {
 	speak_any(crowd);
-	crowd->service.entry = pick(crowd, ENTRIES);
+	crowd->service.entry = pick_entry(crowd);
 	visit_all(crowd, 2, change_unfinished);
 }
 
@@ -461,7 +488,7 @@ static void plan_expired(struct crowd *crowd)
 {
 	if (crowd->index > 1)
 		return;
-	speak(crowd, crowd->index == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
+	speak(crowd, crowd->index == 0 || !libssl_speaks_tls13() ? TLS1_2_VERSION : TLS1_3_VERSION);
 	crowd->service.brief = true;
 	crowd->service.wait = true;
 	while (crowd->client_count < 4) {
@@ -504,9 +531,10 @@ static void plan_mixed(struct crowd *crowd)
 	if (chance(crowd, 60))
 		feed_any_memory(crowd);
 	else
-		crowd->service.entry = pick(crowd, ENTRIES);
+		crowd->service.entry = pick_entry(crowd);
 	crowd->service.turn = pick(crowd, TURN_BACKEND + 1);
-	crowd->service.reuse = !crowd->service.ids && chance(crowd, 30);
+	crowd->service.reuse = !crowd->service.ids && chance(crowd, 30) &&
+			       (crowd->service.max < TLS1_3_VERSION || libssl_clears_tls13());
 	visit_all(crowd, 1 + (int)pick(crowd, MAX_CLIENTS), change_mixed);
 }
 

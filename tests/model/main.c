@@ -129,12 +129,13 @@ static int run_one(FILE *out, const struct policy *policy, int group, unsigned i
 static void run_all(FILE *out, const struct policy *policy, int conversations, uint64_t seed)
 {
 	unsigned policy_bit = 1U << (policy - policies);
-	int group_count = 0, done[64] = {0}, total = 0;
+	int group_count = 0, done[64] = {0}, total = 0, before = -1;
 
 	for (int i = 0; groups[i].name != NULL; i++)
 		group_count += (groups[i].policies & policy_bit) != 0;
 	// Each group has its share, in turns, so that crowds of all kinds follow each other.
-	for (unsigned index = 0; total < conversations; index++)
+	for (unsigned index = 0; total < conversations && total != before; index++) {
+		before = total;
 		for (int i = 0; groups[i].name != NULL; i++)
 			if ((groups[i].policies & policy_bit) != 0 &&
 			    done[i] * group_count <= conversations) {
@@ -143,6 +144,7 @@ static void run_all(FILE *out, const struct policy *policy, int conversations, u
 				done[i] += ran != 0 ? ran : conversations; // it has no more to say
 				total += ran;
 			}
+	}
 }
 
 int main(int argc, char **argv)
@@ -161,6 +163,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	libssl_start();
 	certificate_file = getenv("MODEL_CERTIFICATE");
 	policy = find_policy(argv[2]);
 	out = fopen(argv[5], "w");

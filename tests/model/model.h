@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "versions.h"
+
 // --- random numbers: each crowd has its own, so that it can be replayed alone ---
 struct rng {
 	uint64_t state;

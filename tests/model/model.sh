@@ -3,7 +3,7 @@
 # ledger must say exactly that. First without the shim (the conversations themselves are right), then under each policy.
 # MODEL_SEED=N repeats a run. MODEL_CONVERSATIONS=N is how many there are in each (default 800). MODEL_ONLY=POLICY/GROUP/CROWD, with
 # the seed, replays one crowd, as a failure names it. MODEL_POLICIES: only these of "without count decline close block".
-# MODEL_PROGRAM, MODEL_UNDER: another build of the program, and what it is run by (a chroot, an emulator).
+# MODEL_PROGRAM: another build of the program, such as those of tests/libssl/model.sh.
 # shellcheck disable=SC2154
 . tests/lib/tap.sh
 . tests/lib/server.sh
@@ -16,7 +16,6 @@ conversations=${MODEL_CONVERSATIONS:-800}
 only=${MODEL_ONLY:-}
 policies=${MODEL_POLICIES:-without count decline close block}
 [ -z "$only" ] || policies=${only%%/*}
-read -r -a runner <<<"${MODEL_UNDER:-}"
 
 certificates
 unset "${!RENEGUARD_@}"
@@ -25,12 +24,12 @@ diag "MODEL_SEED=$seed MODEL_CONVERSATIONS=$conversations"
 # run POLICY WITH: the conversations; what must be goes to $tmp/expected, the ledger to $tmp/ledger.
 run() {
 	local variables=()
-	[ "$2" = without ] || mapfile -t variables < <("${runner[@]}" "$program" env "$1" && echo "LD_PRELOAD=$preload" && echo RENEGUARD_LOG=off)
+	[ "$2" = without ] || mapfile -t variables < <("$program" env "$1" && echo "LD_PRELOAD=$preload" && echo RENEGUARD_LOG=off)
 	rm -f "$tmp/ledger"
 	# shellcheck disable=SC2016 # $MODEL_PID is the program's to say
 	env MODEL_CERTIFICATE="$tmp/server.pem" MODEL_AFTER="$([ "$2" = without ] ||
 		echo "'$RG_BUILD/reneguardctl' status --pid \$MODEL_PID --json >'$tmp/ledger'")" \
-		"${runner[@]}" env "${variables[@]}" "$program" run "$1" "$conversations" "$seed" "$tmp/expected" "${only#*/}"
+		"${variables[@]}" "$program" run "$1" "$conversations" "$seed" "$tmp/expected" "${only#*/}"
 }
 
 # compare NAME: its points become ours.

@@ -197,6 +197,11 @@ void plan_predict(struct crowd *crowd, struct client *client, struct plan *plan)
 		blocked_again(client);
 		return;
 	}
+	// Before 1.1.0 libssl looks for the session before it checks the cookie, and a wrong cookie
+	// ends the session, too.
+	if (plan->ending == BAD_COOKIE && libssl_is_old() && service->ids &&
+	    last_hello_offers(service, plan))
+		client->has_session = false;
 	// An address that did not prove itself has no account.
 	if (plan->ending == BAD_COOKIE ||
 	    (plan->ending == AFTER_RETRY && (is_dtls(service) || service->stateless)))

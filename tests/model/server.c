@@ -43,7 +43,7 @@ static int check_stateless(SSL *ssl, const unsigned char *in, size_t bytes)
 static int switch_off(SSL *ssl, int *alert, void *arg)
 {
 	(void)alert, (void)arg;
-	SSL_set_options(ssl, SSL_OP_NO_TLSv1_3);
+	any_set_options(ssl, SSL_OP_NO_TLSv1_3);
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -72,27 +72,23 @@ static unsigned find_plain(SSL *ssl, const char *identity, unsigned char *key, u
 
 static SSL_CTX *server_context(const struct service *service)
 {
-	SSL_CTX *ctx = SSL_CTX_new(is_dtls(service) ? DTLS_server_method() : TLS_server_method());
+	SSL_CTX *ctx = any_context(true, is_dtls(service), service->min, service->max);
 
-	SSL_CTX_set_min_proto_version(ctx, service->min);
-	SSL_CTX_set_max_proto_version(ctx, service->max);
-	SSL_CTX_set_cipher_list(ctx, "DEFAULT:PSK:@SECLEVEL=0");
 	SSL_CTX_use_certificate_file(ctx, certificate_file, SSL_FILETYPE_PEM);
 	SSL_CTX_use_PrivateKey_file(ctx, certificate_file, SSL_FILETYPE_PEM);
-	SSL_CTX_set1_groups_list(ctx, "P-256");
 	SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"model", 5);
-#ifdef SSL_OP_ALLOW_CLIENT_RENEGOTIATION
-	if (!service->stubborn)
-		SSL_CTX_set_options(ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
-#endif
-	SSL_CTX_set_options(ctx, (service->ids ? SSL_OP_NO_TICKET : 0) |
+	if (!service->stubborn && !libssl_is_old()) // there the bit means something else
+		any_ctx_set_options(ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+	any_ctx_set_options(ctx, (service->ids ? SSL_OP_NO_TICKET : 0) |
 				     (service->cookies ? SSL_OP_COOKIE_EXCHANGE : 0) |
 				     (service->stubborn ? SSL_OP_NO_RENEGOTIATION : 0) |
 				     (service->replayable ? SSL_OP_NO_ANTI_REPLAY : 0));
 	SSL_CTX_set_cookie_generate_cb(ctx, make_cookie);
 	SSL_CTX_set_cookie_verify_cb(ctx, check_cookie);
-	SSL_CTX_set_stateless_cookie_generate_cb(ctx, make_stateless);
-	SSL_CTX_set_stateless_cookie_verify_cb(ctx, check_stateless);
+	if (service->stateless) {
+		SSL_CTX_set_stateless_cookie_generate_cb(ctx, make_stateless);
+		SSL_CTX_set_stateless_cookie_verify_cb(ctx, check_stateless);
+	}
 	if (service->late)
 		SSL_CTX_set_client_hello_cb(ctx, switch_off, NULL);
 	if (service->early)
@@ -213,7 +209,7 @@ bool server_has_unread(const struct visit *visit)
 	return ioctl(visit->server_fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-static BIO *own_bio(int fd);
+static struct bio_kind own;
 
 static void set_bios(struct visit *visit)
 {
@@ -224,7 +220,7 @@ static void set_bios(struct visit *visit)
 		SSL_set_fd(visit->server, visit->server_fd);
 		return;
 	case FEED_OWN:
-		in = out = own_bio(visit->server_fd);
+		in = out = any_bio(&own, visit);
 		break;
 	case FEED_PAIR:
 		BIO_new_bio_pair(&in, PAIR_BYTES, &visit->network, PAIR_BYTES);
@@ -261,7 +257,7 @@ static void make_server(struct visit *visit)
 	set_bios(visit);
 	SSL_set_accept_state(visit->server);
 	if (is_dtls(service)) {
-		SSL_set_options(visit->server, SSL_OP_NO_QUERY_MTU);
+		any_set_options(visit->server, SSL_OP_NO_QUERY_MTU);
 		SSL_set_mtu(visit->server, 1400);
 	}
 }
@@ -436,7 +432,7 @@ static void feed_held(struct visit *visit)
 
 static int own_read(BIO *bio, char *bytes, int room)
 {
-	struct visit *visit = BIO_get_data(bio);
+	struct visit *visit = any_bio_data(bio);
 	ssize_t got = take(visit->crowd->service.reader, visit->server_fd, bytes, (size_t)room);
 
 	BIO_clear_retry_flags(bio);
@@ -449,7 +445,7 @@ static int own_read(BIO *bio, char *bytes, int room)
 
 static int own_write(BIO *bio, const char *bytes, int count)
 {
-	struct visit *visit = BIO_get_data(bio);
+	struct visit *visit = any_bio_data(bio);
 
 	visit->moved = true;
 	return (int)send(visit->server_fd, bytes, (size_t)count, MSG_NOSIGNAL);
@@ -461,19 +457,7 @@ static long own_control(BIO *bio, int command, long number, void *pointer)
 	return command == BIO_CTRL_FLUSH;
 }
 
-static BIO *own_bio(int fd)
-{
-	static BIO_METHOD *method;
-
-	(void)fd;
-	if (method == NULL) {
-		method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "server's own");
-		BIO_meth_set_write(method, own_write);
-		BIO_meth_set_read(method, own_read);
-		BIO_meth_set_ctrl(method, own_control);
-	}
-	return BIO_new(method);
-}
+static struct bio_kind own = {"server's own", own_read, own_write, own_control, NULL};
 
 // --- TLS ---
 
@@ -599,20 +583,18 @@ static bool prove(struct visit *visit)
 
 void server_listen_once(struct visit *visit)
 {
-	BIO_ADDR *peer = BIO_ADDR_new();
 	struct sockaddr_in from = visit->from;
 
 	make_server(visit);
 	visit->accepted = true;
-	if (DTLSv1_listen(visit->server, peer) > 0) {
+	if (any_listen(visit->server) > 0) {
 		// The next sender is the client.
 		if (connect(visit->server_fd, (struct sockaddr *)&from, sizeof from))
 			die("connect after listening");
-		BIO_ctrl(SSL_get_rbio(visit->server), BIO_CTRL_DGRAM_SET_CONNECTED, 0, peer);
+		BIO_ctrl(SSL_get_rbio(visit->server), BIO_CTRL_DGRAM_SET_CONNECTED, 0, &from);
 		visit->listened = visit->moved = true;
 	}
 	ERR_clear_error();
-	BIO_ADDR_free(peer);
 }
 
 static bool take_early_data(struct visit *visit)
@@ -662,9 +644,9 @@ static void work(struct visit *visit)
 		if (visit->shaken && visit->server_task != 0)
 			do_task(visit);
 		result = call(visit, &byte);
-		if (!visit->shaken && SSL_is_init_finished(visit->server)) {
+		if (!visit->shaken && any_is_init_finished(visit->server)) {
 			visit->shaken = visit->moved = true;
-			visit->server_reused = SSL_session_reused(visit->server);
+			visit->server_reused = any_session_reused(visit->server);
 			if (result < 0)
 				continue;
 		}
@@ -685,10 +667,6 @@ void server_process(struct visit *visit)
 		return;
 	ERR_clear_error();
 	make_server(visit);
-	if (service->feed == FEED_OWN && BIO_get_data(visit->in) == NULL) {
-		BIO_set_data(visit->in, visit);
-		BIO_set_init(visit->in, 1);
-	}
 	if (service->feed == FEED_LISTEN && !visit->listened) {
 		server_listen_once(visit);
 		if (!visit->listened)
