@@ -58,12 +58,8 @@ static __attribute__((noinline)) void on_handshake_event(struct rg_connection *c
 {
 	int saved = errno;
 
-	/*
-	 * Each hello of DTLS has come in a datagram of its own, perhaps of another sender. And what
-	 * was known without a whole hello was the best guess: the hello's random decides.
-	 */
-	if ((is_dtls || connection->peer_has_sent) &&
-	    (hs_event == RG_HS_CLIENT_HELLO || hs_event == RG_HS_NEXT_CLIENT_HELLO))
+	/* Each hello has come in a datagram of its own, perhaps of another sender. */
+	if (is_dtls && (hs_event == RG_HS_CLIENT_HELLO || hs_event == RG_HS_NEXT_CLIENT_HELLO))
 		connection->identified = false;
 	if (is_guarded_side(connection)) {
 		rg_identify(connection, ssl);

@@ -539,6 +539,7 @@ static void plan_mixed(struct crowd *crowd)
 }
 
 const struct group groups[] = {
+    {"what went wrong once", plan_named, IN_ALL | IN_EVERY_RUN},
     {"sockets: versions, tickets, ids, PSKs", plan_sockets, IN_ALL},
     {"memory BIOs, BIO pairs, own BIOs", plan_memory, IN_ALL},
     {"writes split at random, down to single bytes", plan_split, IN_ALL},

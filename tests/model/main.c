@@ -138,7 +138,9 @@ static void run_all(FILE *out, const struct policy *policy, int conversations, u
 		before = total;
 		for (int i = 0; groups[i].name != NULL; i++)
 			if ((groups[i].policies & policy_bit) != 0 &&
-			    done[i] * group_count <= conversations) {
+			    (done[i] * group_count <= conversations ||
+			     ((groups[i].policies & IN_EVERY_RUN) != 0 &&
+			      done[i] < conversations))) {
 				int ran = run_one(out, policy, i, index, seed);
 
 				done[i] += ran != 0 ? ran : conversations; // it has no more to say

@@ -199,11 +199,14 @@ struct crowd {
 struct group {
 	const char *name;
 	void (*plan)(struct crowd *crowd);
-	unsigned policies; // bits: in which policies it makes sense
+	unsigned policies; // bits: in which policies it makes sense; IN_EVERY_RUN
 };
+enum { IN_EVERY_RUN = 1 << 16 }; // all crowds of the group, however short the run is
 extern const struct group groups[];
 void plan_predict(struct crowd *crowd, struct client *client, struct plan *plan);
-// groups.c
+// named.c
+void plan_named(struct crowd *crowd);
+// main.c
 uint32_t plan_address(bool exempt); // a fresh one
 // describe.c
 void describe_service(const struct crowd *crowd, char *text, size_t size);

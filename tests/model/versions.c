@@ -1,3 +1,4 @@
+#define OPENSSL_SUPPRESS_DEPRECATED // what old versions have, and need
 #include "versions.h"
 
 #include <netinet/in.h>
