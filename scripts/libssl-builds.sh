@@ -58,7 +58,7 @@ mirror() { apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep '/debi
 debian_root() { # NAME
 	[ "$(id -u)" = 0 ] || { report_missing "$1" "making and entering a root directory needs root"; return; }
 	command -v debootstrap >/dev/null || { report_missing "$1" "debootstrap is not installed"; return; }
-	# shellcheck disable=SC2086 # without a mirror there is no argument, and debootstrap uses its default
+	# shellcheck disable=SC2046 # without a mirror there is no argument, and debootstrap uses its default
 	debootstrap --variant=minbase --include=openssl "$1" "$directory/$1.part" $(mirror) >"$directory/$1.log" 2>&1 ||
 		{ report_missing "$1" "debootstrap failed: $(tail -n 1 "$directory/$1.log")"; return; }
 	mv "$directory/$1.part" "$directory/$1"

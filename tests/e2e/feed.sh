@@ -7,25 +7,29 @@ unset "${!RENEGUARD_@}"
 needs python3
 certificates
 
-# account BASE CLIENTS: is each of BASE.1 to BASE.CLIENTS in the ledger with one handshake, and no other client?
+# account BASE CLIENTS HALVES BROKEN: is each of BASE.1 to BASE.CLIENTS in the ledger with one handshake, and BROKEN unfinished ones, and no
+# other client but `unknown`, who left HALVES handshakes unfinished?
 account() {
 	"$RG_BUILD/reneguardctl" status --pid "$server_pid" --json 2>/dev/null | python3 -c 'import json, sys
-base, count = sys.argv[1], int(sys.argv[2])
-found = {c["client"]: c["events"]["handshake"]["count"] for g in json.loads(sys.stdin.read())["ledgers"] for c in g["clients"]}
-wanted = {f"{base}.{i}": 1 for i in range(1, count + 1)}
+base, (count, halves, broken) = sys.argv[1], map(int, sys.argv[2:])
+found = {c["client"]: (c["events"]["handshake"]["count"], c["events"]["incomplete"]["count"])
+         for g in json.loads(sys.stdin.read())["ledgers"] for c in g["clients"]}
+wanted = {f"{base}.{i}": (1, broken) for i in range(1, count + 1)} | ({"unknown": (0, halves)} if halves else {})
 wrong = sorted(set(found.items()) - set(wanted.items()))
-print("each once" if found == wanted else f"{len(set(wanted) - set(found))} missing, {wrong[:9]}")' "$1" "$2"
+print("each once" if found == wanted else f"{len(set(wanted) - set(found))} missing, {wrong[:9]}")' "$@"
 }
 
 # fed NAME CLIENTS [TLSFEED-ARGUMENT]...
 fed() {
-	local name=$1 count=$2 line=''
+	local name=$1 count=$2 line='' halves=0 broken=0
+	[[ " $* " != *" --halves "* ]] || halves=$(sed 's/.* --halves \([0-9]*\).*/\1/' <<<"$*")
+	[[ " $* " != *" --behind "* ]] || broken=1 # what comes behind the hello is no TLS
 	shift 2
 	exec {server_in}> >(exec env LD_PRELOAD="$preload" RENEGUARD_LOG=stderr "$tools/tlsfeed" --cert "$tmp/server.pem" --clients "$count" --backend "$@" \
 		>"$tmp/served" 2>>"$tmp/tlsfeed.log")
 	server_pid=$!
 	within 60 grep -q . "$tmp/served" && line=$(cat "$tmp/served")
-	is "$name" "$line, $(account 127.0.1 "$count")" "served $count, each once"
+	is "$name" "$line, $(account 127.0.1 $((count - halves)) "$halves" "$broken")" "served $count, each once"
 	: >"$tmp/served"
 	exec {server_in}>&-
 	wait "$server_pid"
@@ -46,8 +50,11 @@ done
 fed "a pair of BIOs" 8 --bio pair
 fed "a thread that reads, one that works and asks a backend" 8 --threads 1
 fed "the same, in small pieces" 8 --threads 1 --first 5 --piece 100
-# Half a hello is nobody's yet. It must not be taken for a hello of the only client that the thread has read itself.
+# Half a hello is nobody's yet. It is not the only client's that the thread has read itself, nor a backend's.
 fed "a thread that reads one client and works for all, halves first" 8 --threads 1 --own --first 11 --piece 100
+fed "the same, and some leave after half a hello" 8 --threads 1 --own --first 11 --piece 100 --halves 3
+fed "a batch, and some leave after half a hello" 8 --halves 3
+fed "a thread that reads, one that works and asks a backend, and some leave after half a hello" 8 --threads 1 --halves 3
 fed "a pool of 8 threads, 200 clients" 200 --threads 8 --first 11 --piece 50
 fed "a pool, a pair of BIOs" 200 --threads 8 --bio pair
 

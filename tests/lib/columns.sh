@@ -42,7 +42,7 @@ link_to() {
 	local column=$1 program=$2 how=()
 	shift 2
 	libssl_of "$column" || return
-	[ -z "$loader" ] || how=(-Wl,--disable-new-dtags "-Wl,--dynamic-linker=$loader")
+	[ -z "$loader" ] || how=("-Wl,--disable-new-dtags,--dynamic-linker=$loader")
 	"${CC:-cc}" -D_GNU_SOURCE -std=c11 -O2 -o "$program" "$@" "$libssl_directory/libssl.so.$libssl_suffix" \
 		"$libssl_directory/libcrypto.so.$libssl_suffix" -Wl,--unresolved-symbols=ignore-in-shared-libs "-Wl,-rpath,$libssl_directory" \
 		"${how[@]}" -lpthread >"$tmp/compile.log" 2>&1 && return

@@ -10,12 +10,14 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+enum { HALF_BYTES = 40 }; // of a hello: more than its header, less than its random's end
 enum { CLIENTS_MAX = 256, QUEUE_BYTES = 65536, WAIT_MS = 20000, HELLO_MAX = 4096 };
 
 static const char usage[] =
@@ -27,6 +29,7 @@ static const char usage[] =
     "  [--own]           the only thread that works reads the first client, and no other socket; "
     "nothing\n"
     "                    more is read of the others until it has worked off what there is\n"
+    "  [--halves N]      the last N clients send half a hello, and leave\n"
     "  [--front HEX]     what each client sends before its hello; [--front-apart]: read for "
     "itself,\n"
     "                    and never given to libssl (--front-given gives it: libssl skips it)\n"
@@ -43,7 +46,7 @@ static const char usage[] =
 static struct {
 	const char *cert, *base, *by, *bio, *front, *behind;
 	int clients, first, piece, threads, records, stale, dtls, backend, front_apart, front_given,
-	    dgram_bio, own;
+	    dgram_bio, own, halves;
 } opt = {.base = "127.0.1", .by = "read", .bio = "mem", .clients = 1};
 
 struct connection {
@@ -81,6 +84,7 @@ static void die_ssl(const char *what)
 // --- clients, in a process of their own ----------------------------------------------------------
 static SSL_CTX *client_ctx;
 static int server_port;
+static sem_t connected;
 
 static void send_all(int fd, const unsigned char *bytes, size_t count)
 {
@@ -145,8 +149,9 @@ static void *client(void *argument)
 	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
 	SSL *ssl = SSL_new(client_ctx);
 	unsigned char bytes[QUEUE_BYTES];
-	bool first = true;
+	bool first = true, half = (intptr_t)argument > opt.clients - opt.halves;
 
+	sem_post(&connected);
 	BIO_set_mem_eof_return(in, -1);
 	SSL_set_bio(ssl, in, out);
 	if (opt.dtls) {
@@ -156,6 +161,10 @@ static void *client(void *argument)
 	while ((ret = SSL_connect(ssl)) != 1 || BIO_pending(out)) {
 		int n = BIO_read(out, bytes, sizeof(bytes));
 
+		if (n > 0 && half) {
+			send_all(fd, bytes, HALF_BYTES);
+			break;
+		}
 		if (n > 0 && first)
 			send_first_flight(fd, bytes, (size_t)n), first = false;
 		else if (n > 0)
@@ -203,6 +212,7 @@ static void run_clients(int backend_listener)
 {
 	pthread_t threads[CLIENTS_MAX], other;
 
+	sem_init(&connected, 0, 0);
 	client_ctx = SSL_CTX_new(opt.dtls ? DTLS_client_method() : TLS_client_method());
 	for (int i = 0; i <= opt.threads; i++)
 		pthread_create(&other, NULL, backend, (void *)(intptr_t)backend_listener);
@@ -211,6 +221,8 @@ static void run_clients(int backend_listener)
 			stale_stranger();
 		if (pthread_create(&threads[i - 1], NULL, client, (void *)(intptr_t)i))
 			net_die("tlsfeed: client");
+		if (i == 1) // it is accepted first
+			sem_wait(&connected);
 		if (opt.stale || opt.dgram_bio)
 			pthread_join(threads[i - 1], NULL);
 	}
@@ -582,6 +594,7 @@ static void parse(int argc, char **argv)
 						{"threads", 1, 0, 't'},
 						{"backend", 0, &opt.backend, 1},
 						{"own", 0, &opt.own, 1},
+						{"halves", 1, 0, 'h'},
 						{"front", 1, 0, 'F'},
 						{"behind", 1, 0, 'B'},
 						{"front-apart", 0, &opt.front_apart, 1},
@@ -627,6 +640,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 'r':
 			opt.records = atoi(optarg);
+			break;
+		case 'h':
+			opt.halves = atoi(optarg);
 			break;
 		case 's':
 			opt.stale = atoi(optarg);
