@@ -38,6 +38,13 @@ static enum entry pick_entry(struct crowd *crowd)
 	return pick(crowd, libssl_speaks_tls13() ? ENTRIES : BY_SSL_READ_EX);
 }
 
+// Some servers read a PROXY header off the BIO first. If SSL_read begins the handshake, that header
+// passes for a part of it: a limitation (reneguard(8)).
+static void expect_proxy(struct crowd *crowd)
+{
+	crowd->service.proxy = crowd->service.entry < BY_SSL_READ && chance(crowd, 40);
+}
+
 static void feed_any_memory(struct crowd *crowd)
 {
 	crowd->service.feed = FEED_MEMORY + pick(crowd, 3);
@@ -114,6 +121,7 @@ static void plan_sockets(struct crowd *crowd)
 {
 	speak_any(crowd);
 	crowd->service.entry = pick_entry(crowd);
+	expect_proxy(crowd);
 	visit_all(crowd, 2, change_compat);
 }
 
@@ -457,6 +465,7 @@ static void plan_unfinished(struct crowd *crowd)
 {
 	speak_any(crowd);
 	crowd->service.entry = pick_entry(crowd);
+	expect_proxy(crowd);
 	visit_all(crowd, 2, change_unfinished);
 }
 
@@ -464,8 +473,7 @@ static void plan_unfinished_memory(struct crowd *crowd)
 {
 	speak_any(crowd);
 	feed_any_memory(crowd);
-	if (chance(crowd, 50))
-		crowd->service.turn = TURN_BATCH;
+	crowd->service.turn = pick(crowd, TURN_BACKEND + 1);
 	visit_all(crowd, 3, change_unfinished);
 }
 

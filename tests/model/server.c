@@ -659,6 +659,25 @@ static void work(struct visit *visit)
 		server_end(visit);
 }
 
+// As hitch does: the PROXY header is read off the BIO, byte by byte, before libssl is called.
+// False: it is not whole yet.
+static bool read_header(struct visit *visit)
+{
+	BIO *bio = SSL_get_rbio(visit->server);
+	char byte;
+
+	while (!visit->header_seen) {
+		if (BIO_read(bio, &byte, 1) != 1) {
+			if (!BIO_should_retry(bio))
+				server_end(visit);
+			return false;
+		}
+		visit->header_seen = byte == '\n';
+		visit->moved = true;
+	}
+	return true;
+}
+
 void server_process(struct visit *visit)
 {
 	const struct service *service = &visit->crowd->service;
@@ -667,6 +686,8 @@ void server_process(struct visit *visit)
 		return;
 	ERR_clear_error();
 	make_server(visit);
+	if (service->proxy && service->feed == FEED_FD && !read_header(visit))
+		return;
 	if (service->feed == FEED_LISTEN && !visit->listened) {
 		server_listen_once(visit);
 		if (!visit->listened)
