@@ -182,7 +182,7 @@ void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl, boo
 		note_bytes_read(connection, ssl);
 	record_incomplete(connection);
 	rg_judge_end(connection, freed ? NULL : ssl);
-	rg_enforce_undo(connection, freed ? NULL : ssl);
+	rg_enforce_undo(connection, ssl, freed);
 	if (!freed)
 		rg_libssl_note_bytes_read(lib, ssl, &connection->bytes_before);
 }

@@ -58,6 +58,7 @@ struct rg_connection {
 	const struct ssl_ctx_st *context;	   /* from which the SSL has it */
 	bool refused;				   /* every further call on the SSL fails */
 	struct rg_refusal refusal;		   /* what the refusal changed on the SSL */
+	struct bio_st *deaf;			   /* the BIO whose reads fail; NULL: none */
 	uint8_t refused_event;			   /* enum rg_event: the reason */
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "guard/gate.h"
+#include "libssl/deafen.h"
 #include "libssl/errors.h"
 #include "os/process.h"
 #include "os/ssl_map.h"
@@ -45,7 +46,7 @@ static void refuse_connection(struct rg_connection *connection, struct ssl_st *s
 	connection->refused = true;
 	connection->refused_event = (uint8_t)event;
 	lib->SSL_set_shutdown(ssl, SHUTDOWN_RECEIVED);
-	rg_libssl_block_reads(lib, ssl);
+	rg_libssl_deafen(lib, ssl, &connection->deaf);
 	raise_once(connection);
 }
 
@@ -129,13 +130,14 @@ static void undo_refusal(struct rg_connection *connection, struct ssl_st *ssl)
 		rg_libssl_drop_refusal(connection->lib, &connection->refusal);
 }
 
-void rg_enforce_undo(struct rg_connection *connection, struct ssl_st *ssl)
+void rg_enforce_undo(struct rg_connection *connection, struct ssl_st *ssl, bool freed)
 {
 	if (!connection->refused)
 		return;
 	rg_gate_count_refused(false);
 	connection->refused = false;
-	undo_refusal(connection, ssl);
+	rg_libssl_undeafen(connection->lib, ssl, &connection->deaf);
+	undo_refusal(connection, freed ? NULL : ssl);
 }
 
 /* --- refusing before the address is proved --- */

@@ -33,8 +33,8 @@ void rg_enforce_mute(const struct rg_connection *connection, struct ssl_st *ssl)
 /* Mute the connection, and put the reason on the error queue for the call that fails. */
 void rg_enforce_fail_call(const struct rg_connection *connection, struct ssl_st *ssl);
 
-/* The refused connection is over: undo what its refusal changed on SSL. SSL is NULL if it is being
- * freed. */
-void rg_enforce_undo(struct rg_connection *connection, struct ssl_st *ssl);
+/* The refused connection is over: undo what its refusal changed on SSL, or if SSL is being FREED,
+ * on its BIO alone. */
+void rg_enforce_undo(struct rg_connection *connection, struct ssl_st *ssl, bool freed);
 
 #endif

@@ -10,6 +10,7 @@
 #include "guard/prepare.h"
 #include "guard/report.h"
 #include "guard/states.h"
+#include "libssl/deafen.h"
 #include "libssl/errors.h"
 #include "libssl/versions.h"
 #include "os/lock.h"
@@ -221,6 +222,14 @@ void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struc
 	/* SSL_dup does not copy a connection in use: it returns ORIGINAL itself. */
 	if (copy != original && connection != NULL)
 		watch(lib, copy, connection->context, connection->program_callback);
+}
+
+void rg_guard_before_bio(const struct rg_libssl *lib, struct ssl_st *ssl)
+{
+	struct rg_connection *connection = rg_state_of(lib, ssl);
+
+	if (connection != NULL && connection->deaf != NULL)
+		rg_libssl_undeafen(lib, ssl, &connection->deaf);
 }
 
 void rg_guard_note_bio(const struct rg_libssl *lib, struct ssl_st *ssl)

@@ -56,6 +56,9 @@ void rg_guard_copy(const struct rg_libssl *lib, struct ssl_st *copy, const struc
  * way (hitch), or hand a BIO on from another SSL.
  */
 void rg_guard_note_bio(const struct rg_libssl *lib, struct ssl_st *ssl);
+
+/* SSL is about to get another BIO for reading. If it was refused, the old one is given back. */
+void rg_guard_before_bio(const struct rg_libssl *lib, struct ssl_st *ssl);
 void rg_guard_note_first_call(struct ssl_st *ssl);
 
 /* The program begins anew on SSL, which LIB made: SSL_clear, SSL_set_accept_state or

@@ -249,6 +249,7 @@ void SSL_set_bio(struct ssl_st *ssl, struct bio_st *reads, struct bio_st *writes
 
 	if (lib == NULL)
 		return;
+	rg_guard_before_bio(lib, ssl);
 	lib->SSL_set_bio(ssl, reads, writes);
 	rg_guard_note_bio(lib, ssl);
 }
@@ -259,6 +260,7 @@ void SSL_set0_rbio(struct ssl_st *ssl, struct bio_st *reads)
 
 	if (lib == NULL || lib->SSL_set0_rbio == NULL)
 		return;
+	rg_guard_before_bio(lib, ssl);
 	lib->SSL_set0_rbio(ssl, reads);
 	rg_guard_note_bio(lib, ssl);
 }

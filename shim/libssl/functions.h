@@ -103,6 +103,10 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(long, BIO_ctrl, (struct bio_st *, int, long, void *))                                    \
 	X(void, BIO_set_callback, (struct bio_st *, void *))                                       \
 	X(void, BIO_set_callback_ex, (struct bio_st *, void *))                                    \
+	X(void *, BIO_get_callback, (const struct bio_st *))                                       \
+	X(void *, BIO_get_callback_ex, (const struct bio_st *))                                    \
+	X(int, BIO_up_ref, (struct bio_st *))                                                      \
+	X(int, BIO_free, (struct bio_st *))                                                        \
 	X(uint64_t, SSL_get_options, (const struct ssl_st *))                                      \
 	X(uint64_t, SSL_set_options, (struct ssl_st *, uint64_t))                                  \
 	X(uint64_t, SSL_clear_options, (struct ssl_st *, uint64_t))                                \

@@ -9,7 +9,6 @@
 
 #define OP_NO_VERSION	    0x3e000000U /* SSL_OP_NO_SSLv3 to SSL_OP_NO_TLSv1_3 */
 #define OP_NO_RENEGOTIATION 0x40000000U /* SSL_OP_NO_RENEGOTIATION */
-#define BIO_READ	    2		/* BIO_CB_READ */
 
 static void set_options(const struct rg_libssl *lib, struct ssl_st *ssl, uint32_t bits,
 			struct rg_refusal *refusal)
@@ -127,40 +126,8 @@ void rg_libssl_refuse_after_cookie(const struct rg_libssl *lib, struct ssl_st *s
 	leave_no_cipher(lib, ssl, refusal);
 }
 
-static long fail_reads(struct bio_st *bio, int operation, const char *data, int size, long argument,
-		       long result)
-{
-	(void)bio, (void)data, (void)size, (void)argument;
-	return operation == BIO_READ ? -1 : result;
-}
-
-static long fail_reads_ex(struct bio_st *bio, int operation, const char *data, size_t bytes,
-			  int size, long argument, int result, size_t *processed)
-{
-	(void)bio, (void)data, (void)bytes, (void)size, (void)argument, (void)processed;
-	return operation == BIO_READ ? -1 : result;
-}
-
-/* Set CALLBACK_EX from 1.1.1 on, CALLBACK in older versions. */
-static void set_bio_callback(const struct rg_libssl *lib, struct ssl_st *ssl, void *callback_ex,
-			     void *callback)
-{
-	struct bio_st *bio = lib->SSL_get_rbio(ssl);
-
-	if (bio != NULL && lib->BIO_set_callback_ex != NULL)
-		lib->BIO_set_callback_ex(bio, callback_ex);
-	else if (bio != NULL && lib->BIO_set_callback != NULL)
-		lib->BIO_set_callback(bio, callback);
-}
-
-void rg_libssl_block_reads(const struct rg_libssl *lib, struct ssl_st *ssl)
-{
-	set_bio_callback(lib, ssl, (void *)fail_reads_ex, (void *)fail_reads);
-}
-
 void rg_libssl_restore(const struct rg_libssl *lib, struct ssl_st *ssl, struct rg_refusal *refusal)
 {
-	set_bio_callback(lib, ssl, NULL, NULL);
 	rg_libssl_clear_options(lib, ssl, refusal->options);
 	if (refusal->ciphers != NULL) {
 		lib->ERR_set_mark();

@@ -44,11 +44,7 @@ void rg_libssl_refuse_handshake(const struct rg_libssl *lib, struct ssl_st *ssl,
 void rg_libssl_refuse_after_cookie(const struct rg_libssl *lib, struct ssl_st *ssl,
 				   struct rg_refusal *refusal);
 
-/* Make every later read from the peer fail at once, even on a blocking socket. The socket itself is
- * not touched. */
-void rg_libssl_block_reads(const struct rg_libssl *lib, struct ssl_st *ssl);
-
-/* Undo what the three functions above changed on SSL, and free what REFUSAL holds. */
+/* Undo what the functions above changed on SSL, and free what REFUSAL holds. */
 void rg_libssl_restore(const struct rg_libssl *lib, struct ssl_st *ssl, struct rg_refusal *refusal);
 
 /* The SSL is being freed: only free what REFUSAL holds. */

@@ -53,6 +53,7 @@ fed "the same, in small pieces" 8 --threads 1 --first 5 --piece 100
 # Half a hello is nobody's yet. It is not the only client's that the thread has read itself, nor a backend's.
 fed "a thread that reads one client and works for all, halves first" 8 --threads 1 --own --first 11 --piece 100
 fed "the same, and some leave after half a hello" 8 --threads 1 --own --first 11 --piece 100 --halves 3
+fed "a batch of two, and one leaves after half a hello" 2 --halves 1
 fed "a batch, and some leave after half a hello" 8 --halves 3
 fed "a thread that reads, one that works and asks a backend, and some leave after half a hello" 8 --threads 1 --halves 3
 fed "a pool of 8 threads, 200 clients" 200 --threads 8 --first 11 --piece 50
