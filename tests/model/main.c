@@ -133,14 +133,18 @@ static void run_all(FILE *out, const struct policy *policy, int conversations, u
 
 	for (int i = 0; groups[i].name != NULL; i++)
 		group_count += (groups[i].policies & policy_bit) != 0;
-	// Each group has its share, in turns, so that crowds of all kinds follow each other.
+	for (int i = 0; groups[i].name != NULL; i++)
+		for (unsigned index = 0; (groups[i].policies & IN_EVERY_RUN) != 0; index++)
+			if (run_one(out, policy, i, index, seed) == 0)
+				break;
+	// Each of the others has its share, in turns, so that crowds of all kinds follow each
+	// other.
 	for (unsigned index = 0; total < conversations && total != before; index++) {
 		before = total;
 		for (int i = 0; groups[i].name != NULL; i++)
 			if ((groups[i].policies & policy_bit) != 0 &&
-			    (done[i] * group_count <= conversations ||
-			     ((groups[i].policies & IN_EVERY_RUN) != 0 &&
-			      done[i] < conversations))) {
+			    (groups[i].policies & IN_EVERY_RUN) == 0 &&
+			    done[i] * group_count <= conversations) {
 				int ran = run_one(out, policy, i, index, seed);
 
 				done[i] += ran != 0 ? ran : conversations; // it has no more to say

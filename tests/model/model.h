@@ -191,6 +191,7 @@ struct crowd {
 	struct service service;
 	struct client clients[MAX_CLIENTS];
 	int client_count;
+	bool by_turns; // TURN_ONE: the clients come in their order, again and again
 	uint32_t forged[MAX_CLIENTS * MAX_VISITS * MAX_FORGERS];
 	int forged_count;
 };

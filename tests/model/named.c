@@ -244,6 +244,7 @@ void plan_named(struct crowd *crowd)
 		fprintf(stderr, "the model expects something else of: %s\n", named->name);
 		exit(2);
 	}
+	crowd->by_turns = named->beside_exempt;
 	if (named->beside_exempt)
 		add_visits(crowd, named, true);
 }

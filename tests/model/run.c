@@ -286,6 +286,18 @@ static bool is_running(const struct crowd *crowd)
 	return false;
 }
 
+static int pick_one(struct crowd *crowd, const int *which, int count)
+{
+	int picked = which[0];
+
+	if (!crowd->by_turns)
+		return which[rng_below(&crowd->rng, (unsigned)count)];
+	for (int i = 1; i < count; i++)
+		if (crowd->clients[which[i]].next < crowd->clients[picked].next)
+			picked = which[i];
+	return picked;
+}
+
 // One client at a time for TURN_ONE, else all that have a visit left, a new one now and then.
 static void begin_visits(struct crowd *crowd)
 {
@@ -298,8 +310,7 @@ static void begin_visits(struct crowd *crowd)
 		struct client *client = &crowd->clients[which[i]];
 
 		if (crowd->service.turn == TURN_ONE) {
-			(void)begin(
-			    crowd, &crowd->clients[which[rng_below(&crowd->rng, (unsigned)count)]]);
+			(void)begin(crowd, &crowd->clients[pick_one(crowd, which, count)]);
 			return;
 		}
 		if (client->visit == NULL && (!is_running(crowd) || rng_chance(&crowd->rng, 60)))
