@@ -136,7 +136,7 @@ export SOAK_SECONDS ?= 600
 soak: all tests-build ## nginx, HAProxy and Dovecot under mixed load for SOAK_SECONDS (600)
 	@TEST_TIMEOUT_S=$$(($(SOAK_SECONDS) + 420)) tests/run $(BUILD) $(SOAK_TESTS)
 
-check-libssl: all tests-build ## every promise on every libssl build within reach (1.0.1f to 3.5), with a table
+check-libssl: all tests-build ## every promise on every libssl build within reach (1.0.1f to 4.0), with a table
 	@rm -f $(BUILD)/libssl-versions.md
 	@tests/run $(BUILD) $(LIBSSL_TESTS); status=$$?; cat $(BUILD)/libssl-versions.md 2>/dev/null; exit $$status
 

@@ -9,6 +9,9 @@ sanitized=$(readelf -d "$shim" | grep -E 'NEEDED.*(asan|tsan|ubsan)')
 listed=$(sed -n '/global:/,/local:/s/^[[:space:]]*\([A-Za-z0-9_]*\);$/\1/p' shim/hooks/exports.map | sort)
 exported=$(nm -D --defined-only "$shim" | awk '{ print $3 }' | sort)
 is "the exported symbols are those of hooks/exports.map" "$exported" "$listed"
+tables=$(printf '#include "libssl/functions.h"\n#define X(returns, name, arguments) @name\nRG_LIBSSL_HOOKS(X)\n' | "${CC:-cc}" -E -P -Ishim - | grep -o '@[A-Za-z0-9_]*')
+is "all hooks of shim/libssl/functions.h are exported" "$(comm -23 <(tr -d @ <<<"$tables" | sort) <(echo "$exported"))" ""
+like "they are many" "$(wc -l <<<"$tables")" '^[3-9][0-9]$'
 unlike "no exported symbol has a version (programs would not bind to it)" "$exported" '@'
 needed=$(readelf -d "$shim" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')
 unlike "the shim needs neither libssl nor libcrypto" "$needed" 'libssl|libcrypto'

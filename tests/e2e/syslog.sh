@@ -23,6 +23,13 @@ like "syslog: the line RENEGUARD_ACTIVE" "$active" "^authpriv\.info reneguard\[$
 is "syslog: nothing is written to standard error" "$(grep -c reneguard "$tmp/tlsserver.log")" 0
 stop_server
 
+# A program such as a select(2) loop needs the low numbers itself. It meets no descriptor of the ledger.
+serve with main --allow --connections -1 --quiet
+peer_summary 127.0.0.1 "$port" get 1 >/dev/null
+is "the log's socket has a number above 511" "$(find "/proc/$server_pid/fd" -lname 'socket:*' -printf '%f\n' | awk '$1 >= 512' | wc -l)" 1
+is "the ledger's descriptor is closed" "$(find "/proc/$server_pid/fd" -lname '*memfd:*')" ""
+stop_server
+
 RENEGUARD_SYSLOG_FACILITY=local3 RENEGUARD_LOG=syslog,stderr RENEGUARD_LOG_FORMAT=json serve with main --allow
 renegotiate >/dev/null
 stop_server
@@ -71,6 +78,7 @@ renegotiate --from 127.0.3.2 >/dev/null
 start_rsyslogd
 renegotiate --from 127.0.3.3 >/dev/null
 ok "a new rsyslogd gets the lines from then on" received 'client=127.0.3.3 '
+like "the first of them says that there were lines before" "$(line_with "$syslog_file" 'client=127.0.3.3')" 'suppressed=[1-9][0-9]*$'
 stop_server
 
 # A daemon that closes every descriptor it inherited and opens files of its own under those numbers.

@@ -45,6 +45,14 @@ for io in blocking membio; do
 		same_report "$watched" --tls 1.2 127.0.0.1 PORT renegotiate 2 -- --io $io --callbacks ctx --allow
 done
 
+# A program's own message callback does not take ours away.
+for where in ctx ssl; do
+	serve with main --allow --callbacks $where
+	field "renegotiation is refused although the program has a message callback on the ${where^^}" \
+		"$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" honoured 0
+	stop_server
+done
+
 # The program itself renegotiates, to ask for a client certificate in the middle of a connection.
 for io in blocking nonblocking membio; do
 	for entry in accept read_ex peek bio; do
@@ -83,6 +91,25 @@ for io in blocking membio; do
 		ok "renegotiation is refused although the program changes its options after SSL_new, $io $allow" all_fields "$line $report" served=0 hellos=0 reason=339
 	done
 done
+
+# While a connection is refused, all calls take the slow path. The flags of shim/guard/gate.h are read from the server's memory.
+gate() {
+	python3 -c 'import struct, sys
+pid, shim, offset = int(sys.argv[1]), sys.argv[2], int(sys.argv[3], 16)
+base = next(int(line.split("-")[0], 16) for line in open(f"/proc/{pid}/maps") if line.rstrip().endswith(shim))
+with open(f"/proc/{pid}/mem", "rb") as memory:
+    memory.seek(base + offset)
+    print(struct.unpack("i", memory.read(4))[0])' "$server_pid" "${shim##*/}" "$(nm "$shim" | sed -n 's/ [a-zA-Z] rg_gate$//p')"
+}
+if [ ${#emulator[@]} = 0 ]; then
+	serve with main --allow --connections -1 --quiet
+	peer_summary --tls 1.2 127.0.0.1 "$port" get 1 >/dev/null
+	is "in use, a server takes the fast path" "$(gate)" 0
+	field "a renegotiation is refused" "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" honoured 0
+	peer_summary --tls 1.2 127.0.0.1 "$port" get 1 >/dev/null
+	is "and then it takes the fast path again" "$(gate)" 0
+	stop_server
+fi
 
 # SSL objects made by SSL_dup, freed by their BIO, or allocated at the address of a refused one.
 for place in main plugin; do

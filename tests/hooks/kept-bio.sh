@@ -13,6 +13,7 @@ for way in free clear swap; do
 		[ $kind != none ] || called=0 mine=0
 		got=$(kept $kind $way)
 		like "$kind, $way: the renegotiation is refused, and the callback sees the alert" "$got" "^first: echoed=1 reads=$called writes=$([ $called = 0 ] && echo 0 || echo '[4-9]') mine=$mine$"
+		like "$kind, $way: the refused SSL_read_ex returns 0, and the reason is on the queue once" "$got" "^again: read_ex=0 entries=1$"
 		like "$kind, $way: the program's callback is on the BIO" "$got" "^then: callback=$kind$"
 		like "$kind, $way: the next connection on the BIO is served" "$got" "^second: echoed=2 callback=$kind called=$called$"
 	done

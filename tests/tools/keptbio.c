@@ -119,7 +119,10 @@ int main(int argc, char **argv)
 	const char *kind = argc == 4 ? argv[2] : "", *way = argc == 4 ? argv[3] : "";
 	BIO *bio = BIO_new(BIO_s_socket());
 	SSL *ssl;
-	int fd, echoed;
+	int fd, echoed, again, entries = 0;
+	unsigned long error;
+	size_t got;
+	char byte;
 
 	server_ctx = SSL_CTX_new(TLS_server_method());
 	client_ctx = SSL_CTX_new(TLS_client_method());
@@ -143,6 +146,10 @@ int main(int argc, char **argv)
 	echoed = serve(ssl);
 	printf("first: echoed=%d reads=%d writes=%d mine=%d\n", echoed, reads > 0, writes,
 	       mine == 0 ? 0 : 1);
+	again = SSL_read_ex(ssl, &byte, 1, &got);
+	while ((error = ERR_get_error()) != 0)
+		entries += ERR_GET_REASON(error) == SSL_R_NO_RENEGOTIATION;
+	printf("again: read_ex=%d entries=%d\n", again, entries);
 	if (strcmp(kind, "late") == 0)
 		BIO_set_callback_ex(bio, on_ex);
 	if (strcmp(kind, "fresh") == 0)
