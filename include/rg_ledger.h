@@ -185,6 +185,9 @@ void rg_ledger_log_lost(struct rg_ledger *ledger, const struct rg_limit *rate, u
  */
 bool rg_ledger_announce(struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree);
 
+/* The same for something of which the readers are not told: is it news? */
+bool rg_ledger_is_news(struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree);
+
 /* The number of slots. */
 uint32_t rg_ledger_slots(const struct rg_ledger *ledger);
 

@@ -277,9 +277,7 @@ void rg_guard_before_context(struct rg_libssl *lib, const struct ssl_method_st *
 	if (!policy->on)
 		return;
 	rg_prepare();
-	if (!is_guarded(lib))
-		rg_report_unguarded(lib);
-	else if (!client_only || (policy->role & RG_ROLE_CLIENT))
+	if (is_guarded(lib) && (!client_only || (policy->role & RG_ROLE_CLIENT)))
 		rg_report_active(lib);
 }
 
@@ -390,12 +388,27 @@ struct rg_libssl *rg_guard_before_call_slowly(struct ssl_st *ssl, const void *ca
 	return lib;
 }
 
+/* SSL has no state. Is it a server's, of a libssl that cannot be guarded? BoringSSL does not tell
+ * earlier: its TLS_client_method is its TLS_method. */
+static void report_unguarded(const struct rg_libssl *lib, struct ssl_st *ssl)
+{
+	static _Atomic bool reported[RG_LIBSSL_MAX];
+
+	if (lib == NULL || rg_process_ledger() == NULL || is_guarded((struct rg_libssl *)lib) ||
+	    (lib->SSL_is_server != NULL && !lib->SSL_is_server(ssl)))
+		return;
+	if (!atomic_exchange(&reported[lib->slot], true))
+		rg_report_unguarded(lib);
+}
+
 bool rg_guard_after_call_slowly(const struct rg_libssl *lib, struct ssl_st *ssl, int result)
 {
 	struct rg_connection *connection = rg_state_of(lib, ssl);
 
-	if (connection == NULL)
+	if (connection == NULL) {
+		report_unguarded(lib, ssl);
 		return true;
+	}
 	if (result <= 0 && !connection->handshake.established)
 		rg_connection_check(connection, ssl);
 	if (!connection->refused)

@@ -96,7 +96,11 @@ void rg_report_unguarded(const struct rg_libssl *lib)
 				   .libssl = lib->version,
 				   .text = "this libssl lacks functions that the guard needs: its "
 					   "connections are not guarded"};
+	struct rg_about about = {0}; /* no rule of ours holds there */
 
+	snprintf(about.libssl, sizeof about.libssl, "%s", lib->version);
+	if (!rg_ledger_is_news(rg_process_ledger(), &about, rg_process_tree()))
+		return;
 	deliver(RG_SEVERITY_ERR, &report);
 }
 

@@ -23,7 +23,7 @@ void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_a
 /* Say what is guarded. Written once for each process tree (rg_process_tree). */
 void rg_report_active(const struct rg_libssl *lib);
 
-/* Say that LIB cannot be guarded. */
+/* Say that LIB cannot be guarded. Written once for each process tree as well. */
 void rg_report_unguarded(const struct rg_libssl *lib);
 
 /* Say that the module at the path MODULE calls a libssl past all hooks. */

@@ -25,12 +25,13 @@ static void read_version(struct rg_libssl *lib)
 	const char *text = lib->OpenSSL_version != NULL	 ? lib->OpenSSL_version(0)
 			   : lib->SSLeay_version != NULL ? lib->SSLeay_version(0)
 							 : "";
-	const char *word = strchr(text, ' ');
+	/* "OpenSSL 3.0.19 1 Jan 2026" gives "3.0.19"; "BoringSSL" stays what it is. */
+	const char *space = strchr(text, ' ');
+	const char *word = space != NULL ? space + 1 : text[0] != '\0' ? text : "unknown";
 
 	lib->number = lib->OpenSSL_version_num != NULL ? lib->OpenSSL_version_num()
 		      : lib->SSLeay != NULL	       ? lib->SSLeay()
 						       : 0;
-	word = word != NULL ? word + 1 : "unknown";
 	snprintf(lib->version, sizeof lib->version, "%.*s", (int)strcspn(word, " "), word);
 	/* LibreSSL always reports version 2.0.0. For our purposes it has what 1.0.x has. */
 	if (strncmp(text, "LibreSSL", 8) == 0)

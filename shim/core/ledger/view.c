@@ -114,7 +114,7 @@ static uint32_t hash_announcement(const struct rg_ledger *ledger, const struct r
 	return (uint32_t)hash | 1;
 }
 
-bool rg_ledger_announce(struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree)
+bool rg_ledger_is_news(struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree)
 {
 	_Atomic uint32_t *announced = ledger->head->announced;
 	uint32_t hash = hash_announcement(ledger, about, tree), newest = LOAD(announced[0]);
@@ -129,8 +129,16 @@ bool rg_ledger_announce(struct rg_ledger *ledger, const struct rg_about *about, 
 	for (size_t i = RG_ANNOUNCERS - 1; i > 1; i--)
 		STORE(announced[i], LOAD(announced[i - 1]));
 	STORE(announced[1], newest);
-	post(ledger, about);
 	return true;
+}
+
+bool rg_ledger_announce(struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree)
+{
+	bool is_news = rg_ledger_is_news(ledger, about, tree);
+
+	if (is_news)
+		post(ledger, about);
+	return is_news;
 }
 
 void rg_ledger_about(const struct rg_ledger *ledger, struct rg_about *about)
