@@ -177,7 +177,7 @@ void rg_connection_end(struct rg_connection *connection, struct ssl_st *ssl, boo
 	 * client is identified or the SSL has a descriptor.
 	 */
 	if (freed && !connection->handshake.running && !connection->handshake.established &&
-	    rg_libssl_is_whole_when_freed(lib) &&
+	    rg_libssl_is_whole_when_freed(lib) && rg_libssl_has_begun(lib, ssl) &&
 	    (connection->identified || rg_libssl_rfd(lib, ssl) >= 0))
 		note_bytes_read(connection, ssl);
 	record_incomplete(connection);

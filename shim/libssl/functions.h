@@ -95,6 +95,8 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 #define RG_LIBSSL_CALLED_OPTIONAL(X)                                                               \
 	X(const struct ssl_method_st *, TLS_client_method, (void))                                 \
 	X(int, SSL_is_server, (struct ssl_st *))                                                   \
+	X(int, SSL_in_before, (const struct ssl_st *))                                             \
+	X(int, SSL_state, (const struct ssl_st *))                                                 \
 	X(const char *, SSL_get_cipher_list, (const struct ssl_st *, int))                         \
 	X(int, SSL_set_ciphersuites, (struct ssl_st *, const char *))                              \
 	X(int, SSL_is_quic, (const struct ssl_st *))                                               \

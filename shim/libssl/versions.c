@@ -12,6 +12,7 @@
 #define CTRL_OPTIONS	       32      /* SSL_CTRL_OPTIONS, up to 1.0.2 */
 #define CTRL_MAX_PROTO_VERSION 131     /* SSL_CTRL_GET_MAX_PROTO_VERSION */
 #define DTLS_ANY	       0x1ffff /* DTLS_ANY_VERSION, before one is negotiated */
+#define STATE_BEFORE	       0x4000  /* SSL_ST_BEFORE, before 1.1.0 */
 #define WANT_NOTHING	       1       /* SSL_NOTHING */
 #define WANT_WRITING	       2
 #define WANT_READING	       3
@@ -238,6 +239,14 @@ bool rg_libssl_has_failed(const struct rg_libssl *lib, struct ssl_st *ssl)
 bool rg_libssl_is_whole_when_freed(const struct rg_libssl *lib)
 {
 	return lib->number < RG_OPENSSL_3_2;
+}
+
+/* SSL_in_before is a function since 1.1.0, and SSL_state was one until then. */
+bool rg_libssl_has_begun(const struct rg_libssl *lib, const struct ssl_st *ssl)
+{
+	if (lib->SSL_in_before != NULL)
+		return !lib->SSL_in_before(ssl);
+	return lib->SSL_state == NULL || (lib->SSL_state(ssl) & STATE_BEFORE) == 0;
 }
 
 /* The same test as libssl's own SSL_IS_FIRST_HANDSHAKE. */

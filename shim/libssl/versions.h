@@ -85,4 +85,8 @@ bool rg_libssl_has_failed(const struct rg_libssl *lib, struct ssl_st *ssl);
  * first. */
 bool rg_libssl_is_whole_when_freed(const struct rg_libssl *lib);
 
+/* Has libssl been told to begin a handshake on SSL? If not, what was read from its BIO was read by
+ * the program. */
+bool rg_libssl_has_begun(const struct rg_libssl *lib, const struct ssl_st *ssl);
+
 #endif

@@ -317,6 +317,8 @@ bool client_begin(struct visit *visit)
 		visit->out_bytes = (size_t)sprintf((char *)visit->out,
 						   "PROXY TCP4 198.51.100.7 127.0.0.1 %u 443\r\n",
 						   1024 + rng_below(&visit->rng, 60000));
+	if (visit->plan->ending == HALF_HEADER)
+		visit->out_bytes /= 2;
 	return true;
 }
 
@@ -360,20 +362,18 @@ static bool waits(struct visit *visit, int result)
 	return true;
 }
 
-static void cut_hello(struct visit *visit)
+// HEADER bytes come before the hello.
+static void cut_hello(struct visit *visit, size_t header)
 {
-	size_t hello = visit->out_bytes;
+	size_t hello = visit->out_bytes - header;
 
-	if (visit->plan->ending == ONE_BYTE)
-		visit->out_bytes = 1;
-	if (visit->plan->ending == HALF) // more than the record header, less than the random's end
-		visit->out_bytes = hello / 2;
+	visit->out_bytes = header + (visit->plan->ending == ONE_BYTE ? 1 : hello / 2);
 }
 
 static void shake(struct visit *visit)
 {
 	enum ending ending = visit->plan->ending;
-	size_t sent;
+	size_t header = visit->out_bytes, sent;
 	int result;
 
 	if (visit->plan->early && !visit->early_sent) {
@@ -384,7 +384,7 @@ static void shake(struct visit *visit)
 	}
 	result = SSL_do_handshake(visit->ssl);
 	if (ending == ONE_BYTE || ending == HALF)
-		cut_hello(visit);
+		cut_hello(visit, header);
 	if (ending == ONE_BYTE || ending == HALF || ending == HELLO ||
 	    (ending == BAD_COOKIE && visit->hellos > 1)) {
 		if (ending != HELLO || !is_dtls(&visit->crowd->service) ||
@@ -506,7 +506,7 @@ void client_step(struct visit *visit)
 {
 	ERR_clear_error();
 	if (visit->state == STARTING)
-		visit->state = visit->plan->ending == SILENT ? SETTLING : SHAKING;
+		visit->state = sends_no_hello(visit->plan) ? SETTLING : SHAKING;
 	if (visit->state == SHAKING && (visit->out_bytes == 0 || visit->hellos == 0)) {
 		if (visit->plan->ending == AFTER_RETRY)
 			await_retry(visit);

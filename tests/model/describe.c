@@ -61,8 +61,8 @@ void describe_plan(const struct plan *plan, char *text, size_t size)
 	static const char *const offers[] = {"full", "offer", "external-psk"};
 	static const char *const hides[] = {"", " in-second-hello-only", " in-first-hello-only"};
 	static const char *const splits[] = {"", " pieces", " bytes"};
-	static const char *const endings[] = {"",      "silent",      "one-byte",  "half-hello",
-					      "hello", "after-retry", "bad-cookie"};
+	static const char *const endings[] = {"",	    "silent", "half-header", "one-byte",
+					      "half-hello", "hello",  "after-retry", "bad-cookie"};
 	static const char *const leaves[] = {"-fin", "-rst", "-stay"};
 	static const char *const tasks[] = {"renegotiate",	   "renegotiate-abbreviated",
 					    "server-renegotiates", "update",

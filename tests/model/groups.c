@@ -458,6 +458,8 @@ static void change_unfinished(struct crowd *crowd, struct client *client, struct
 	if (chance(crowd, 30))
 		return;
 	plan->ending = SILENT + (enum ending)pick(crowd, HELLO - SILENT + 1);
+	if (plan->ending == HALF_HEADER && !crowd->service.proxy)
+		plan->ending = SILENT;
 	plan->leave = pick(crowd, 3);
 }
 

@@ -120,7 +120,8 @@ enum hide { HIDE_NOTHING, ONLY_SECOND, ONLY_FIRST }; // in which hello the offer
 enum split { WHOLE, PIECES, BYTES };
 enum ending {
 	SERVED,
-	SILENT,	     // nothing is sent
+	SILENT,	     // nothing is sent, but for a PROXY header
+	HALF_HEADER, // half of that
 	ONE_BYTE,    // of the hello
 	HALF,	     // of the hello
 	HELLO,	     // the hello, then nothing
@@ -162,6 +163,11 @@ struct plan {
 	int tasks_done; // then the connection is cut, if there are more
 	bool reused;
 };
+
+static inline bool sends_no_hello(const struct plan *plan)
+{
+	return plan->ending == SILENT || plan->ending == HALF_HEADER;
+}
 
 struct visit; // run.h: while it runs
 

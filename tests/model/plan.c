@@ -185,7 +185,7 @@ void plan_predict(struct crowd *crowd, struct client *client, struct plan *plan)
 	const struct service *service = &crowd->service;
 
 	plan->tasks_done = 0;
-	if (plan->ending == SILENT) {
+	if (sends_no_hello(plan)) {
 		// It may be acted upon as it comes.
 		if (client->blocked)
 			blocked_again(client);
