@@ -11,6 +11,6 @@ $(MODEL): $(MODEL_SOURCES) $(wildcard tests/model/*.h) $(BUILD)/flags
 check check-failed: $(MODEL)
 
 model: all $(MODEL) ## random conversations with libssl: the ledger says exactly what each client did (MODEL_SEED, MODEL_CONVERSATIONS)
-	@TEST_LOG_LINES=2000 tests/run $(BUILD) tests/model/model.sh
+	@tests/run $(BUILD) tests/model/model.sh
 
 .PHONY: model

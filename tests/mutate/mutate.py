@@ -49,7 +49,7 @@ def make(copy, *goals):
 def run(copy, killer):
     """Runs what KILLER names. Returns the points that failed."""
     test, _, _ = killer.partition(" ")
-    environment = dict(os.environ, MODEL_SEED=SEED, MODEL_CONVERSATIONS=CONVERSATIONS, TEST_LOG_LINES="100000", TEST_TIMEOUT_S="400")
+    environment = dict(os.environ, MODEL_SEED=SEED, MODEL_CONVERSATIONS=CONVERSATIONS, TEST_TIMEOUT_S="400")
     if test == "model":
         environment["MODEL_POLICIES"] = killer.partition(" ")[2].partition(":")[0]
         test = "tests/model/model.sh"
