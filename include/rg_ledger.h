@@ -72,7 +72,6 @@ struct rg_key {
 /* What recording one event found. */
 struct rg_result {
 	bool over;	/* this event is over the limit */
-	bool log_due;	/* over, and no line was due for this client and event in the last minute */
 	uint32_t count; /* events since the limit state last drained, this one included */
 };
 
@@ -174,6 +173,15 @@ bool rg_ledger_is_full(struct rg_ledger *ledger, struct rg_key *key, enum rg_eve
  */
 bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate, uint64_t now_ns,
 			   uint32_t *suppressed);
+
+/*
+ * The same for a line about the client and EVENT. One is due if none was written in the last
+ * minute. One that the rate holds back stays due, so the client's next event may bring it. Half of
+ * the lines that RATE allows at once are kept for clients of which no line has been written. False
+ * without counting if no line is due. A client without a slot gets none.
+ */
+bool rg_ledger_line_allowed(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event,
+			    const struct rg_limit *rate, uint64_t now_ns, uint32_t *suppressed);
 
 /* Count LINES that were allowed under RATE but could not be delivered as held back. */
 void rg_ledger_log_lost(struct rg_ledger *ledger, const struct rg_limit *rate, uint32_t lines);

@@ -1,13 +1,10 @@
 #include "rg_verdict.h"
 
-struct rg_verdict rg_verdict(const struct rg_rule *rule, const struct rg_result *result, bool known,
-			     bool exempt)
+enum rg_action rg_verdict(const struct rg_rule *rule, bool over, bool known, bool exempt)
 {
-	bool unlimited = rule->limit.period_s == 0;
+	bool holds = !exempt && (known || rule->limit.period_s == 0);
 
-	if (rule->action <= RG_COUNT || !result->over || exempt || (!known && !unlimited))
-		return (struct rg_verdict){RG_COUNT, false};
-	return (struct rg_verdict){rule->action, unlimited || result->log_due};
+	return rule->action > RG_COUNT && over && holds ? rule->action : RG_COUNT;
 }
 
 const char *rg_verdict_code(enum rg_event event, const struct rg_rule *rule)

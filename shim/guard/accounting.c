@@ -58,23 +58,24 @@ void rg_record(struct rg_connection *connection, struct ssl_st *ssl, enum rg_eve
 	struct rg_ledger *ledger = rg_process_ledger();
 	bool known = connection->peer.family != RG_UNKNOWN;
 	struct rg_result result;
-	struct rg_verdict verdict;
+	enum rg_action action;
+	uint32_t suppressed;
 
 	if (rule->action == RG_OFF)
 		return;
 	result = rg_ledger_record(ledger, &connection->key, event, limit_of(connection, event),
 				  rule->action == RG_BLOCK, rg_clock_ns());
 	connection->recorded_over = result.over;
-	verdict = rg_verdict(rule, &result, known, connection->exempt);
-	connection->recorded_acted = verdict.action != RG_COUNT;
+	action = rg_verdict(rule, result.over, known, connection->exempt);
+	connection->recorded_acted = action != RG_COUNT;
 	if (!connection->recorded_acted)
 		return;
 	rg_ledger_acted(ledger, &connection->key, event);
 	if (ssl != NULL)
-		rg_enforce(connection, ssl, event, verdict.action);
-	if (verdict.log)
-		rg_report_event(connection->lib, event, verdict.action, &connection->peer,
-				connection->port, &result, tls_name(connection, ssl));
+		rg_enforce(connection, ssl, event, action);
+	if (rg_report_is_due(&connection->key, event, &suppressed))
+		rg_report_event(connection->lib, event, action, &connection->peer, connection->port,
+				result.count, suppressed, tls_name(connection, ssl));
 }
 
 bool rg_is_recorded(const struct rg_connection *connection, enum rg_event event)

@@ -12,24 +12,41 @@
 #define LIMIT_TEXT_BYTES  24
 #define ACTIVE_TEXT_BYTES 256
 
-static void deliver(int severity, struct rg_report *report)
+/* Write a line that the rate has allowed. */
+static void write_line(int severity, struct rg_report *report)
 {
 	const struct rg_policy *policy = rg_process_policy();
-	struct rg_ledger *ledger = rg_process_ledger();
 	char line[RG_LINE_BYTES];
 
-	if (policy->log_targets == 0 ||
-	    !rg_ledger_log_allowed(ledger, &policy->log_rate, rg_clock_ns(), &report->suppressed))
-		return;
 	report->service = policy->name;
 	rg_line(line, sizeof line, policy->log_format, report);
 	if (!rg_log_deliver(policy, severity, line))
-		rg_ledger_log_lost(ledger, &policy->log_rate, report->suppressed + 1);
+		rg_ledger_log_lost(rg_process_ledger(), &policy->log_rate, report->suppressed + 1);
+}
+
+/* Write a line that is about no client, if the rate allows it. */
+static void deliver(int severity, struct rg_report *report)
+{
+	const struct rg_policy *policy = rg_process_policy();
+
+	if (policy->log_targets != 0 &&
+	    rg_ledger_log_allowed(rg_process_ledger(), &policy->log_rate, rg_clock_ns(),
+				  &report->suppressed))
+		write_line(severity, report);
+}
+
+bool rg_report_is_due(struct rg_key *key, enum rg_event event, uint32_t *suppressed)
+{
+	const struct rg_policy *policy = rg_process_policy();
+
+	return policy->log_targets != 0 &&
+	       rg_ledger_line_allowed(rg_process_ledger(), key, event, &policy->log_rate,
+				      rg_clock_ns(), suppressed);
 }
 
 void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_action action,
-		     const struct rg_address *peer, uint16_t port, const struct rg_result *result,
-		     const char *tls)
+		     const struct rg_address *peer, uint16_t port, uint32_t count,
+		     uint32_t suppressed, const char *tls)
 {
 	const struct rg_rule *rule = &rg_process_policy()->rules[event];
 	char address[RG_ADDRESS_TEXT_BYTES], limit[LIMIT_TEXT_BYTES] = "";
@@ -38,7 +55,8 @@ void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_a
 				   .action = rg_action_name(action),
 				   .client = address,
 				   .port = port,
-				   .count = result->count,
+				   .count = count,
+				   .suppressed = suppressed,
 				   .limit = limit,
 				   .tls = tls,
 				   .libssl = lib->version,
@@ -47,7 +65,7 @@ void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_a
 	rg_address_text(peer, address);
 	if (rule->limit.period_s != 0)
 		snprintf(limit, sizeof limit, "%u/%us", rule->limit.count, rule->limit.period_s);
-	deliver(RG_SEVERITY_WARNING, &report);
+	write_line(RG_SEVERITY_WARNING, &report);
 }
 
 /* Post the policy in the ledger for `reneguardctl status`. True if this tree has not posted it

@@ -6,6 +6,7 @@
 #ifndef RG_REPORT_H
 #define RG_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "libssl/functions.h"
@@ -14,11 +15,15 @@
 #include "rg_event.h"
 #include "rg_ledger.h"
 
-/* ACTION was taken because of EVENT, which RESULT counts, of the peer at PEER and PORT (0:
+/* Is a line due about the client KEY and EVENT, and does the rate allow it now
+ * (rg_ledger_line_allowed)? */
+bool rg_report_is_due(struct rg_key *key, enum rg_event event, uint32_t *suppressed);
+
+/* That line: ACTION was taken because of EVENT, the COUNTth, of the peer at PEER and PORT (0:
  * unknown). TLS: the version's name, or "". */
 void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_action action,
-		     const struct rg_address *peer, uint16_t port, const struct rg_result *result,
-		     const char *tls);
+		     const struct rg_address *peer, uint16_t port, uint32_t count,
+		     uint32_t suppressed, const char *tls);
 
 /* Say what is guarded. Written once for each process tree (rg_process_tree). */
 void rg_report_active(const struct rg_libssl *lib);

@@ -63,6 +63,24 @@ accounted=$(awk -F suppressed= '/event=renegotiation/ { n += 1 + $2 } END { prin
 is "the lines written and held back add up to all events" "$accounted" 31
 stop_server
 
+# One client floods while forty others attack again and again. The rate is too low for a line about each of them in their first round.
+: >"$syslog_file"
+RENEGUARD_LOG_RATE=10/1s serve with main --allow --connections -1 --quiet
+touch "$tmp/flood"
+while [ -e "$tmp/flood" ]; do renegotiate --from 127.0.7.1 >/dev/null; done &
+named() { grep event=renegotiation "$syslog_file" | grep -o 'client=127.0.6.[0-9]*'; }
+attack_all() {
+	local i
+	for i in {1..40}; do renegotiate --from "127.0.6.$i" >/dev/null; done
+	[ "$(named | wc -l)" -ge 40 ]
+}
+ok "one client floods: all forty others are named within a minute" within 50 attack_all
+rm "$tmp/flood"
+wait $!
+is "one client floods: each of the others is named once" "$(named | sort | uniq -c | awk '{ print $1 }' | sort -u)" 1
+is "one client floods: it has its line, and no more" "$(grep -c 'event=renegotiation.*client=127.0.7.1 ' "$syslog_file")" 1
+stop_server
+
 # A stopped reader does not delay the program.
 kill -STOP "$syslog_pid"
 RENEGUARD_LOG_RATE=100000/1s serve with main --allow --connections -1 --quiet

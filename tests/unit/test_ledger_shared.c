@@ -175,20 +175,22 @@ START_TEST(test_new_client_in_all_threads)
 }
 END_TEST
 
-/* --- only one of all threads announces, and only one has a line due --- */
+/* --- only one of all threads announces, and only one has a line --- */
 
 static _Atomic unsigned announced, lines;
 
 static void *announce(void *unused)
 {
 	struct rg_key key = key_number(ledger, 1);
-	static const struct rg_limit none = {0, 0};
+	static const struct rg_limit none = {0, 0}, rate = {20, 1};
 	static const struct rg_about about = {.service = "shop"};
+	uint32_t suppressed;
 
 	meet(1);
 	if (rg_ledger_announce(ledger, &about, 1))
 		atomic_fetch_add(&announced, 1);
-	if (rg_ledger_record(ledger, &key, RG_RESUMPTION, &none, false, NOW_NS).log_due)
+	(void)rg_ledger_record(ledger, &key, RG_RESUMPTION, &none, false, NOW_NS);
+	if (rg_ledger_line_allowed(ledger, &key, RG_RESUMPTION, &rate, NOW_NS, &suppressed))
 		atomic_fetch_add(&lines, 1);
 	return unused;
 }

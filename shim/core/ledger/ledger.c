@@ -98,26 +98,3 @@ bool rg_ledger_is_full(struct rg_ledger *ledger, struct rg_key *key, enum rg_eve
 	       (rule != 0 && rg_limit_is_full(state_of(ledger, key, event, rule, now_ns),
 					      rg_live_tag(key->id, rule), now_ns, limit));
 }
-
-bool rg_ledger_log_allowed(struct rg_ledger *ledger, const struct rg_limit *rate, uint64_t now_ns,
-			   uint32_t *suppressed)
-{
-	struct rg_log_account *log = rg_rule_log(ledger, rate);
-	uint64_t state = LOAD(log->state);
-	struct rg_limit_step step;
-
-	do {
-		step = rg_limit_event(state, 0, now_ns, rate, false);
-		if (step.over) {
-			ADD(log->suppressed, 1);
-			return false;
-		}
-	} while (!atomic_compare_exchange_weak(&log->state, &state, step.state));
-	*suppressed = atomic_exchange(&log->suppressed, 0);
-	return true;
-}
-
-void rg_ledger_log_lost(struct rg_ledger *ledger, const struct rg_limit *rate, uint32_t lines)
-{
-	ADD(rg_rule_log(ledger, rate)->suppressed, lines);
-}

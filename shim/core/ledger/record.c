@@ -6,24 +6,11 @@
 #include "core/ledger/slots.h"
 #include "core/ledger/state.h"
 
-/* At most one line for a client and event in this time. */
-#define LOG_AGAIN_S 60
-
 /* No thread waits longer than this between reading the clock and recording its event. */
 #define WAITING_MAX_NS (3600 * RG_NS_PER_S)
 
 /* How often a thread looks again for a limit state that others move meanwhile. */
 #define RECORD_TRIES 1000
-
-/* Is a line due for this client and EVENT? If so, no other thread gets it. */
-static bool claim_line(struct rg_slot *slot, enum rg_event event, uint64_t now_ns)
-{
-	uint32_t now_s = (uint32_t)(now_ns / RG_NS_PER_S) + 1;
-	uint32_t logged_s = LOAD(slot->logged_s[event]);
-
-	return (logged_s == 0 || (int32_t)(now_s - logged_s) > LOG_AGAIN_S) &&
-	       atomic_compare_exchange_strong(&slot->logged_s[event], &logged_s, now_s);
-}
 
 /* Add EVENTS to the counter of EVENT. NEW_RUN: they are the first since the limit state drained.
  * Returns the number of events in the run. */
@@ -149,7 +136,7 @@ static struct rg_result count_without_slot(struct rg_ledger *ledger, enum rg_eve
 
 /*
  * Record an event of a client without a slot, and set *RESULT. If it is over the limit, the client
- * gets a slot. It then has a name in the account, and a line at most once a minute.
+ * gets a slot. It then has a name in the account and in the log.
  */
 static __attribute__((noinline)) bool record_without_slot(struct rg_ledger *ledger,
 							  struct rg_key *key,
@@ -175,7 +162,6 @@ static __attribute__((noinline)) bool record_without_slot(struct rg_ledger *ledg
 	result->over = true;
 	/* There were at least so many. */
 	result->count = count_events(slot, ruling->event, ruling->limit->count + 1, false);
-	result->log_due = claim_line(slot, ruling->event, now_ns);
 	return true;
 }
 
@@ -193,13 +179,12 @@ count_only(struct rg_ledger *ledger, struct rg_key *key, enum rg_event event, ui
 /* An event was recorded in the limit state: count it in SLOT. */
 static inline struct rg_result count_recorded(struct rg_slot *slot, enum rg_event event,
 					      const struct rg_limit *limit,
-					      const struct rg_limit_step *step, uint64_t now_ns)
+					      const struct rg_limit_step *step)
 {
-	struct rg_result result = {.over = step->over};
+	bool new_run = step->was_idle && limit->period_s != 0;
 
-	result.count = count_events(slot, event, 1, step->was_idle && limit->period_s != 0);
-	result.log_due = step->over && claim_line(slot, event, now_ns);
-	return result;
+	return (struct rg_result){.over = step->over,
+				  .count = count_events(slot, event, 1, new_run)};
 }
 
 /* Record an event wherever the client's limit state is. */
@@ -224,7 +209,7 @@ static __attribute__((noinline)) struct rg_result record_slowly(struct rg_ledger
 				    ? RG_TRY_FAILED
 				    : record_in_slot(ledger, slot, key, ruling, now_ns, &step);
 	}
-	return slot != NULL ? count_recorded(slot, ruling->event, ruling->limit, &step, now_ns)
+	return slot != NULL ? count_recorded(slot, ruling->event, ruling->limit, &step)
 			    : count_without_slot(ledger, ruling->event, unlimited);
 }
 
@@ -235,7 +220,7 @@ struct rg_result rg_ledger_record(struct rg_ledger *ledger, struct rg_key *key, 
 	unsigned way = key->way_hint % RG_WAYS, rule;
 	struct rg_slot *slot = &set->slots[way];
 	struct rg_limit_step step;
-	uint64_t state, when_ns;
+	uint64_t state;
 
 	if (limit == NULL)
 		return count_only(ledger, key, event, now_ns);
@@ -243,10 +228,10 @@ struct rg_result rg_ledger_record(struct rg_ledger *ledger, struct rg_key *key, 
 	state = atomic_load(&slot->states[event]);
 	if (rg_state_tag(state) == rg_live_tag(key->id, rule) &&
 	    atomic_load(&set->ids[way]) == key->id) {
-		when_ns = advance(slot, now_ns);
-		step = rg_limit_event(state, rg_state_tag(state), when_ns, limit, keep_over);
+		step = rg_limit_event(state, rg_state_tag(state), advance(slot, now_ns), limit,
+				      keep_over);
 		if (atomic_compare_exchange_strong(&slot->states[event], &state, step.state))
-			return count_recorded(slot, event, limit, &step, when_ns);
+			return count_recorded(slot, event, limit, &step);
 	}
 	return record_slowly(ledger, key, &(struct rg_ruling){limit, event, rule, keep_over},
 			     now_ns);
