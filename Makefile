@@ -128,7 +128,7 @@ check-failed: all tests-build ## the tests of any target that failed when they w
 check-daemons: all tests-build ## every promise on real daemons, here and in an older and a newer Debian, with a table
 	@rm -rf $(BUILD)/daemons
 	@tests/run $(BUILD) $(SOAK_TESTS) $(DAEMON_TESTS); status=$$?; \
-		cat tests/daemons/table.md $(BUILD)/daemons/*.md 2>/dev/null; exit $$status
+		cat tests/daemons/table.md $(BUILD)/daemons/*.md tests/daemons/own-logs.md $(BUILD)/daemons/own-logs/*.md 2>/dev/null; exit $$status
 
 # `make soak SOAK_SECONDS=60` is a short soak.
 export SOAK_SECONDS ?= 600

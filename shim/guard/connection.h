@@ -60,6 +60,7 @@ struct rg_connection {
 	struct rg_refusal refusal;		   /* what the refusal changed on the SSL */
 	struct bio_st *deaf;			   /* the BIO whose reads fail; NULL: none */
 	uint8_t refused_event;			   /* enum rg_event: the reason */
+	bool entry_is_marked; /* our entry on the error queue, raised in the call that goes on */
 };
 
 /*

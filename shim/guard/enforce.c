@@ -16,7 +16,7 @@
 static int reason_of(const struct rg_connection *connection)
 {
 	return connection->refused_event == RG_RENEGOTIATION ? RG_REASON_NO_RENEGOTIATION
-							     : RG_REASON_SESSION_ATTACK;
+							     : RG_REASON_ACCESS_DENIED;
 }
 
 /* Put our entry on the error queue, unless it is there already. libssl may have added its own about
@@ -48,6 +48,7 @@ static void refuse_connection(struct rg_connection *connection, struct ssl_st *s
 	lib->SSL_set_shutdown(ssl, SHUTDOWN_RECEIVED);
 	rg_libssl_deafen(lib, ssl, &connection->deaf);
 	raise_once(connection);
+	connection->entry_is_marked = lib->ERR_set_mark() != 0;
 }
 
 void rg_enforce(struct rg_connection *connection, struct ssl_st *ssl, enum rg_event event,
@@ -171,8 +172,17 @@ void rg_enforce_mute(const struct rg_connection *connection, struct ssl_st *ssl)
 	connection->lib->SSL_set_shutdown(ssl, SHUTDOWN_SENT | SHUTDOWN_RECEIVED);
 }
 
-void rg_enforce_fail_call(const struct rg_connection *connection, struct ssl_st *ssl)
+void rg_enforce_begin_call(struct rg_connection *connection)
+{
+	connection->entry_is_marked = false;
+}
+
+void rg_enforce_fail_call(struct rg_connection *connection, struct ssl_st *ssl)
 {
 	rg_enforce_mute(connection, ssl);
+	/* What libssl has said of its failure is our doing, and a daemon logs each entry. */
+	if (connection->entry_is_marked)
+		connection->lib->ERR_pop_to_mark();
+	connection->entry_is_marked = false;
 	raise_once(connection);
 }

@@ -30,8 +30,12 @@ void rg_enforce_end_provisional(struct rg_connection *connection, struct ssl_st 
 /* Make libssl write nothing more on a refused connection, not even an alert. */
 void rg_enforce_mute(const struct rg_connection *connection, struct ssl_st *ssl);
 
-/* Mute the connection, and put the reason on the error queue for the call that fails. */
-void rg_enforce_fail_call(const struct rg_connection *connection, struct ssl_st *ssl);
+/* A call on SSL begins. */
+void rg_enforce_begin_call(struct rg_connection *connection);
+
+/* The call fails: mute the connection, and see that the error queue holds the reason, and nothing
+ * that libssl has added since the connection was refused in this call. */
+void rg_enforce_fail_call(struct rg_connection *connection, struct ssl_st *ssl);
 
 /* The refused connection is over: undo what its refusal changed on SSL, or if SSL is being FREED,
  * on its BIO alone. */

@@ -375,6 +375,7 @@ struct rg_libssl *rg_guard_before_call_slowly(struct ssl_st *ssl, const void *ca
 
 	if (connection == NULL)
 		return lib;
+	rg_enforce_begin_call(connection);
 	if (may_accept)
 		rg_connection_begin(connection, ssl);
 	if (connection->refused) {

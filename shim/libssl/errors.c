@@ -1,21 +1,12 @@
 #include "libssl/errors.h"
 
-#include <stdatomic.h>
-#include <string.h>
-
 #include "libssl/versions.h"
 
 /* The same in every version. */
 #define LIB_SSL		 20  /* ERR_LIB_SSL */
 #define NO_SHARED_CIPHER 193 /* SSL_R_NO_SHARED_CIPHER */
 
-/* ERR_STRING_DATA */
-struct error_string {
-	unsigned long error;
-	const char *string;
-};
-
-static void raise_entry(const struct rg_libssl *lib, int reason, const char *text)
+void rg_libssl_raise(const struct rg_libssl *lib, int reason, const char *text)
 {
 	if (lib->ERR_new != NULL && lib->ERR_set_debug != NULL && lib->ERR_set_error != NULL) {
 		lib->ERR_new();
@@ -28,22 +19,6 @@ static void raise_entry(const struct rg_libssl *lib, int reason, const char *tex
 	lib->ERR_put_error(LIB_SSL, 0, reason, "reneguard", 0);
 	if (lib->ERR_add_error_data != NULL)
 		lib->ERR_add_error_data(1, text);
-}
-
-void rg_libssl_raise(const struct rg_libssl *lib, int reason, const char *text)
-{
-	static struct error_string strings[] = {
-	    {RG_REASON_SESSION_ATTACK, "ERR_TLS_SESSION_ATTACK"}, {0, NULL}};
-	static _Atomic bool loaded[RG_LIBSSL_MAX];
-
-	if (lib->ERR_load_strings != NULL && !atomic_exchange(&loaded[lib->slot], true)) {
-		/* ERR_load_strings writes into its argument: each libssl gets a copy of its own. */
-		static struct error_string copies[RG_LIBSSL_MAX][2];
-
-		memcpy(copies[lib->slot], strings, sizeof strings);
-		(void)lib->ERR_load_strings(LIB_SSL, copies[lib->slot]);
-	}
-	raise_entry(lib, reason, text);
 }
 
 static bool is_error(const struct rg_libssl *lib, unsigned long error, int reason)
@@ -71,6 +46,6 @@ void rg_libssl_clear_raised(const struct rg_libssl *lib)
 {
 	if (lib->ERR_clear_error != NULL && lib->ERR_peek_error() != 0 &&
 	    (rg_libssl_raised(lib, RG_REASON_NO_RENEGOTIATION) ||
-	     rg_libssl_raised(lib, RG_REASON_SESSION_ATTACK)))
+	     rg_libssl_raised(lib, RG_REASON_ACCESS_DENIED)))
 		lib->ERR_clear_error();
 }

@@ -9,8 +9,13 @@
 
 #include "libssl/functions.h"
 
-#define RG_REASON_NO_RENEGOTIATION 339	/* SSL_R_NO_RENEGOTIATION */
-#define RG_REASON_SESSION_ATTACK   3999 /* our own; its text is ERR_TLS_SESSION_ATTACK */
+/*
+ * libssl reports alerts of the peer by these. A daemon takes them for the client's fault, and logs
+ * it as it logs other clients' faults: nginx at `info`, and what it does not know at `crit`
+ * (ngx_ssl_connection_error).
+ */
+#define RG_REASON_NO_RENEGOTIATION 1100 /* SSL_R_TLSV1_ALERT_NO_RENEGOTIATION */
+#define RG_REASON_ACCESS_DENIED	   1049 /* SSL_R_TLSV1_ALERT_ACCESS_DENIED */
 
 /* Add an entry of ERR_LIB_SSL with REASON and TEXT as its data. A libssl without any of the
  * functions for this gets no entry. */

@@ -118,7 +118,6 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 	X(void, ERR_set_error, (int, int, const char *, ...))                                      \
 	X(void, ERR_put_error, (int, int, int, const char *, int))                                 \
 	X(void, ERR_add_error_data, (int, ...))                                                    \
-	X(int, ERR_load_strings, (int, void *))                                                    \
 	X(int, SSL_set_ex_data, (struct ssl_st *, int, void *))                                    \
 	X(void *, SSL_get_ex_data, (const struct ssl_st *, int))                                   \
 	X(void, CRYPTO_get_mem_functions, (void **, void **, void **))                             \

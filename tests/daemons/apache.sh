@@ -77,6 +77,7 @@ launch() { # it listens before it writes its pid file
 }
 reload() { in_system "${control[@]}" APACHE_CONFDIR="$tmp" apache2ctl graceful && within 10 resumed_twice; }
 resumed_twice() { [ "$(grep -c 'resuming normal operations' "$tmp/error.log")" = 2 ]; }
+own_lines() { own_errors; }
 own_errors() { grep -E ':(warn|error|crit|alert|emerg)\]' "$tmp/error.log"; }
 
 # httpd asks for the certificate in the middle of a connection: over TLS 1.2 by a renegotiation, over TLS 1.3 after the handshake.

@@ -82,6 +82,7 @@ exchange() {
 reload() { kill -HUP "$pid" && line_with "$tmp/dovecot-own.log" 'SIGHUP received - reloading configuration' 10; }
 
 limitations() { [ "$variant" != imaps ] || half_hellos_are_unknown; }
+own_lines() { cat "$tmp/dovecot-own.log"; }
 own_errors() { sed -n 's/^.\{16\}//; /Error\|Fatal\|Panic\|Warning/p' "$tmp/dovecot-own.log" | grep -Ev 'SIGHUP received|Killed with signal 15'; }
 
 trials

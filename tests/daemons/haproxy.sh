@@ -42,12 +42,13 @@ exchange() {
 }
 reload() { kill -USR2 "$pid" && within 10 loaded_twice; }
 loaded_twice() { [ "$(grep -c 'Loading success' "$tmp/haproxy.log")" = 2 ]; }
+own_lines() { grep -v '^\[' "$tmp/haproxy.log"; }
 own_errors() { grep -E '^\[(WARNING|ALERT)\]' "$tmp/haproxy.log"; }
 
 # HAProxy logs the error that ended a connection before the first request.
 logs_reason() {
 	peer --tls 1.2 --none --from 127.0.0.9 127.0.0.1 "$port" renegotiate 1 >/dev/null
-	like "$label: HAProxy's own log tells the reason" "$(line_with "$tmp/haproxy.log" '^127.0.0.9 error')" 'SSL fatal error, error:0A000153:.*:no renegotiation'
+	like "$label: HAProxy's own log tells the reason" "$(line_with "$tmp/haproxy.log" '^127.0.0.9 error')" 'SSL fatal error, error:0A00044C:.*no renegotiation'
 }
 
 # With ssl-max-ver in a crt-list HAProxy switches TLS 1.3 off in its client_hello callback. So an id in a hello that offers TLS 1.3 is

@@ -130,6 +130,7 @@ exchange() {
 }
 
 reload() { kill -HUP "$pid" && line_with "$tmp/postfix-own.log" 'master\[[0-9]*\]: reload -- version' 10; }
+own_lines() { cat "$tmp/postfix-own.log"; }
 own_errors() { sed -En 's/^.{16}//; s/\[[0-9]+\]//; /(warning|error|fatal|panic):/p' "$tmp/postfix-own.log"; }
 
 trials

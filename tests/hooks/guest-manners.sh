@@ -63,7 +63,7 @@ for io in blocking nonblocking membio; do
 		next_report
 		stop_server
 		field "the program's own renegotiation is done, $io, $entry" "$report" own 1
-		ok "after the program's own renegotiation the client's is refused, $io, $entry" all_fields "$summary $report" own=1 honoured=0 served=0 reason=339
+		ok "after the program's own renegotiation the client's is refused, $io, $entry" all_fields "$summary $report" own=1 honoured=0 served=0 reason=1100
 	done
 	name="same report as without the shim: post-handshake authentication, $io" same_report "own requests ret error" --tls 1.3 --cert "$tmp/server.pem" 127.0.0.1 PORT \
 		get -- --io $io --ask-later
@@ -88,7 +88,7 @@ for io in blocking membio; do
 		line=$(storm 127.0.0.1 "$port" 3)
 		next_report
 		stop_server
-		ok "renegotiation is refused although the program changes its options after SSL_new, $io $allow" all_fields "$line $report" served=0 hellos=0 reason=339
+		ok "renegotiation is refused although the program changes its options after SSL_new, $io $allow" all_fields "$line $report" served=0 hellos=0 reason=1100
 	done
 done
 
@@ -153,14 +153,14 @@ for fragment in 1 3 4 5 60; do
 		line=$(storm --fragment $fragment 127.0.0.1 "$port" 2)
 		next_report
 		stop_server
-		ok "a ClientHello in records of $fragment bytes is refused $allow" all_fields "$line $report" served=0 hellos=0 reason=339
+		ok "a ClientHello in records of $fragment bytes is refused $allow" all_fields "$line $report" served=0 hellos=0 reason=1100
 	done
 done
 serve with main
 line=$(storm --pipeline 127.0.0.1 "$port" 500)
 next_report
 stop_server
-ok "five hundred ClientHellos sent without waiting for an answer are refused at the first" all_fields "$line $report" 'warnings=[01]' served=0 reason=339
+ok "five hundred ClientHellos sent without waiting for an answer are refused at the first" all_fields "$line $report" 'warnings=[01]' served=0 reason=1100
 
 # Where there is no object, libssl's own error comes back. A second libssl, and SSLs that were freed before, change nothing.
 libssl=$(ldd "$tools/nullssl" | sed -n 's/.*libssl\.so[^ ]* => \([^ ]*\).*/\1/p')

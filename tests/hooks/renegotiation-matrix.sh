@@ -5,8 +5,8 @@
 . tests/lib/server.sh
 . tests/lib/hooks.sh
 
-dead='-1/1/339'
-refused=(ret=-1 error=1 lib=20 reason=339 broken_pipes=0 "later_read=$dead" "later_peek=$dead" "later_write=$dead" "later_handshake=$dead"
+dead='-1/1/1100'
+refused=(ret=-1 error=1 lib=20 reason=1100 broken_pipes=0 "later_read=$dead" "later_peek=$dead" "later_write=$dead" "later_handshake=$dead"
 	'data=.*ERR_TLS_RENEGOTIATION_DISABLED.*')
 
 # The server allows renegotiation. Without the shim it is honoured. With it, an alert tells the client, and every later call on the SSL fails.

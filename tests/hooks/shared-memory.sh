@@ -59,7 +59,7 @@ for route in AnaBrCtf AnaBrAtf AnaBrCtAf; do
 	share $route
 	for n in 1 2 3; do
 		ok "$route: the first attempt is the last, $n" all_fields "$(storm --line --from 127.0.0.2 127.0.0.1 "$port" 5)" 'sent=[12]' hellos=0 served=0
-		ok "$route: and the next process can do nothing with it, $n" all_fields "$(last $((2 * n - 1)))" ret=-1 reason=339
+		ok "$route: and the next process can do nothing with it, $n" all_fields "$(last $((2 * n - 1)))" ret=-1 reason=1100
 		is "$route: the next client is served, $n" "$(visit 3 1)" "1 0"
 	done
 	is "$route: each attempt counts" "$(account)" "2:handshake=3,renegotiation=3 3:handshake=3 "
@@ -129,7 +129,7 @@ is "nothing is lost" "$(account)" "2:handshake=2 "
 leave adopted
 share AsnaBerCtf RENEGUARD_KEYUPDATE=count
 ok "adopted after its handshake: refused at once" all_fields "$(storm --line --from 127.0.0.2 127.0.0.1 "$port" 5)" 'sent=[12]' hellos=0 served=0
-ok "adopted after its handshake: dead in every process" all_fields "$(last 1)" ret=-1 reason=339
+ok "adopted after its handshake: dead in every process" all_fields "$(last 1)" ret=-1 reason=1100
 peer_summary --line --from 127.0.0.3 127.0.0.1 "$port" keyupdate 5 >/dev/null
 last 2 >/dev/null
 is "adopted after its handshake: key updates" "$(account)" "2:renegotiation=1 3:keyupdate=5 "

@@ -24,6 +24,7 @@
 # Functions that a file may define:
 #   reload              makes the daemon reload, and fails if it did not
 #   own_errors          prints the errors in the daemon's own log
+#   own_lines           prints what of its own log is about connections, and is there at the level that is its default
 #   limitations         calls `cannot COLUMN REASON` or `half_hellos_are_unknown`
 #   more                makes the points that only this daemon needs
 # $tmp is the same path inside and outside the chroot; it holds cert.pem, key.pem and server.pem. $half is `with` or `without` (the shim).
@@ -202,6 +203,7 @@ trial() {
 		promise warned limited warn
 		promise declined limited decline
 		promise closed limited close
+		! defined own_lines || promise quiet quiet
 	fi
 	leave_system
 	printf '| %s | %s |' "$title $version" "$(. "$root/etc/os-release" && echo "${PRETTY_NAME%% *}" "$VERSION_ID"), $libssl" >>"$row"
@@ -210,9 +212,10 @@ trial() {
 }
 
 trials() {
-	mkdir -p "$RG_BUILD/daemons"
-	row=$RG_BUILD/daemons/$name.md
+	mkdir -p "$RG_BUILD/daemons/own-logs"
+	row=$RG_BUILD/daemons/$name.md own_log_row=$RG_BUILD/daemons/own-logs/$name.md
 	: >"$row"
+	rm -f "$own_log_row"
 	for system in $systems; do
 		[[ " ${RG_SYSTEMS:-$systems} " = *" $system "* ]] || continue
 		for variant in $variants; do

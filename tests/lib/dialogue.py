@@ -15,6 +15,9 @@ abandon FIRST SECOND N    each client leaves N times in the middle of its Client
 crowd N BASE TLS          N clients at once, BASE.61 and on: the first has three full handshakes, each next client one more.
                           In the first three, all clients send the second half of their ClientHello together
 hold N SOURCE TLS         opens N connections, has an exchange in each, and keeps them open until standard input ends
+fail SOURCE N             N handshakes that the server refuses by itself, because no cipher is shared
+refused SOURCE N KIND     N connections that the library refuses, in TLS 1.2: they offer a session after one that may, or shake hands
+                          in full after one that may (KIND offer, handshake), or begin a renegotiation each, the first as well (a path of tlsstorm)
 certificate SOURCE        prints the server's certificate as PEM
 A PROTOCOL that ends in `-serial` means that the server serves one connection at a time. Anything unexpected ends the program with a
 message; otherwise it prints the results of each client.
@@ -242,18 +245,24 @@ def interleave(protocol, port, serial, first, second, tls, action, how):
         print(sources[who], *(f"{result}={results_of[who][result]}" for result in ("full", "resumed", "refused")))
 
 
+def renegotiate(storm, protocol, stream, count, *options):
+    """Has the program STORM try to renegotiate on STREAM, closes it, and returns what STORM saw."""
+    stream.setblocking(True)  # tlsstorm bounds its own waits
+    request = next((sent for sent, _ in [*protocol.opening, *protocol.again] if sent), b"\r\n")
+    seen = subprocess.run(
+        [storm, *options, "--hex", request.hex(), f"fd:{stream.fileno()}", "0", count],
+        pass_fds=[stream.fileno()], timeout=60, stdout=subprocess.PIPE, text=True, check=False,
+    ).stdout.strip()  # fmt: skip
+    stream.close()
+    return seen
+
+
 def attack(protocol, port, serial, source, bystander, storm, count):
     other = Connection(context("1.2"), protocol, port, bystander)
     served = 0 if serial else other.whole() and 1
     stream = connect(protocol, source, port)
     own_port = stream.getsockname()[1]
-    stream.setblocking(True)  # tlsstorm bounds its own waits
-    request = next((sent for sent, _ in [*protocol.opening, *protocol.again] if sent), b"\r\n")
-    seen = subprocess.run(
-        [storm, *["--eager"] * serial, "--hex", request.hex(), f"fd:{stream.fileno()}", "0", count],
-        pass_fds=[stream.fileno()], timeout=60, stdout=subprocess.PIPE, text=True, check=False,
-    ).stdout.strip()  # fmt: skip
-    stream.close()
+    seen = renegotiate(storm, protocol, stream, count, *["--eager"] * serial)
     try:
         served = 1 if (other.whole() if serial else other.exchange() or True) else 0
     except (OSError, ssl.SSLError) as error:
@@ -312,6 +321,35 @@ def hold(protocol, port, serial, count, source, tls):
         connection.end()
 
 
+def fails(client, protocol, port, source, session=None):
+    """Does the handshake fail? With TLS 1.2 the client knows when it ends."""
+    try:
+        Connection(client, protocol, port, source, session).whole().end()
+        return False
+    except (ssl.SSLError, ConnectionError):
+        return True
+
+
+def fail(protocol, port, serial, source, count):
+    client = context("1.2")
+    client.set_ciphers("NULL-SHA256:@SECLEVEL=0")
+    print("refused", sum(fails(client, protocol, port, source) for _ in range(int(count))))
+
+
+def refused(protocol, port, serial, source, count, kind):
+    client = context("1.2")
+    if kind not in ("offer", "handshake"):
+        seen = (renegotiate(kind, protocol, connect(protocol, source, port), "1") for _ in range(int(count)))
+        print("refused", sum(" hellos=0 " in words for words in seen))
+        return
+    session = Connection(client, protocol, port, source).whole().end()[1]
+    if kind == "handshake":
+        session = None
+    elif fails(client, protocol, port, source, session):
+        sys.exit("the first offer is refused")
+    print("refused", sum(fails(client, protocol, port, source, session) for _ in range(int(count))))
+
+
 def certificate(protocol, port, serial, source):
     connection = Connection(context("1.2"), protocol, port, source).whole()
     print(ssl.DER_cert_to_PEM_cert(connection.tls.getpeercert(True)), end="")
@@ -322,7 +360,7 @@ def main():
     sys.tracebacklimit = 1
     kind, port, command = sys.argv[1:4]
     serial = kind.endswith("-serial")
-    commands = {"visits": visits, "interleave": interleave, "attack": attack, "abandon": abandon, "crowd": crowd, "hold": hold, "certificate": certificate}
+    commands = {"visits": visits, "interleave": interleave, "attack": attack, "abandon": abandon, "crowd": crowd, "hold": hold, "fail": fail, "refused": refused, "certificate": certificate}
     commands[command](PROTOCOLS[kind.removesuffix("-serial")], int(port), serial, *sys.argv[4:])
 
 

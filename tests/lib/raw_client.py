@@ -95,6 +95,8 @@ def kind_of_answer(stream):
         at = 0
         while at + 5 < len(data):
             types.append((data[at], data[at + 5]))
+            if data[at] == 20:
+                break  # what follows is encrypted
             if data[at] == 22 and data[at + 5] == 2:  # another message may follow the ServerHello in its record
                 inside = at + 5 + 4 + int.from_bytes(data[at + 6 : at + 9], "big")
                 if inside < at + 5 + int.from_bytes(data[at + 3 : at + 5], "big"):

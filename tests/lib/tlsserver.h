@@ -210,7 +210,7 @@ static volatile sig_atomic_t broken_pipes;
 static void report(struct connection *c)
 {
 	const char *data = "";
-	int flags = 0, error = SSL_get_error(c->ssl, c->ret);
+	int flags = 0, error = SSL_get_error(c->ssl, c->ret), entries = 0;
 	unsigned long code = ERR_peek_error_data(&data, &flags);
 	char text[256], *space, noted[128];
 
@@ -218,8 +218,11 @@ static void report(struct connection *c)
 	while ((space = strchr(text, ' ')))
 		*space = '_';
 	snprintf(noted, sizeof(noted), "%s", code && (flags & ERR_TXT_STRING) ? data : "-");
-	printf("conn=%d requests=%d own=%d ret=%d error=%d lib=%d reason=%d", c->n, c->requests,
-	       c->own, c->ret, error, ERR_GET_LIB(code), ERR_GET_REASON(code));
+	while (ERR_get_error() != 0)
+		entries++;
+	printf("conn=%d requests=%d own=%d ret=%d error=%d lib=%d reason=%d entries=%d", c->n,
+	       c->requests, c->own, c->ret, error, ERR_GET_LIB(code), ERR_GET_REASON(code),
+	       entries);
 	printf(" broken_pipes=%d", broken_pipes); // before the calls below, which may cause one
 	report_again(c, "later_read", ENTRY_READ);
 	report_again(c, "later_peek", ENTRY_PEEK);

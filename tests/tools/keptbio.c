@@ -148,7 +148,7 @@ int main(int argc, char **argv)
 	       mine == 0 ? 0 : 1);
 	again = SSL_read_ex(ssl, &byte, 1, &got);
 	while ((error = ERR_get_error()) != 0)
-		entries += ERR_GET_REASON(error) == SSL_R_NO_RENEGOTIATION;
+		entries += ERR_GET_REASON(error) == SSL_R_TLSV1_ALERT_NO_RENEGOTIATION;
 	printf("again: read_ex=%d entries=%d\n", again, entries);
 	if (strcmp(kind, "late") == 0)
 		BIO_set_callback_ex(bio, on_ex);
