@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/cancel.h"
 #include "rg_line.h"
 
 /* The lowest number for our descriptors: programs rely on getting the low ones. */
@@ -80,29 +81,48 @@ static bool is_our_stderr(int fd)
 	return same_file(fd, stderr_identity.st_dev, stderr_identity.st_ino);
 }
 
+static int copy_stderr(void)
+{
+	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, DESCRIPTOR_MIN);
+
+	return fd >= 0 ? fd : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+/* Which file standard error is, is decided once: later, descriptor 2 may be anything. */
 static void open_stderr(void)
 {
 	struct stat identity;
-	int fd;
 
-	/* Only once: later, descriptor 2 may be anything. */
 	if (atomic_load(&stderr_fd) >= 0 || fstat(STDERR_FILENO, &identity) != 0)
 		return;
-	fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, DESCRIPTOR_MIN);
-	if (fd < 0)
-		fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	stderr_identity = identity;
-	atomic_store(&stderr_fd, fd);
+	atomic_store(&stderr_fd, copy_stderr());
+}
+
+/* Our copy, made again if the program closed it while standard error still is the same file. */
+static int opened_stderr(void)
+{
+	int fd = atomic_load(&stderr_fd), copy;
+
+	if (fd < 0 || is_our_stderr(fd))
+		return fd;
+	if (!is_our_stderr(STDERR_FILENO) || (copy = copy_stderr()) < 0)
+		return -1;
+	if (atomic_compare_exchange_strong(&stderr_fd, &fd, copy))
+		return copy;
+	close(copy); /* another thread has made one */
+	return fd;
 }
 
 void rg_log_open(const struct rg_policy *policy)
 {
-	int saved = errno;
+	int saved = errno, cancel = rg_cancel_hold();
 
 	if ((policy->log_targets & RG_LOG_TO_SYSLOG) && !is_our_socket(atomic_load(&syslog_fd)))
 		open_syslog(policy->socket);
 	if (policy->log_targets & RG_LOG_TO_STDERR)
 		open_stderr();
+	rg_cancel_restore(cancel);
 	errno = saved;
 }
 
@@ -169,20 +189,21 @@ static bool write_stderr(const char *line)
 {
 	char frame[FRAME_BYTES];
 	int bytes = snprintf(frame, sizeof frame, "reneguard[%ld]: %s\n", (long)getpid(), line);
-	int fd = atomic_load(&stderr_fd);
+	int fd = opened_stderr();
 
 	return is_our_stderr(fd) && write_quietly(fd, frame, (size_t)bytes);
 }
 
 bool rg_log_deliver(const struct rg_policy *policy, int severity, const char *line)
 {
-	int saved = errno;
+	int saved = errno, cancel = rg_cancel_hold();
 	bool delivered = true;
 
 	if (policy->log_targets & RG_LOG_TO_SYSLOG)
 		delivered &= send_syslog(policy, severity, line);
 	if (policy->log_targets & RG_LOG_TO_STDERR)
 		delivered &= write_stderr(line);
+	rg_cancel_restore(cancel);
 	errno = saved;
 	return delivered;
 }

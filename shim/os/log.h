@@ -3,7 +3,8 @@
  * on exec and with high numbers, out of the program's way. They are opened early, before the
  * program enters a chroot or drops privileges. Before each use it checks that a descriptor is still
  * the one it opened: daemons close what they inherited, and reuse the number. Never blocks, never
- * raises SIGPIPE, leaves errno alone. Any thread may call it, after fork too.
+ * raises SIGPIPE, leaves errno alone, and is no cancellation point. Any thread may call it, after
+ * fork too.
  */
 #ifndef RG_LOG_H
 #define RG_LOG_H

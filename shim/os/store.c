@@ -1,6 +1,5 @@
 #include "os/store.h"
 
-#include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -8,13 +7,12 @@
 #include <unistd.h>
 
 #include "core/siphash.h"
+#include "os/cancel.h"
 #include "os/clock.h"
 #include "os/state_file.h"
 
 #define CLOEXEC	    1U /* MFD_CLOEXEC, which older libcs do not define */
 #define LEDGER_NAME "reneguard"
-
-#pragma weak pthread_setcancelstate /* in another library than libc, before glibc 2.34 */
 
 /* The memory of a process that cannot map any. */
 static _Alignas(64) unsigned char last_resort[RG_LEDGER_SMALL_BYTES];
@@ -84,15 +82,10 @@ static bool open_state(struct rg_ledger *ledger, const struct rg_policy *policy,
 void rg_store_open(struct rg_ledger *ledger, const struct rg_policy *policy,
 		   char why[RG_STORE_WHY_BYTES])
 {
-	int before = PTHREAD_CANCEL_ENABLE;
+	int cancel = rg_cancel_hold();
 
-	/* open and others are cancellation points, where a libssl function that comes here is none.
-	 */
-	if (pthread_setcancelstate != NULL)
-		(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 	why[0] = '\0';
 	if (policy->state[0] == '\0' || !open_state(ledger, policy, why))
 		open_private(ledger, policy);
-	if (pthread_setcancelstate != NULL)
-		(void)pthread_setcancelstate(before, &before);
+	rg_cancel_restore(cancel);
 }

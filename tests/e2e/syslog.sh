@@ -107,6 +107,21 @@ stop_server
 ok "a daemon that closed every descriptor: the line arrives" received 'client=127.0.4.1 '
 is "a daemon that closed every descriptor: nothing is written into its own files" "$(cat "$tmp/precious")" ""
 
+# The same if the log is standard error, which it keeps.
+RENEGUARD_LOG=stderr serve with main --allow --churn-fds "$tmp/precious"
+renegotiate --from 127.0.4.2 >/dev/null
+next_report
+stop_server
+like "a daemon that closed every descriptor but standard error: the line arrives there" "$(cat "$tmp/tlsserver.log")" 'client=127.0.4.2 '
+is "and nothing is written into its own files" "$(cat "$tmp/precious")" ""
+
+# Writing a line is no cancellation point (pthreads(7)), since the program's calls of libssl are none.
+for target in syslog stderr; do
+	is "a cancelled thread ends where it would end without the shim, $target" \
+		"$(LD_PRELOAD=$preload RENEGUARD_INCOMPLETE=warn RENEGUARD_LOG=$target "$tools/cancelled" 2>"$tmp/cancelled.log")" "ended=3 cancelled=1"
+done
+like "and its line is written" "$(cat "$tmp/cancelled.log")" 'event=incomplete action=warn client=unknown'
+
 # A daemon that has changed its root to an empty directory and dropped its privileges.
 if [ "$(id -u)" = 0 ]; then
 	mkdir "$tmp/jail"
