@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -141,6 +142,19 @@ static int check_secure_execution(const struct rg_subject *subject,
 	return RG_GUARDED;
 }
 
+/* Does LD_PRELOAD begin with AddressSanitizer's runtime? The wrapper keeps it there. */
+static bool preloads_asan_first(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+	size_t length = preload != NULL ? strcspn(preload, ": ") : 0;
+
+	while (length != 0 && memchr(preload, '/', length) != NULL) {
+		preload++;
+		length--;
+	}
+	return length != 0 && strncmp(preload, "libasan.so", 10) == 0;
+}
+
 /* Which libssl the program calls, if nothing else is in the way. */
 static int check_libssl(const struct rg_subject *subject, const struct candidate *candidate)
 {
@@ -150,6 +164,11 @@ static int check_libssl(const struct rg_subject *subject, const struct candidate
 	if (facts->exports_libssl)
 		return rg_answer(subject, RG_NOT_GUARDED, "it contains its own libssl");
 	rg_program_loads(facts->loader, candidate->path, &loaded);
+	if (loaded.asan[0] != '\0' && !preloads_asan_first())
+		return rg_answer(subject, RG_NOT_PRELOADED,
+				 "AddressSanitizer's runtime has to be its first library; "
+				 "start the wrapper with LD_PRELOAD=%s",
+				 loaded.asan);
 	if (loaded.libssl[0] != '\0')
 		return rg_answer_for_libssl(subject, "it is linked to", loaded.libssl);
 	if (facts->go)

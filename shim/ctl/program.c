@@ -99,6 +99,9 @@ static void read_loaded(FILE *list, struct rg_loaded *loaded)
 		if (strncmp(name, "libssl.so", 9) == 0)
 			snprintf(loaded->libssl, PATH_MAX, "%.*s", (int)strcspn(arrow + 4, " \n"),
 				 arrow + 4);
+		else if (strncmp(name, "libasan.so", 10) == 0)
+			snprintf(loaded->asan, PATH_MAX, "%.*s", (int)strcspn(arrow + 4, " \n"),
+				 arrow + 4);
 		else if (strncmp(name, "libc.so", 7) != 0)
 			loaded->others++;
 	}

@@ -206,4 +206,21 @@ start unguarded openssl s_server -nocert -accept 0
 within 5 grep -q openssl "/proc/$pid/comm"
 check_says "one without the shim" 1 'is not guarded: the shim is not loaded$' --pid "$pid"
 stop "$pid"
+
+# gcc's AddressSanitizer ends a program in which its runtime is not the first library.
+export ASAN_OPTIONS=detect_leaks=0
+if build asan -fsanitize=address -lssl -lcrypto && ldd "$tmp/asan" | grep -q libasan; then
+	asan=$(ldd "$tmp/asan" | awk '/libasan/ { print $3 }')
+	like "built with AddressSanitizer: it does not start with the shim alone" "$(LD_PRELOAD=$shim "$tmp/asan" 2>&1)" 'does not come first'
+	check_says "built with AddressSanitizer" 3 "LD_PRELOAD=$asan" "$tmp/asan"
+	is "wrapper: built with AddressSanitizer: it runs" "$("$wrapper" --log=stderr -- "$tmp/asan" 2>"$tmp/err")" mapped=0
+	like "wrapper: and a warning says how it is guarded" "$(cat "$tmp/err")" "^reneguard: warning: .*LD_PRELOAD=$asan\$"
+	export LD_PRELOAD=$asan
+	check_says "with its runtime preloaded" 0 "linked to" "$tmp/asan"
+	is "wrapper: with its runtime preloaded, which stays the first" "$("$wrapper" --require --log=stderr -- "$tmp/asan" 2>"$tmp/err") $(cat "$tmp/err")" "mapped=1 "
+	is "wrapper: and so with further libraries" "$(LD_PRELOAD="$asan:libm.so.6" "$wrapper" --log=stderr -- "$tmp/asan" 2>"$tmp/err") $(cat "$tmp/err")" "mapped=1 "
+	unset LD_PRELOAD
+else
+	skip "built with AddressSanitizer" "the compiler has no shared runtime of it"
+fi
 finish
