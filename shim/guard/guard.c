@@ -192,6 +192,7 @@ static void watch(const struct rg_libssl *lib, struct ssl_st *ssl, const struct 
 		if (context != NULL)
 			connection->session_context = context->session_context;
 	} else if (!rg_states_are_shared(lib)) {
+		rg_report_no_memory(lib);
 		return; /* else see adopt */
 	}
 	/* What SSL_set_msg_callback does. In some builds that function calls our own hook. */

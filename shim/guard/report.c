@@ -108,18 +108,34 @@ void rg_report_active(const struct rg_libssl *lib)
 	deliver(RG_SEVERITY_INFO, &report);
 }
 
+/* Deliver REPORT about LIB once for each process tree. */
+static void deliver_once(const struct rg_libssl *lib, struct rg_report *report)
+{
+	struct rg_about about = {0};
+
+	report->libssl = lib->version;
+	snprintf(about.libssl, sizeof about.libssl, "%s", lib->version);
+	snprintf(about.service, sizeof about.service, "%s", report->code);
+	if (rg_ledger_is_news(rg_process_ledger(), &about, rg_process_tree()))
+		deliver(RG_SEVERITY_ERR, report);
+}
+
 void rg_report_unguarded(const struct rg_libssl *lib)
 {
 	struct rg_report report = {.code = "ERR_RENEGUARD_LIBSSL",
-				   .libssl = lib->version,
 				   .text = "this libssl lacks functions that the guard needs: its "
 					   "connections are not guarded"};
-	struct rg_about about = {0}; /* no rule of ours holds there */
 
-	snprintf(about.libssl, sizeof about.libssl, "%s", lib->version);
-	if (!rg_ledger_is_news(rg_process_ledger(), &about, rg_process_tree()))
-		return;
-	deliver(RG_SEVERITY_ERR, &report);
+	deliver_once(lib, &report);
+}
+
+void rg_report_no_memory(const struct rg_libssl *lib)
+{
+	struct rg_report report = {.code = "ERR_RENEGUARD_MEMORY",
+				   .text = "there is no memory for the state of a connection, "
+					   "which is not guarded"};
+
+	deliver_once(lib, &report);
 }
 
 void rg_report_deepbind(const char *module)

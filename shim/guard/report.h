@@ -31,6 +31,10 @@ void rg_report_active(const struct rg_libssl *lib);
 /* Say that LIB cannot be guarded. Written once for each process tree as well. */
 void rg_report_unguarded(const struct rg_libssl *lib);
 
+/* Say that a connection of LIB is not guarded, because there was no memory for its state. Once for
+ * each process tree. */
+void rg_report_no_memory(const struct rg_libssl *lib);
+
 /* Say that the module at the path MODULE calls a libssl past all hooks. */
 void rg_report_deepbind(const char *module);
 
