@@ -169,6 +169,9 @@ static int check_libssl(const struct rg_subject *subject, const struct candidate
 				 "AddressSanitizer's runtime has to be its first library; "
 				 "start the wrapper with LD_PRELOAD=%s",
 				 loaded.asan);
+	if (loaded.missing[0] != '\0')
+		return rg_answer(subject, RG_NOT_GUARDED,
+				 "it needs %s, which its loader does not find", loaded.missing);
 	if (loaded.libssl[0] != '\0')
 		return rg_answer_for_libssl(subject, "it is linked to", loaded.libssl);
 	if (facts->go)

@@ -85,6 +85,24 @@ int rg_program_find(const char *name, char path[PATH_MAX], bool *script)
 	return 0;
 }
 
+/* The path at the beginning of TEXT, which a blank ends. */
+static void copy_path(char path[PATH_MAX], const char *text)
+{
+	snprintf(path, PATH_MAX, "%.*s", (int)strcspn(text, " \n"), text);
+}
+
+/* If LINE is the loader's complaint about a library that it does not find, remember its name. */
+static void read_complaint(const char *line, struct rg_loaded *loaded)
+{
+	static const char complaint[] = "error while loading shared libraries: ";
+	const char *name = strstr(line, complaint);
+
+	if (name == NULL)
+		return;
+	name += sizeof complaint - 1;
+	snprintf(loaded->missing, sizeof loaded->missing, "%.*s", (int)strcspn(name, ":\n"), name);
+}
+
 /* Lines of interest look like "	libssl.so.3 => /lib/libssl.so.3 (0x...)". */
 static void read_loaded(FILE *list, struct rg_loaded *loaded)
 {
@@ -94,14 +112,14 @@ static void read_loaded(FILE *list, struct rg_loaded *loaded)
 		const char *name = line + strspn(line, " \t");
 		const char *arrow = strstr(name, " => ");
 
+		if (arrow == NULL)
+			read_complaint(line, loaded);
 		if (arrow == NULL || arrow[4] != '/')
 			continue;
 		if (strncmp(name, "libssl.so", 9) == 0)
-			snprintf(loaded->libssl, PATH_MAX, "%.*s", (int)strcspn(arrow + 4, " \n"),
-				 arrow + 4);
+			copy_path(loaded->libssl, arrow + 4);
 		else if (strncmp(name, "libasan.so", 10) == 0)
-			snprintf(loaded->asan, PATH_MAX, "%.*s", (int)strcspn(arrow + 4, " \n"),
-				 arrow + 4);
+			copy_path(loaded->asan, arrow + 4);
 		else if (strncmp(name, "libc.so", 7) != 0)
 			loaded->others++;
 	}
@@ -120,6 +138,7 @@ void rg_program_loads(const char *loader, const char *program, struct rg_loaded 
 	if (child == 0) {
 		unsetenv("LD_PRELOAD");
 		dup2(ends[1], STDOUT_FILENO);
+		dup2(ends[1], STDERR_FILENO);
 		execl(loader, loader, "--list", program, (char *)NULL);
 		_exit(EXIT_NO_LOADER);
 	}

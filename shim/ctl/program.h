@@ -16,6 +16,7 @@ int rg_program_find(const char *name, char path[PATH_MAX], bool *script);
 
 struct rg_loaded {
 	char libssl[PATH_MAX]; /* its path, "" if none would be loaded */
+	char missing[64];      /* a library that it needs and that is not found; "" */
 	char asan[PATH_MAX];   /* the path of AddressSanitizer's runtime, "" if it is not loaded */
 	unsigned others;       /* libraries other than libssl, libc, the loader and the vdso */
 };

@@ -207,6 +207,12 @@ within 5 grep -q openssl "/proc/$pid/comm"
 check_says "one without the shim" 1 'is not guarded: the shim is not loaded$' --pid "$pid"
 stop "$pid"
 
+# A program whose libssl is not there does not start, with the shim or without.
+"${CC:-cc}" -DOWN -shared -fPIC -Wl,-soname,libssl.so.77 -o "$tmp/libssl.so.77" "$tmp/show.c" >>"$tmp/build.log" 2>&1
+build lost -Wl,--no-as-needed "$tmp/libssl.so.77"
+rm "$tmp/libssl.so.77"
+check_says "its libssl is missing" 1 'cannot be guarded: it needs libssl.so.77, which its loader does not find$' "$tmp/lost"
+
 # gcc's AddressSanitizer ends a program in which its runtime is not the first library.
 export ASAN_OPTIONS=detect_leaks=0
 if build asan -fsanitize=address -lssl -lcrypto && ldd "$tmp/asan" | grep -q libasan; then
