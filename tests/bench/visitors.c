@@ -9,6 +9,7 @@
  * to the end of the answer, of the connections that were served (bare: of all).
  */
 #include "bench.h"
+#include "../lib/openssl_compat.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -4,6 +4,7 @@
 #define TESTS_LIB_TLSPEER_H
 
 #include "netutil.h"
+#include "openssl_compat.h"
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>

@@ -5,6 +5,7 @@
 #define TESTS_LIB_TLSSERVER_H
 
 #include "netutil.h"
+#include "openssl_compat.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>

@@ -1,12 +1,16 @@
 // What differs between the versions of libssl that the model is linked to, from 1.0.1 to 4.0. It is
-// compiled with the headers of 3.0 for all of them. A function that some version lacks is weak, and
-// NULL there; the any_ functions call what exists at run time.
+// compiled with this system's headers (3.0, or 1.1.1) for all of them. A function that some version
+// lacks is weak, and NULL there; the any_ functions call what exists at run time.
 #ifndef TESTS_MODEL_VERSIONS_H
 #define TESTS_MODEL_VERSIONS_H
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
+
+#ifndef SSL_OP_ALLOW_CLIENT_RENEGOTIATION // with the headers of 1.1.1
+#define SSL_OP_ALLOW_CLIENT_RENEGOTIATION 0x100U
+#endif
 
 // To be called first.
 void libssl_start(void);

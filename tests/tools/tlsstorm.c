@@ -18,7 +18,6 @@
 #include "netutil.h"
 #include <errno.h>
 #include <getopt.h>
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
@@ -59,26 +58,25 @@ static void put(unsigned char *to, uint64_t value, int bytes)
 static void derive(SSL *ssl)
 {
 	unsigned char master[48], seed[13 + 64], block[2 * (KEY + SALT)];
-	OSSL_PARAM params[4];
-	EVP_KDF_CTX *kdf = EVP_KDF_CTX_new(EVP_KDF_fetch(NULL, "TLS1-PRF", NULL));
+	EVP_PKEY_CTX *prf = EVP_PKEY_CTX_new_id(EVP_PKEY_TLS1_PRF, NULL);
+	size_t length = sizeof(block);
 
 	SSL_SESSION_get_master_key(SSL_get_session(ssl), master, sizeof(master));
 	memcpy(seed, "key expansion", 13);
 	SSL_get_server_random(ssl, seed + 13, 32);
 	SSL_get_client_random(ssl, seed + 45, 32);
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0);
-	params[1] =
-	    OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, master, sizeof(master));
-	params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof(seed));
-	params[3] = OSSL_PARAM_construct_end();
-	if (EVP_KDF_derive(kdf, block, sizeof(block), params) != 1)
+	if (EVP_PKEY_derive_init(prf) != 1 ||
+	    EVP_PKEY_CTX_set_tls1_prf_md(prf, EVP_sha256()) != 1 ||
+	    EVP_PKEY_CTX_set1_tls1_prf_secret(prf, master, sizeof(master)) != 1 ||
+	    EVP_PKEY_CTX_add1_tls1_prf_seed(prf, seed, sizeof(seed)) != 1 ||
+	    EVP_PKEY_derive(prf, block, &length) != 1)
 		net_die("key derivation");
 	memcpy(ours.key, block, KEY);
 	memcpy(theirs.key, block + KEY, KEY);
 	memcpy(ours.salt, block + 2 * KEY, SALT);
 	memcpy(theirs.salt, block + 2 * KEY + SALT, SALT);
 	ours.sequence = 1; // 0 was the Finished
-	EVP_KDF_CTX_free(kdf);
+	EVP_PKEY_CTX_free(prf);
 }
 
 // Encrypts, or decrypts, the payload of one record. The explicit nonce is the sequence number, or
