@@ -35,6 +35,8 @@ configure() {
 			StartServers 2
 			ServerLimit 2
 			ThreadsPerChild 8
+			MinSpareThreads 1
+			MaxSpareThreads 16
 		</IfModule>
 		<IfModule mpm_prefork_module>
 			StartServers 4

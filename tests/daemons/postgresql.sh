@@ -9,7 +9,7 @@ program=postgres
 protocol=postgres
 run_as=postgres # it refuses root
 resumes="" foreign="1.2 1.3"
-own_log='SSL error: no renegotiation'
+own_log='SSL error: .*no renegotiation'
 
 configure() {
 	local data=$tmp/pgdata
