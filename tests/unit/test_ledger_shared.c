@@ -132,12 +132,16 @@ static void meet(uint64_t meeting)
 		sched_yield();
 }
 
+/* Where some client always has to make room, it may be one of this round. */
 static void check_round(unsigned round)
 {
+	unsigned least = rg_ledger_slots(ledger) > 8;
+
 	for (uint32_t i = 0; i < CLIENTS; i++) {
 		unsigned slots = slots_of(ledger, client_number(CLIENTS * round + i), NULL);
 
-		UNIT_MUST(slots == 1, "round %u: the client has %u slots", round, slots);
+		UNIT_MUST(slots >= least && slots <= 1, "round %u: the client has %u slots", round,
+			  slots);
 		UNIT_MUST(atomic_load(&round_allowed[i]) == four.count,
 			  "round %u: %u events allowed", round, atomic_load(&round_allowed[i]));
 		atomic_store(&round_allowed[i], 0);
