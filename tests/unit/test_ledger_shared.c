@@ -132,10 +132,14 @@ static void meet(uint64_t meeting)
 		sched_yield();
 }
 
-/* Where some client always has to make room, it may be one of this round. */
+/*
+ * A client may have no slot where some client always has to make room. On a slow machine it may have
+ * none elsewhere either: threads revoke the claims of those that stand still (claim.h), and the time
+ * of a round stands still, so that no revoked claim becomes stale. Then events were unplaced.
+ */
 static void check_round(unsigned round)
 {
-	unsigned least = rg_ledger_slots(ledger) > 8;
+	unsigned least = rg_ledger_slots(ledger) > 8 && rg_ledger_unplaced(ledger) == 0;
 
 	for (uint32_t i = 0; i < CLIENTS; i++) {
 		unsigned slots = slots_of(ledger, client_number(CLIENTS * round + i), NULL);
@@ -209,7 +213,8 @@ START_TEST(test_announced_and_due_once)
 	for (unsigned i = 0; i < WORKERS; i++)
 		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
 	ck_assert_uint_eq(atomic_load(&announced), 1);
-	ck_assert_uint_eq(atomic_load(&lines), 1);
+	ck_assert_uint_eq(atomic_load(&lines), slots_of(ledger, client_number(1), NULL));
+	ck_assert(atomic_load(&lines) == 1 || rg_ledger_unplaced(ledger) != 0);
 }
 END_TEST
 
