@@ -133,9 +133,10 @@ static void meet(uint64_t meeting)
 }
 
 /*
- * A client may have no slot where some client always has to make room. On a slow machine it may have
- * none elsewhere either: threads revoke the claims of those that stand still (claim.h), and the time
- * of a round stands still, so that no revoked claim becomes stale. Then events were unplaced.
+ * A client may have no slot where some client always has to make room. On a slow machine it may
+ * have none elsewhere either: threads revoke the claims of those that stand still (claim.h), and
+ * the time of a round stands still, so that no revoked claim becomes stale. Then events were
+ * unplaced.
  */
 static void check_round(unsigned round)
 {
