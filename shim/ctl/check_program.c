@@ -146,13 +146,10 @@ static int check_secure_execution(const struct rg_subject *subject,
 static bool preloads_asan_first(void)
 {
 	const char *preload = getenv("LD_PRELOAD");
-	size_t length = preload != NULL ? strcspn(preload, ": ") : 0;
+	const char *slash = preload != NULL ? memrchr(preload, '/', strcspn(preload, ": ")) : NULL;
 
-	while (length != 0 && memchr(preload, '/', length) != NULL) {
-		preload++;
-		length--;
-	}
-	return length != 0 && strncmp(preload, "libasan.so", 10) == 0;
+	return preload != NULL &&
+	       strncmp(slash != NULL ? slash + 1 : preload, "libasan.so", 10) == 0;
 }
 
 /* Which libssl the program calls, if nothing else is in the way. */

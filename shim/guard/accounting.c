@@ -60,11 +60,13 @@ void rg_record(struct rg_connection *connection, struct ssl_st *ssl, enum rg_eve
 	struct rg_result result;
 	enum rg_action action;
 	uint32_t suppressed;
+	uint64_t now_ns;
 
 	if (rule->action == RG_OFF)
 		return;
+	now_ns = rg_clock_ns();
 	result = rg_ledger_record(ledger, &connection->key, event, limit_of(connection, event),
-				  rule->action == RG_BLOCK, rg_clock_ns());
+				  rule->action == RG_BLOCK, now_ns);
 	connection->recorded_over = result.over;
 	action = rg_verdict(rule, result.over, known, connection->exempt);
 	connection->recorded_acted = action != RG_COUNT;
@@ -73,7 +75,7 @@ void rg_record(struct rg_connection *connection, struct ssl_st *ssl, enum rg_eve
 	rg_ledger_acted(ledger, &connection->key, event);
 	if (ssl != NULL)
 		rg_enforce(connection, ssl, event, action);
-	if (rg_report_is_due(&connection->key, event, &suppressed))
+	if (rg_report_is_due(&connection->key, event, now_ns, &suppressed))
 		rg_report_event(connection->lib, event, action, &connection->peer, connection->port,
 				result.count, suppressed, tls_name(connection, ssl));
 }

@@ -35,13 +35,14 @@ static void deliver(int severity, struct rg_report *report)
 		write_line(severity, report);
 }
 
-bool rg_report_is_due(struct rg_key *key, enum rg_event event, uint32_t *suppressed)
+bool rg_report_is_due(struct rg_key *key, enum rg_event event, uint64_t now_ns,
+		      uint32_t *suppressed)
 {
 	const struct rg_policy *policy = rg_process_policy();
 
 	return policy->log_targets != 0 &&
-	       rg_ledger_line_allowed(rg_process_ledger(), key, event, &policy->log_rate,
-				      rg_clock_ns(), suppressed);
+	       rg_ledger_line_allowed(rg_process_ledger(), key, event, &policy->log_rate, now_ns,
+				      suppressed);
 }
 
 void rg_report_event(const struct rg_libssl *lib, enum rg_event event, enum rg_action action,

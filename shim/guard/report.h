@@ -15,9 +15,10 @@
 #include "rg_event.h"
 #include "rg_ledger.h"
 
-/* Is a line due about the client KEY and EVENT, and does the rate allow it now
- * (rg_ledger_line_allowed)? */
-bool rg_report_is_due(struct rg_key *key, enum rg_event event, uint32_t *suppressed);
+/* Is a line due about the client KEY and EVENT, and does the rate allow it at
+ * NOW_NS (rg_ledger_line_allowed)? */
+bool rg_report_is_due(struct rg_key *key, enum rg_event event, uint64_t now_ns,
+		      uint32_t *suppressed);
 
 /* That line: ACTION was taken because of EVENT, the COUNTth, of the peer at PEER and PORT (0:
  * unknown). TLS: the version's name, or "". */

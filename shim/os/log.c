@@ -99,7 +99,8 @@ static void open_stderr(void)
 	atomic_store(&stderr_fd, copy_stderr());
 }
 
-/* Our copy, made again if the program closed it while standard error still is the same file. */
+/* Our copy, made again if the program closed it while standard error still is the same file. -1 if
+ * there is none. */
 static int opened_stderr(void)
 {
 	int fd = atomic_load(&stderr_fd), copy;
@@ -191,7 +192,7 @@ static bool write_stderr(const char *line)
 	int bytes = snprintf(frame, sizeof frame, "reneguard[%ld]: %s\n", (long)getpid(), line);
 	int fd = opened_stderr();
 
-	return is_our_stderr(fd) && write_quietly(fd, frame, (size_t)bytes);
+	return fd >= 0 && write_quietly(fd, frame, (size_t)bytes);
 }
 
 bool rg_log_deliver(const struct rg_policy *policy, int severity, const char *line)

@@ -14,7 +14,6 @@ start_rsyslogd
 in_memory
 server=("$tools/tlsserver" --cert "$tmp/server.pem" --connections -1 --quiet --allow)
 
-# In mandoc's text a name is `fstat(2)`.
 named=$(sed -n '/^\.B System calls$/,/^\.TP$/p' scripts/reneguard.8 | sed -n 's/^\.BR //p' | tr -d '"(),;.2' | tr -s ' ' '\n' | sort -u | tr '\n' ' ')
 like "reneguard(8) names system calls" "$named" 'getpeername.*memfd_create.*sendto'
 
@@ -33,8 +32,8 @@ conversations() {
 # begin NAME COMMAND...: starts COMMAND, which prints its port.
 begin() {
 	start "$@"
-	port=''
-	within 10 grep -q '^port=' "$tmp/$1.log" && port=$(sed -n 's/^port=//p' "$tmp/$1.log")
+	port=$(line_with "$tmp/$1.log" '^port=')
+	port=${port#port=}
 }
 
 begin stock strace -f -qq -e signal=none -o "$tmp/strace" "${server[@]}"

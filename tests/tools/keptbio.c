@@ -3,6 +3,7 @@
 // another one). WAY in which the first connection's SSL leaves the BIO: free, clear, swap. The
 // first client renegotiates; the second is an ordinary one. Prints a line for each.
 #define OPENSSL_SUPPRESS_DEPRECATED // BIO_set_callback
+#include "openssl_compat.h"
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -127,9 +128,7 @@ int main(int argc, char **argv)
 	server_ctx = SSL_CTX_new(TLS_server_method());
 	client_ctx = SSL_CTX_new(TLS_client_method());
 	SSL_CTX_set_max_proto_version(client_ctx, TLS1_2_VERSION);
-#ifdef SSL_OP_ALLOW_CLIENT_RENEGOTIATION
 	SSL_CTX_set_options(server_ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
-#endif
 	if (argc != 4 || SSL_CTX_use_certificate_chain_file(server_ctx, argv[1]) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(server_ctx, argv[1], SSL_FILETYPE_PEM) != 1)
 		return 2;

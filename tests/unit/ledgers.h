@@ -43,6 +43,13 @@ static inline struct rg_key key_number(const struct rg_ledger *ledger, uint32_t 
 	return rg_ledger_key(ledger, &client);
 }
 
+/* Record a resumption, which leaves no trace if it is over LIMIT. */
+static inline struct rg_result record(struct rg_ledger *ledger, struct rg_key *key,
+				      const struct rg_limit *limit, uint64_t now_ns)
+{
+	return rg_ledger_record(ledger, key, RG_RESUMPTION, limit, false, now_ns);
+}
+
 static inline bool same_client(const struct rg_client *a, const struct rg_client *b)
 {
 	return memcmp(a->base.bytes, b->base.bytes, sizeof a->base.bytes) == 0 &&

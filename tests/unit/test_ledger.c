@@ -6,12 +6,6 @@
 static const struct rg_limit three = {3, 60};
 static const struct rg_limit none = {0, 0};
 
-static struct rg_result record(struct rg_ledger *ledger, struct rg_key *key,
-			       const struct rg_limit *limit, uint64_t now_ns)
-{
-	return rg_ledger_record(ledger, key, RG_RESUMPTION, limit, false, now_ns);
-}
-
 /* --- finding a client --- */
 
 START_TEST(test_key_without_slot_changes_nothing)

@@ -26,12 +26,6 @@ static const struct {
 static const struct rg_limit many = {1000000, 1}; /* a rate that holds nothing back */
 static const struct rg_limit none = {0, 0};
 
-static struct rg_result record(struct rg_ledger *ledger, struct rg_key *key,
-			       const struct rg_limit *limit, uint64_t now_ns)
-{
-	return rg_ledger_record(ledger, key, RG_RESUMPTION, limit, false, now_ns);
-}
-
 /* One event of client NUMBER under a rule without a limit. Is there a line about it? */
 static bool event_has_line(struct rg_ledger *ledger, uint32_t number, const struct rg_limit *rate,
 			   uint64_t now_ns)

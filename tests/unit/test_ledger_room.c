@@ -7,12 +7,6 @@
 static const struct rg_limit three = {3, 60};
 static const uint32_t one_each[8] = {1, 1, 1, 1, 1, 1, 1, 1};
 
-static struct rg_result record(struct rg_ledger *ledger, struct rg_key *key,
-			       const struct rg_limit *limit, uint64_t now_ns)
-{
-	return rg_ledger_record(ledger, key, RG_RESUMPTION, limit, false, now_ns);
-}
-
 /* Eight clients in eight slots. Client I has EVENTS[I] events under LIMIT. */
 static struct rg_ledger *full_ledger(const struct rg_limit *limit, const uint32_t events[8])
 {

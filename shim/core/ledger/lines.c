@@ -36,7 +36,7 @@ bool rg_ledger_line_allowed(struct rg_ledger *ledger, struct rg_key *key, enum r
 			    const struct rg_limit *rate, uint64_t now_ns, uint32_t *suppressed)
 {
 	struct rg_slot *slot = rg_slot_find(ledger, key);
-	uint32_t now_s = (uint32_t)(now_ns / RG_NS_PER_S) + 1, logged_s, claimed_s = now_s;
+	uint32_t now_s = (uint32_t)(now_ns / RG_NS_PER_S) + 1, logged_s;
 
 	if (slot == NULL) {
 		rg_ledger_log_lost(ledger, rate, 1);
@@ -46,11 +46,11 @@ bool rg_ledger_line_allowed(struct rg_ledger *ledger, struct rg_key *key, enum r
 	if (logged_s != 0 && (int32_t)(now_s - logged_s) <= LINE_AGAIN_S)
 		return false;
 	/* Claim the line, so that no other thread writes it. */
-	if (!atomic_compare_exchange_strong(&slot->logged_s[event], &logged_s, claimed_s))
+	if (!atomic_compare_exchange_strong(&slot->logged_s[event], &logged_s, now_s))
 		return false;
 	if (spend(ledger, rate, logged_s == 0 ? 0 : rate->count / 2, now_ns, suppressed))
 		return true;
-	(void)atomic_compare_exchange_strong(&slot->logged_s[event], &claimed_s, logged_s);
+	(void)atomic_compare_exchange_strong(&slot->logged_s[event], &now_s, logged_s);
 	return false;
 }
 
