@@ -34,6 +34,10 @@ $(BUILD)/tests/tools/%: tests/tools/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(TOOL_CC) -o $@ $< $(LDFLAGS) $(TOOL_LIBS)
 
+# These two also run on other versions of libssl.
+$(addprefix $(BUILD)/tests/tools/,oddcalls oddpairs): tests/lib/versions.c
+$(addprefix $(BUILD)/tests/tools/,oddcalls oddpairs): TOOL_LIBS := tests/lib/versions.c $(TOOL_LIBS)
+
 # The same server as a plug-in.
 $(TEST_PLUGIN): tests/tools/tlsserver.c $(BUILD)/flags
 	@mkdir -p $(@D)

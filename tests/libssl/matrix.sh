@@ -311,6 +311,17 @@ row_own() {
 	done
 }
 
+row_dup() { # in a -Bsymbolic libssl, SSL_dup does not call the hook of SSL_new
+	local way
+	for way in --dup "--dup --free-by-bio"; do
+		# shellcheck disable=SC2086 # two options in one word
+		serve with --allow --connections -1 --quiet $way
+		all_fields "$(peer_summary --tls 1.2 127.0.0.1 "$port" renegotiate 1)" started=1 honoured=0 &&
+			summary_of "full=2 reused=0 refused=0" 127.0.0.1 "$port" get 2 || return
+		stop_server
+	done
+}
+
 row_app_data() {
 	serve with --callbacks ctx
 	summary_of "full=1 reused=0 refused=0" --tls 1.2 127.0.0.1 "$port" get 1 || return
@@ -374,6 +385,7 @@ rows=(
 	"untouched|errno, error queue and options are as without the shim"
 	"own|the program's own renegotiation and certificate request work"
 	"clear|an SSL reused by SSL_clear is guarded and works, also after a refusal"
+	"dup|an SSL made by SSL_dup is guarded"
 	"app_data|SSL_set_app_data remains the program's own"
 	"leak|no memory is left behind"
 )

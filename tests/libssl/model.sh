@@ -13,7 +13,7 @@ needs "${CC:-cc}" openssl python3
 export MODEL_SEED=${MODEL_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} MODEL_CONVERSATIONS=${MODEL_CONVERSATIONS:-500}
 
 for name in ${RG_COLUMNS:-$columns}; do
-	if ! link_to "$name" "$tmp/model-$name" -Wall -Wextra tests/model/*.c; then
+	if ! link_to "$name" "$tmp/model-$name" -Wall -Wextra -Itests/lib tests/model/*.c tests/lib/versions.c; then
 		skip "$name: the ledger says what each client did" "$lacking"
 		continue
 	fi

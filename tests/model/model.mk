@@ -1,11 +1,11 @@
 # The model test: an unmodified program under the shim, linked to nothing of ours. It says by construction what each of its clients
 # did, and the ledger must say the same. `make model MODEL_SEED=... MODEL_CONVERSATIONS=...`: see tests/model/model.sh.
 MODEL := $(BUILD)/tests/model/model
-MODEL_SOURCES := $(call sources,tests/model,c)
+MODEL_SOURCES := $(call sources,tests/model,c) tests/lib/versions.c
 
-$(MODEL): $(MODEL_SOURCES) $(wildcard tests/model/*.h) $(BUILD)/flags
+$(MODEL): $(MODEL_SOURCES) $(wildcard tests/model/*.h tests/lib/*.h) $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$(MODEL_SOURCES))$(CC) -D_GNU_SOURCE -std=c11 -O2 -g -Wall -Wextra -o $@ $(MODEL_SOURCES) $(LDFLAGS) -lssl -lcrypto -lpthread
+	$(call say,CC,$(MODEL_SOURCES))$(CC) -D_GNU_SOURCE -std=c11 -O2 -g -Wall -Wextra -Itests/lib -o $@ $(MODEL_SOURCES) $(LDFLAGS) -lssl -lcrypto -lpthread
 
 # Not part of tests-build: a cross compiler has no OpenSSL headers.
 check check-failed: $(MODEL)

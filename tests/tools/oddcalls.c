@@ -1,26 +1,10 @@
-// oddcalls: calls libssl in orders that programs seldom use, and prints what each call returned, what
-// SSL_get_error and errno said, and the whole error queue. The output must not depend on the shim.
-#include <errno.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <stdio.h>
+// oddcalls: calls libssl in orders that programs seldom use, and prints what each call returned,
+// what SSL_get_error and errno said, and the whole error queue. The output must not depend on the
+// shim.
 #include <string.h>
 
-static void report(const char *what, SSL *ssl, int result)
-{
-	int saved = errno;
-	unsigned long error;
-
-	printf("%s: %d", what, result);
-	// libssl itself crashes if it is asked about an SSL without a BIO.
-	if (ssl != NULL && SSL_get_rbio(ssl) != NULL && SSL_get_wbio(ssl) != NULL)
-		printf(" error=%d", SSL_get_error(ssl, result));
-	printf(" errno=%d queue=", saved);
-	while ((error = ERR_get_error()) != 0)
-		printf("%d/%d,", ERR_GET_LIB(error), ERR_GET_REASON(error));
-	putchar('\n');
-	errno = 0;
-}
+#include "oddreport.h"
+#include "versions.h"
 
 static int handshake(SSL *ssl)
 {
@@ -54,8 +38,9 @@ static int shut_down(SSL *ssl)
 static const struct {
 	const char *name;
 	int (*call)(SSL *ssl);
-} calls[] = {{"SSL_do_handshake", handshake}, {"SSL_accept", SSL_accept}, {"SSL_connect", SSL_connect},
-	     {"SSL_read", read_some},	      {"SSL_peek", peek_some},	  {"SSL_write", write_some},
+} calls[] = {{"SSL_do_handshake", handshake}, {"SSL_accept", SSL_accept},
+	     {"SSL_connect", SSL_connect},    {"SSL_read", read_some},
+	     {"SSL_peek", peek_some},	      {"SSL_write", write_some},
 	     {"SSL_shutdown", shut_down},     {"SSL_clear", SSL_clear}};
 
 #define CALLS (sizeof calls / sizeof *calls)
@@ -105,7 +90,7 @@ static void try_queue(SSL_CTX *ctx)
 {
 	SSL *ssl = SSL_new(ctx);
 
-	ERR_put_error(ERR_LIB_SSL, 0, 123, "", 0);
+	any_put_error(ERR_LIB_SSL, 123);
 	SSL_set_accept_state(ssl);
 	(void)SSL_do_handshake(ssl);
 	SSL_free(ssl);
@@ -116,7 +101,7 @@ static void try_queue(SSL_CTX *ctx)
 // The context goes first; an SSL is duplicated before use; its BIO is changed halfway.
 static void try_order(void)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	SSL_CTX *ctx = any_context(true, false, TLS1_VERSION, 0);
 	SSL *ssl = prepared(ctx, EMPTY, 1), *copy = SSL_dup(ssl);
 
 	SSL_CTX_free(ctx);
@@ -133,9 +118,12 @@ static void try_order(void)
 
 int main(void)
 {
-	SSL_CTX *server = SSL_CTX_new(TLS_server_method()), *client = SSL_CTX_new(TLS_client_method());
-	SSL_CTX *datagrams = SSL_CTX_new(DTLS_server_method());
+	SSL_CTX *server, *client, *datagrams;
 
+	libssl_start();
+	server = any_context(true, false, TLS1_VERSION, 0);
+	client = any_context(false, false, TLS1_VERSION, 0);
+	datagrams = any_context(true, true, DTLS1_VERSION, 0);
 	ERR_clear_error();
 	try_context("server", server, 1);
 	try_context("client", client, 0);

@@ -1,8 +1,8 @@
-// What differs between the versions of libssl that the model is linked to, from 1.0.1 to 4.0. It is
+// What differs between the versions of libssl that a test program is linked to, from 1.0.1 to 4.0. It is
 // compiled with this system's headers (3.0, or 1.1.1) for all of them. A function that some version
 // lacks is weak, and NULL there; the any_ functions call what exists at run time.
-#ifndef TESTS_MODEL_VERSIONS_H
-#define TESTS_MODEL_VERSIONS_H
+#ifndef TESTS_LIB_VERSIONS_H
+#define TESTS_LIB_VERSIONS_H
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
@@ -21,6 +21,8 @@ bool libssl_clears_tls13(void); // SSL_clear after TLS 1.3: not before 3.0
 bool libssl_is_old(void);	// before 1.1.0
 int libssl_newest_dtls(void);
 
+#pragma weak ASYNC_get_current_job
+#pragma weak ASYNC_pause_job
 #pragma weak BIO_ADDR_free
 #pragma weak BIO_ADDR_new
 #pragma weak BIO_get_data
@@ -55,6 +57,7 @@ int libssl_newest_dtls(void);
 #pragma weak SSL_SESSION_set_cipher
 #pragma weak SSL_SESSION_set_protocol_version
 #pragma weak SSL_clear_options
+#pragma weak SSL_get_options
 #pragma weak SSL_is_init_finished
 #pragma weak SSL_key_update
 #pragma weak SSL_read_early_data
@@ -68,15 +71,18 @@ int libssl_newest_dtls(void);
 #pragma weak TLS_client_method
 #pragma weak TLS_server_method
 
+// A MAX of 0 is the newest version there is.
 SSL_CTX *any_context(bool server, bool dtls, int min, int max);
 void any_ctx_set_options(SSL_CTX *ctx, uint64_t bits);
 void any_set_options(SSL *ssl, uint64_t bits);
+uint64_t any_options(SSL *ssl);
 bool any_is_init_finished(SSL *ssl);
 bool any_session_reused(SSL *ssl);
 SSL_SESSION *any_session_copy(SSL_SESSION *session);
 void any_offer_nothing(SSL *ssl);
 int any_new_index(void);
 int any_listen(SSL *ssl);
+void any_put_error(int library, int reason);
 
 // A kind of BIO of the program's own. MADE is libssl's object for it, once there is one.
 struct bio_kind {

@@ -24,6 +24,12 @@ int MAYBE old_num_locks(void) __asm__("CRYPTO_num_locks");
 void MAYBE old_set_locking(void (*)(int, int, const char *,
 				    int)) __asm__("CRYPTO_set_locking_callback");
 
+// --- before and after 3.0 ---
+
+void MAYBE old_put_error(int, int, int, const char *, int) __asm__("ERR_put_error");
+void MAYBE newer_error(void) __asm__("ERR_new");
+void MAYBE newer_set_error(int, int, const char *, ...) __asm__("ERR_set_error");
+
 enum {
 	OLD_STATE_OK = 3,
 	OLD_CTRL_SET_TMP_ECDH = 4,
@@ -140,8 +146,8 @@ SSL_CTX *any_context(bool server, bool dtls, int min, int max)
 		    ctx,
 		    SSL_OP_NO_SSLv3 | 0x01000000 /* SSL_OP_NO_SSLv2 */ |
 			(min > TLS1_VERSION ? SSL_OP_NO_TLSv1 : 0) |
-			(min > TLS1_1_VERSION || max < TLS1_1_VERSION ? SSL_OP_NO_TLSv1_1 : 0) |
-			(max < TLS1_2_VERSION ? SSL_OP_NO_TLSv1_2 : 0));
+			(min > TLS1_1_VERSION || (max != 0 && max < TLS1_1_VERSION) ? SSL_OP_NO_TLSv1_1 : 0) |
+			(max != 0 && max < TLS1_2_VERSION ? SSL_OP_NO_TLSv1_2 : 0));
 	key = EC_KEY_new_by_curve_name(NID_P256);
 	SSL_CTX_ctrl(ctx, OLD_CTRL_SET_TMP_ECDH, 0, key);
 	EC_KEY_free(key);
@@ -164,6 +170,12 @@ void any_set_options(SSL *ssl, uint64_t bits)
 		SSL_set_options(ssl, bits);
 	else
 		SSL_ctrl(ssl, OLD_CTRL_OPTIONS, (long)bits, NULL);
+}
+
+uint64_t any_options(SSL *ssl)
+{
+	return SSL_get_options != NULL ? SSL_get_options(ssl)
+				       : (uint64_t)SSL_ctrl(ssl, OLD_CTRL_OPTIONS, 0, NULL);
 }
 
 bool any_is_init_finished(SSL *ssl)
@@ -221,6 +233,16 @@ int any_listen(SSL *ssl)
 	result = DTLSv1_listen(ssl, peer);
 	BIO_ADDR_free(peer);
 	return result;
+}
+
+void any_put_error(int library, int reason)
+{
+	if (old_put_error != NULL) {
+		old_put_error(library, 0, reason, "", 0);
+		return;
+	}
+	newer_error();
+	newer_set_error(library, reason, NULL);
 }
 
 // --- BIOs of the program's own ---
