@@ -196,6 +196,10 @@ bool rg_ledger_announce(struct rg_ledger *ledger, const struct rg_about *about, 
 /* The same for something of which the readers are not told: is it news? */
 bool rg_ledger_is_news(struct rg_ledger *ledger, const struct rg_about *about, uint64_t tree);
 
+/* Count a connection that is not guarded, because there was no memory for its state. */
+void rg_ledger_count_unguarded(struct rg_ledger *ledger);
+uint32_t rg_ledger_unguarded(const struct rg_ledger *ledger);
+
 /* The number of slots. */
 uint32_t rg_ledger_slots(const struct rg_ledger *ledger);
 

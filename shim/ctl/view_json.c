@@ -73,10 +73,10 @@ static void print_counters(const struct rg_view *view)
 	const struct rg_ledger *ledger = &view->found->ledger;
 
 	printf("\"places\":%u,\"used\":%zu,\"evictions\":%" PRIu64 ",\"evictions_unquiet\":%" PRIu64
-	       ",\"unplaced\":%" PRIu64 ",\"lost\":%" PRIu64,
+	       ",\"unplaced\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"unguarded\":%" PRIu32,
 	       rg_ledger_slots(ledger), view->used, rg_ledger_evictions(ledger),
 	       rg_ledger_evictions_active(ledger), rg_ledger_unplaced(ledger),
-	       rg_ledger_lost(ledger));
+	       rg_ledger_lost(ledger), rg_ledger_unguarded(ledger));
 }
 
 static void print_policy(const struct rg_view *view)

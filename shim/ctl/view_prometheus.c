@@ -75,6 +75,9 @@ static void print_counters(const struct rg_view *views, size_t count)
 		      rg_ledger_unplaced(&view->found->ledger))
 	PRINT_LEDGERS("lost_total", "counter", "Accounts lost while a limit was in use.",
 		      rg_ledger_lost(&view->found->ledger))
+	PRINT_LEDGERS("unguarded_total", "counter",
+		      "Connections that were not guarded, because there was no memory.",
+		      rg_ledger_unguarded(&view->found->ledger))
 }
 
 static void print_client_events(const struct rg_view *view, const struct rg_row *row)

@@ -57,6 +57,10 @@ static void print_counters(const struct rg_view *view)
 	       view->used, rg_ledger_slots(ledger), rg_ledger_evictions(ledger),
 	       rg_ledger_evictions_active(ledger), rg_ledger_unplaced(ledger),
 	       rg_ledger_lost(ledger));
+	if (rg_ledger_unguarded(ledger) != 0)
+		printf("  connections that were not guarded, because there was no memory: %" PRIu32
+		       "\n",
+		       rg_ledger_unguarded(ledger));
 }
 
 static void print_column_names(void)

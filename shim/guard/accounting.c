@@ -5,6 +5,7 @@
 #include "guard/report.h"
 #include "os/clock.h"
 #include "os/process.h"
+#include "os/socket.h"
 #include "rg_ledger.h"
 #include "rg_policy.h"
 #include "rg_verdict.h"
@@ -17,6 +18,8 @@ void rg_identify_client(struct rg_connection *connection, struct ssl_st *ssl)
 
 	connection->peer = rg_peer(connection->lib, ssl, hello->has_random ? hello->random : NULL,
 				   &connection->port);
+	if (connection->peer.family == RG_UNKNOWN && rg_socket_peers_are_hidden())
+		rg_report_hidden_clients(connection->lib);
 	client = rg_policy_client(policy, &connection->peer);
 	connection->key = rg_ledger_key(rg_process_ledger(), &client);
 	connection->exempt = client.exempt;

@@ -1,5 +1,6 @@
 #include "guard/report.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -136,7 +137,19 @@ void rg_report_no_memory(const struct rg_libssl *lib)
 				   .text = "there is no memory for the state of a connection, "
 					   "which is not guarded"};
 
+	rg_ledger_count_unguarded(rg_process_ledger());
 	deliver_once(lib, &report);
+}
+
+void rg_report_hidden_clients(const struct rg_libssl *lib)
+{
+	static _Atomic bool said;
+	struct rg_report report = {.code = "ERR_RENEGUARD_CLIENT",
+				   .text = "getpeername(2) is not allowed in this process: clients "
+					   "are unknown, and no limit holds for them"};
+
+	if (!atomic_exchange(&said, true))
+		deliver_once(lib, &report);
 }
 
 void rg_report_deepbind(const char *module)

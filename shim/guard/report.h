@@ -32,9 +32,12 @@ void rg_report_active(const struct rg_libssl *lib);
 /* Say that LIB cannot be guarded. Written once for each process tree as well. */
 void rg_report_unguarded(const struct rg_libssl *lib);
 
-/* Say that a connection of LIB is not guarded, because there was no memory for its state. Once for
- * each process tree. */
+/* Count a connection of LIB that is not guarded, because there was no memory for its state, and
+ * say so. Once for each process tree. */
 void rg_report_no_memory(const struct rg_libssl *lib);
+
+/* Say that this process may not ask who its clients are. Once for each process tree. */
+void rg_report_hidden_clients(const struct rg_libssl *lib);
 
 /* Say that the module at the path MODULE calls a libssl past all hooks. */
 void rg_report_deepbind(const char *module);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,6 +59,13 @@ static bool is_internet(int fd)
 	       (name.ss_family == AF_INET || name.ss_family == AF_INET6);
 }
 
+static _Atomic bool forbidden;
+
+bool rg_socket_peers_are_hidden(void)
+{
+	return atomic_load_explicit(&forbidden, memory_order_relaxed);
+}
+
 enum rg_socket_kind rg_socket_peer(int fd, struct rg_peer_name *peer)
 {
 	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
@@ -70,8 +78,11 @@ enum rg_socket_kind rg_socket_peer(int fd, struct rg_peer_name *peer)
 		*peer = rg_socket_peer_name(&name, bytes);
 		return peer->address.family != RG_UNKNOWN ? RG_SOCKET_CONNECTED : RG_SOCKET_OTHER;
 	}
-	if (errno != ENOTCONN)
+	if (errno != ENOTCONN) {
+		if (errno == EPERM || errno == EACCES || errno == ENOSYS)
+			atomic_store_explicit(&forbidden, true, memory_order_relaxed);
 		return RG_SOCKET_OTHER;
+	}
 	if (reset_peer(fd, peer))
 		return RG_SOCKET_CONNECTED;
 	return is_internet(fd) ? RG_SOCKET_UNCONNECTED : RG_SOCKET_OTHER;

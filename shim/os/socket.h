@@ -26,6 +26,9 @@ enum rg_socket_kind {
 /* Who is connected to FD, into *PEER, even if the client has reset the connection. */
 enum rg_socket_kind rg_socket_peer(int fd, struct rg_peer_name *peer);
 
+/* Has this process been told that it may not ask (a seccomp filter, for example)? */
+bool rg_socket_peers_are_hidden(void);
+
 /* Is FD a datagram socket? */
 bool rg_socket_is_datagram(int fd);
 

@@ -192,6 +192,8 @@ static bool allocate(int fd, const char *path, struct stat *status, char why[RG_
 			(void)flock(fd, LOCK_UN);
 			return allocated;
 		}
+		if (errno != EWOULDBLOCK)
+			return fail(why, "it cannot be locked", errno);
 		wait_ms(pause_ms);
 		pause_ms = pause_ms < PAUSE_MAX_MS ? 2 * pause_ms : pause_ms;
 		if (fstat(fd, status) != 0)

@@ -173,12 +173,12 @@ done
 elf_kind() { head -c 20 "$1" | od -An -tx1; } # class, byte order, machine
 if [ "$preload" != "$shim" ]; then
 	skip "no memory for the state of an SSL" "a sanitizer has a calloc of its own"
-elif "${CC:-cc}" -O1 -shared -fPIC -o "$tmp/nomemory.so" tests/lib/nomemory.c >"$tmp/compile.log" 2>&1 &&
-	[ "$(elf_kind "$tmp/nomemory.so")" = "$(elf_kind "$shim")" ]; then
+elif "${CC:-cc}" -O1 -shared -fPIC -o "$tmp/faults.so" tests/lib/faults.c -ldl >"$tmp/compile.log" 2>&1 &&
+	[ "$(elf_kind "$tmp/faults.so")" = "$(elf_kind "$shim")" ]; then
 	is "no memory for the state of 2,000 SSLs: libssl answers as ever" \
-		"$(NO_MEMORY=1 RENEGUARD_LOG=stderr LD_PRELOAD=$preload:$tmp/nomemory.so "$tools/nullssl" 2>"$tmp/nomemory.log")" "$("$tools/nullssl")"
+		"$(FAULT=calloc RENEGUARD_LOG=stderr LD_PRELOAD=$preload:$tmp/faults.so "$tools/nullssl" 2>"$tmp/nomemory.log")" "$("$tools/nullssl")"
 	is "no memory: one line says so" "$(count_lines "$tmp/nomemory.log" 'code=ERR_RENEGUARD_MEMORY .*not guarded')" 1
-	is "with memory, none does" "$(RENEGUARD_LOG=stderr LD_PRELOAD=$preload:$tmp/nomemory.so "$tools/nullssl" 2>&1 | grep -c MEMORY)" 0
+	is "with memory, none does" "$(RENEGUARD_LOG=stderr LD_PRELOAD=$preload:$tmp/faults.so "$tools/nullssl" 2>&1 | grep -c MEMORY)" 0
 else
 	skip "no memory for the state of an SSL" "a shared library for this architecture cannot be compiled"
 fi

@@ -13,7 +13,7 @@
 #include "rg_ledger.h"
 
 #define RG_LAYOUT_MAGIC	     UINT64_C(0x7265476e65723031) /* "10renGer" in memory */
-#define RG_LAYOUT_VERSION    4
+#define RG_LAYOUT_VERSION    5
 #define RG_CACHE_LINE	     64
 #define RG_WAYS		     8
 #define RG_OVERFLOW_WAYS     8
@@ -51,7 +51,7 @@ struct rg_head {
 	_Atomic uint64_t overflow_lost;	    /* records given up before they had drained */
 	_Atomic uint64_t unplaced;	    /* events of clients without a slot */
 	_Atomic uint32_t announced[RG_ANNOUNCERS]; /* hashes of announcements, the newest first */
-	uint32_t reserved;
+	_Atomic uint32_t unguarded; /* connections for whose state there was no memory */
 	/* A bit for each part of the slots that was ever written to; a reader skips the rest. */
 	_Alignas(RG_CACHE_LINE) _Atomic uint64_t touched[RG_PARTS / 64];
 	/* The counters of evicted clients, and what was counted for clients without a slot. */

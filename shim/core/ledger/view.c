@@ -32,6 +32,16 @@ uint64_t rg_ledger_lost(const struct rg_ledger *ledger)
 	return LOAD(ledger->head->overflow_lost);
 }
 
+void rg_ledger_count_unguarded(struct rg_ledger *ledger)
+{
+	ADD(ledger->head->unguarded, 1);
+}
+
+uint32_t rg_ledger_unguarded(const struct rg_ledger *ledger)
+{
+	return LOAD(ledger->head->unguarded);
+}
+
 /* Copy STATE to ACCOUNT if it was written under the rule that was announced last. Else that rule
  * has no state here, and the account gets one that has drained. */
 static void copy_state(const struct rg_ledger *ledger, enum rg_event event, uint64_t state,
