@@ -35,11 +35,12 @@ static int make(const void *method, int client)
 int main(int argc, char **argv)
 {
 	int client = argc > 1 && strcmp(argv[1], "client") == 0, made = 0, status;
-	for (int i = 0; i < 20; i++)
+	int own = argc > 1 && strcmp(argv[1], "parent") == 0 ? 0 : 20; // a parent leaves all to its children
+	for (int i = 0; i < own; i++)
 		made += make(client ? TLS_client_method() : TLS_method(), client);
 	for (int i = 0; i < 3; i++)
 		if (fork() == 0)
-			return 20 - made + !make(client ? TLS_client_method() : TLS_method(), client);
+			return own - made + !make(client ? TLS_client_method() : TLS_method(), client);
 	for (int i = 0; i < 3; i++)
 		if (wait(&status) < 0 || status != 0)
 			return 1;
@@ -53,6 +54,8 @@ export LD_LIBRARY_PATH=$directory
 is "without the shim the program begins its handshakes" "$("$tmp/contexts" server)" made=20
 is "with it, too" "$(LD_PRELOAD=$preload RENEGUARD_LOG=stderr "$tmp/contexts" server 2>"$tmp/server.log")" made=20
 is "one line says that this libssl is not guarded" "$(grep -c . "$tmp/server.log") $(grep -c 'code=ERR_RENEGUARD_LIBSSL.*libssl=BoringSSL.*not guarded' "$tmp/server.log")" "1 1"
+is "a parent whose children begin theirs" "$(LD_PRELOAD=$preload RENEGUARD_LOG=stderr "$tmp/contexts" parent 2>"$tmp/parent.log")" made=0
+is "one line says so for all of them" "$(grep -c . "$tmp/parent.log") $(grep -c 'code=ERR_RENEGUARD_LIBSSL' "$tmp/parent.log")" "1 1"
 is "a program that is only a client begins its handshakes" "$(LD_PRELOAD=$preload RENEGUARD_LOG=stderr "$tmp/contexts" client 2>"$tmp/client.log")" made=20
 is "and nothing is said" "$(cat "$tmp/client.log")" ""
 finish
