@@ -68,9 +68,28 @@ static bool exports_libssl(pid_t pid)
 	return rg_elf_read(path, &facts) == 0 && facts.exports_libssl;
 }
 
+/* Say if a seccomp filter is in force in process PID. Nothing tells from outside what it allows. */
+static void print_filter(pid_t pid)
+{
+	char path[64], line[256];
+	bool filtered = false;
+	FILE *status;
+
+	snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
+	status = fopen(path, "re");
+	while (status != NULL && fgets(line, sizeof line, status) != NULL)
+		filtered |= strcmp(line, "Seccomp:\t2\n") == 0;
+	if (status != NULL)
+		fclose(status);
+	if (filtered)
+		puts("  seccomp: a filter is in force: it has to allow what reneguard(8) lists "
+		     "under System calls");
+}
+
 static int answer_for(const struct rg_subject *subject, pid_t pid)
 {
 	struct mapped mapped;
+	int answer;
 
 	if (!read_mapped(pid, &mapped)) {
 		fprintf(stderr, "%s: cannot be checked: its mappings cannot be read: %s\n",
@@ -88,7 +107,10 @@ static int answer_for(const struct rg_subject *subject, pid_t pid)
 				 "the shim is loaded, but the program contains its own libssl");
 	if (mapped.libssl[0] == '\0')
 		return rg_answer(subject, RG_NOT_GUARDED, "the shim is loaded, but libssl is not");
-	return rg_answer_for_libssl(subject, "the shim is loaded in front of", mapped.libssl);
+	answer = rg_answer_for_libssl(subject, "the shim is loaded in front of", mapped.libssl);
+	if (answer == RG_GUARDED && !subject->quiet)
+		print_filter(pid);
+	return answer;
 }
 
 int rg_check_process(const char *pid, bool quiet)

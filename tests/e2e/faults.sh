@@ -17,5 +17,6 @@ is "without memory for their state, connections are counted" "$("$RG_BUILD/reneg
 	python3 -c 'import json, sys; print(json.load(sys.stdin)["ledgers"][0]["unguarded"])')" 3
 stop_server
 scenario "a ledger of its own" main
+is "all is guarded without any of the calls but those that reneguard(8) names (System calls), and memory" "$needed" " calloc getpeername"
 scenario "a plug-in" plugin --io membio
 finish

@@ -41,6 +41,9 @@ conversations >"$tmp/stock.out" 2>&1
 stop "$(pgrep -P "$pid" -f tlsserver | head -n 1)"
 stop "$pid"
 own=$(grep -oE '^[0-9]+ +[a-z_0-9]+\(' "$tmp/strace" | sed 's/^[0-9]* *//; s/($//' | sort -u | tr '\n' ' ')
+begin unfiltered env LD_PRELOAD="$preload" "${server[@]}"
+unlike "check --pid of a server without a filter names none" "$("$RG_BUILD/reneguardctl" check --pid "$pid" 2>&1)" 'seccomp|is not guarded'
+stop "$pid"
 like "the calls of the server itself were seen" "$own" 'accept.*mmap.*read'
 
 # sandboxed CALLS NAME [VARIABLE=VALUE]...: the server under the filter; $ended is how it ended.
@@ -50,6 +53,7 @@ sandboxed() {
 	begin "$name" "$python" tests/lib/sandbox.py "$calls" LD_PRELOAD="$preload" RENEGUARD_SYSLOG_SOCKET="$syslog_socket" RENEGUARD_RESUMPTION=close:1/600s \
 		RENEGUARD_INCOMPLETE=warn:1/600s RENEGUARD_KEYUPDATE=close:1/600s RENEGUARD_HANDSHAKE=block:20/600s "$@" -- "${server[@]}"
 	answers=$(conversations 2>&1)
+	checked=$("$RG_BUILD/reneguardctl" check --pid "$pid" 2>&1)
 	ended=alive
 	kill -0 "$pid" 2>/dev/null || { wait "$pid"; ended=$?; }
 	stop "$pid"
@@ -61,6 +65,7 @@ for case in memory state stderr; do
 	[ $case != stderr ] || variables=(RENEGUARD_LOG=stderr)
 	sandboxed "$own $named" $case "${variables[@]}"
 	is "$case: a server that may make its own calls and those that reneguard(8) names lives on" "$ended" alive
+	like "$case: check --pid names the filter" "$checked" '^  seccomp: a filter is in force: it has to allow what reneguard\(8\) lists under System calls'
 	is "$case: and serves" "$(tail -n 1 <<<"$answers")" "summary full=1 reused=0 refused=0"
 done
 for event in renegotiation resumption incomplete keyupdate; do

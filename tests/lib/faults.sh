@@ -20,9 +20,10 @@ while True:
 within 5 test -S "$tmp/log"
 
 # attempt FAULT PLACE TLSSERVER-ARGUMENT...: a server with that fault serves one client, refuses a renegotiation and the third offer to resume.
-# What is wrong is left in $wrong, which call failed in $failed, and how many there were in $count.
+# What is wrong is left in $wrong, which call failed in $failed, and how many there were in $count. $unguarded is empty if both were refused.
 attempt() {
-	local fault=$1 place=$2 calls=() served unguarded=''
+	local fault=$1 place=$2 calls=()
+	unguarded=''
 	shift 2
 	: >"$tmp/tlsserver.log"
 	: >"$tmp/syslog.log"
@@ -45,8 +46,9 @@ attempt() {
 	count=$(od -An -td4 -N4 "$tmp/record" | tr -d ' ')
 }
 
-scenario() { # NAME PLACE TLSSERVER-ARGUMENT...
+scenario() { # NAME PLACE TLSSERVER-ARGUMENT...: $needed is left as the functions without which not all is guarded
 	local name=$1 fault calls functions=''
+	needed=''
 	shift
 	attempt 0 "$@"
 	calls=$count
@@ -62,6 +64,7 @@ scenario() { # NAME PLACE TLSSERVER-ARGUMENT...
 	for fault in $(tr ' ' '\n' <<<"$functions" | sort -u); do
 		attempt "$fault" "$@"
 		is "$name: $fault always fails" "$wrong" ""
+		[ -z "$unguarded" ] || needed="$needed $fault"
 	done
 }
 
