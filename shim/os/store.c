@@ -1,5 +1,6 @@
 #include "os/store.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -44,11 +45,10 @@ static void *map_shared(size_t bytes)
 {
 	int fd =
 	    rg_may_grow_file(bytes) ? (int)syscall(SYS_memfd_create, LEDGER_NAME, CLOEXEC) : -1;
-	int flags = fd >= 0 ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS;
-	void *memory = MAP_FAILED;
+	bool named = fd >= 0 && ftruncate(fd, (off_t)bytes) == 0;
+	int flags = MAP_SHARED | MAP_NORESERVE | (named ? 0 : MAP_ANONYMOUS);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, named ? fd : -1, 0);
 
-	if (fd < 0 || ftruncate(fd, (off_t)bytes) == 0)
-		memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, fd, 0);
 	if (fd >= 0)
 		close(fd);
 	return memory;
