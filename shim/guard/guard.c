@@ -272,13 +272,12 @@ void rg_guard_restart(const struct rg_libssl *lib, struct ssl_st *ssl)
 void rg_guard_before_context(struct rg_libssl *lib, const struct ssl_method_st *method)
 {
 	const struct rg_policy *policy = rg_process_policy();
-	bool client_only =
-	    method != NULL && lib->TLS_client_method != NULL && method == lib->TLS_client_method();
 
 	if (!policy->on)
 		return;
 	rg_prepare();
-	if (is_guarded(lib) && (!client_only || (policy->role & RG_ROLE_CLIENT)))
+	if (is_guarded(lib) && !rg_libssl_is_quic_method(lib, method) &&
+	    (!rg_libssl_is_client_method(lib, method) || (policy->role & RG_ROLE_CLIENT)))
 		rg_report_active(lib);
 }
 

@@ -94,6 +94,9 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 /* Functions that we only call, and that some versions lack. */
 #define RG_LIBSSL_CALLED_OPTIONAL(X)                                                               \
 	X(const struct ssl_method_st *, TLS_client_method, (void))                                 \
+	X(const struct ssl_method_st *, OSSL_QUIC_client_method, (void))                           \
+	X(const struct ssl_method_st *, OSSL_QUIC_client_thread_method, (void))                    \
+	X(const struct ssl_method_st *, OSSL_QUIC_server_method, (void))                           \
 	X(int, SSL_is_server, (struct ssl_st *))                                                   \
 	X(int, SSL_in_before, (const struct ssl_st *))                                             \
 	X(int, SSL_state, (const struct ssl_st *))                                                 \

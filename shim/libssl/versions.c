@@ -257,3 +257,22 @@ bool rg_libssl_is_pristine(const struct rg_libssl *lib, const struct ssl_st *ssl
 	return lib->SSL_get_finished(ssl, &nothing, 0) == 0 ||
 	       lib->SSL_get_peer_finished(ssl, &nothing, 0) == 0;
 }
+
+/* Does FUNCTION, which libssl may lack, return METHOD? */
+static bool returns(const struct ssl_method_st *(*function)(void),
+		    const struct ssl_method_st *method)
+{
+	return function != NULL && method != NULL && function() == method;
+}
+
+bool rg_libssl_is_client_method(const struct rg_libssl *lib, const struct ssl_method_st *method)
+{
+	return returns(lib->TLS_client_method, method);
+}
+
+bool rg_libssl_is_quic_method(const struct rg_libssl *lib, const struct ssl_method_st *method)
+{
+	return returns(lib->OSSL_QUIC_server_method, method) ||
+	       returns(lib->OSSL_QUIC_client_method, method) ||
+	       returns(lib->OSSL_QUIC_client_thread_method, method);
+}
