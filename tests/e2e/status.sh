@@ -7,7 +7,7 @@ unset "${!RENEGUARD_@}"
 needs python3
 
 ctl=$RG_BUILD/reneguardctl
-resident() { awk '/^RssShmem/ { print $2 }' "/proc/$1/status"; }
+resident() { awk '/^[0-9a-f]+-/ { ours = /memfd:reneguard/ } ours && /^Rss:/ { print $2 }' "/proc/$1/smaps"; }
 # value JSON EXPRESSION: prints a Python expression over the ledger `l`, the first one, and `c`, its clients by address.
 value() { python3 -c 'import json, sys
 d = json.loads(sys.argv[1]); l = d["ledgers"][0]; c = {c["client"]: c for c in l["clients"]}

@@ -6,8 +6,11 @@
 . tests/lib/hooks.sh
 
 dead='-1/1/1100'
-refused=(ret=-1 error=1 lib=20 reason=1100 broken_pipes=0 "later_read=$dead" "later_peek=$dead" "later_write=$dead" "later_handshake=$dead"
+# From 3.2 on, libssl takes a read that fails on an empty memory BIO for its end: BIO_f_ssl, of which no call is hooked, then says 0.
+refused=(error=1 lib=20 reason=1100 broken_pipes=0 "later_read=$dead" "later_peek=$dead" "later_write=$dead" "later_handshake=$dead"
 	'data=.*ERR_TLS_RENEGOTIATION_DISABLED.*')
+
+returned() { [ "$1, $2" = "membio, bio" ] && echo 'ret=(-1|0)' || echo ret=-1; }
 
 # The server allows renegotiation. Without the shim it is honoured. With it, an alert tells the client, and every later call on the SSL fails.
 honoured_or_refused() { # IO ENTRY PLACE
@@ -21,7 +24,7 @@ honoured_or_refused() { # IO ENTRY PLACE
 	next_report
 	stop_server
 	all_fields "$summary" started=1 honoured=0 served=0 'end=(warning:no_renegotiation|fatal:.*)' &&
-		all_fields "$report" requests=1 "${refused[@]}"
+		all_fields "$report" requests=1 "$(returned "$1" "$2")" "${refused[@]}"
 }
 
 # The server does not allow renegotiation. Without the shim libssl warns after each attempt and goes on. With it, the first attempt ends the
@@ -37,7 +40,7 @@ warned_or_refused() { # IO ENTRY PLACE
 	next_report
 	stop_server
 	all_fields "$line" 'sent=[12]' hellos=0 served=0 'end=(closed|reset|fatal:.*)' &&
-		all_fields "$report" requests=1 "${refused[@]}"
+		all_fields "$report" requests=1 "$(returned "$1" "$2")" "${refused[@]}"
 }
 
 certificates

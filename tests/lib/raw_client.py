@@ -142,7 +142,8 @@ def talk(kind, stream, hello):
     if kind == "bare":
         return "", "left"
     if kind in ("noise", "bent"):
-        send(stream, NOISE if kind == "noise" else hello[:HEADER_BYTES] + NOISE + NOISE)
+        length = int.from_bytes(hello[HEADER_BYTES - 2 : HEADER_BYTES], "big")
+        send(stream, NOISE if kind == "noise" else hello[:HEADER_BYTES] + (NOISE * length)[:length])
         return receive(stream)
     if kind in ("byte", "header", "part", "tear", "slam", "pause"):
         send(stream, hello[: {"byte": 1, "header": HEADER_BYTES, "slam": len(hello)}.get(kind, len(hello) // 2)])

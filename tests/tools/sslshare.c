@@ -78,7 +78,7 @@ static void *allocate(size_t bytes, const char *file, int line)
 {
 	size_t class = (bytes + CLASS_BYTES - 1) / CLASS_BYTES;
 	size_t size = sizeof(struct block) + class * CLASS_BYTES;
-	bool of_preload = strcmp(file, "libreneguard") == 0;
+	bool of_preload = file != NULL && strcmp(file, "libreneguard") == 0;
 	struct block *block;
 
 	(void)line;
