@@ -11,7 +11,7 @@ daemon_packages() {
 }
 
 base="gcc libc6-dev make pkg-config libssl-dev openssl check perl python3 procps"
-all="rsyslog curl valgrind strace python3-seccomp clang libclang-rt-14-dev clang-format cppcheck dpkg-dev shellcheck mandoc wrk file libfaketime libeatmydata1 libcap2-bin debootstrap iproute2 gosu gunicorn fzf fp-compiler fp-units-net gcc-i686-linux-gnu libc6-dev-i386-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static musl-tools $(daemon_packages)"
+all="rsyslog curl valgrind strace python3-seccomp python3-tornado clang libclang-rt-14-dev clang-format cppcheck dpkg-dev shellcheck mandoc wrk file libfaketime libeatmydata1 libcap2-bin debootstrap iproute2 gosu gunicorn fzf fp-compiler fp-units-net gcc-i686-linux-gnu libc6-dev-i386-cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static musl-tools $(daemon_packages)"
 command -v npm >/dev/null || all="$all npm"
 
 case ${1:-} in
