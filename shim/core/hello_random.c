@@ -49,7 +49,7 @@ static enum rg_hello_found header(struct rg_hello_stream *stream, uint8_t byte)
 		stream->left = (uint16_t)(byte << 8);
 		return RG_HELLO_PARTIAL;
 	default:
-		stream->left |= byte;
+		stream->left = (uint16_t)(stream->left | byte);
 		stream->state = stream->left != 0 ? CONTENT : BETWEEN_RECORDS;
 		return stream->type == HANDSHAKE || stream->left == 1 ? RG_HELLO_PARTIAL
 								      : RG_HELLO_NONE;

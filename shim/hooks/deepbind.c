@@ -60,7 +60,7 @@ void rg_deepbind_expect(void)
 
 bool rg_deepbind_check(void)
 {
-	struct search search = {.before = atomic_load(&loaded_before)};
+	struct search search = {.before = atomic_load(&loaded_before), .path = ""};
 
 	if (search.before == 0)
 		return true;

@@ -9,10 +9,10 @@ python=$(command -v /usr/bin/python3 || command -v python3) # the system's, whic
 needs "$python" openssl
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-# suite NAME LEAST MODULE...: at least LEAST tests of MODULEs pass without the shim, and no verdict changes under it.
+# suite NAME PATH LEAST MODULE...: the modules lie in PATH, or where Python finds them. At least LEAST tests of MODULEs pass without the shim, and no verdict changes under it.
 suite() {
-	local name=$1 least=$2 half policy passed changed
-	shift 2
+	local name=$1 path=$2 least=$3 half policy passed changed
+	shift 3
 	for half in without default limits; do
 		policy=()
 		[ $half = without ] || policy=(LD_PRELOAD="$preload" RENEGUARD_LOG=off RENEGUARD_ROLE=server)
@@ -33,12 +33,12 @@ suite() {
 if unpack "python-$version" "libpython$version-testsuite"; then
 	# The suite lies beside the part of it that is installed.
 	mkdir "$tmp/lib" && cp -r "/usr/lib/python$version/test" "$unpacked_root/usr/lib/python$version/test" "$tmp/lib"
-	path=$tmp/lib suite "CPython" 200 test.test_ssl test.test_asyncio.test_ssl test.test_asyncio.test_sslproto test.test_ftplib test.test_imaplib test.test_httplib test.test_poplib
+	suite "CPython" "$tmp/lib" 200 test.test_ssl test.test_asyncio.test_ssl test.test_asyncio.test_sslproto test.test_ftplib test.test_imaplib test.test_httplib test.test_poplib
 else
 	skip "CPython" "libpython$version-testsuite cannot be fetched: $(tail -n 1 "$tmp/download.log")"
 fi
 if "$python" -c "import tornado" 2>/dev/null; then
-	path='' suite "Tornado" 50 tornado.test.httpserver_test tornado.test.iostream_test tornado.test.simple_httpclient_test
+	suite "Tornado" "" 50 tornado.test.httpserver_test tornado.test.iostream_test tornado.test.simple_httpclient_test
 else
 	skip "Tornado" "python3-tornado is not installed"
 fi

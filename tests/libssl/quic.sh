@@ -18,7 +18,7 @@ for column in ${RG_COLUMNS:-3.5 3.6 4.0}; do
 	program=$tmp/quic-$column
 	link_to "$column" "$program" -Wall -Wextra tests/libssl/quic.c || { skip "$column" "$lacking"; continue; }
 	for role in server both; do
-		guarded=(env RENEGUARD_LOG=stderr RENEGUARD_ROLE=$role LD_PRELOAD="$preload")
+		guarded=(env RENEGUARD_LOG=stderr RENEGUARD_ROLE="$role" LD_PRELOAD="$preload")
 		is "$column, role $role: libssl's QUIC objects are made, and nobody is said to be guarded" "$("${guarded[@]}" "$program" objects 2>&1)" done=2
 	done
 	is "$column: without the shim, handshakes over a transport of the program's own" "$("$program" transport 3 2>&1)" done=3

@@ -22,7 +22,8 @@ mount -t tmpfs none dev/shm
 cp /etc/resolv.conf etc/resolv.conf
 mkdir reneguard
 tar -C "$OLDPWD" -c --exclude=./.git --exclude='./build*' . | tar -C reneguard -x
-inside="chroot . env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb DEBIAN_FRONTEND=noninteractive"
+# Other tests run at the same time, so each gets more time than it needs.
+inside="chroot . env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb DEBIAN_FRONTEND=noninteractive TEST_TIMEOUT_S=900 CK_DEFAULT_TIMEOUT=180"
 { $inside apt-get update -q && $inside apt-get install -q -y --no-install-recommends make && $inside make -C /reneguard deps; } >"$over/deps.log" 2>&1 ||
 	{ echo "packages cannot be installed: $(tail -n 1 "$over/deps.log")"; exit 3; }
 unshare -n sh -c "ip link set lo up
