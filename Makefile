@@ -94,9 +94,10 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(RG_CPPFLAGS) $(RG_CFLAGS) -fPIC -MMD -MP -c $< -o $@
 
+# Without line numbers: before gcc 12 the prefix map is not told to the assembler.
 $(BUILD)/%.o: %.S $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,AS,$<)$(CC) $(RG_CPPFLAGS) $(HARDENING) $(CFLAGS) -fPIC -MMD -MP -c $< -o $@
+	$(call say,AS,$<)$(CC) $(RG_CPPFLAGS) $(HARDENING) $(CFLAGS) -g0 -fPIC -MMD -MP -c $< -o $@
 
 $(SHIM): $(CORE) $(OUTER) $(STUBS) shim/hooks/exports.map
 	$(call say,LD,$@)$(CC) $(RG_CFLAGS) $(RG_LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,--version-script=shim/hooks/exports.map \

@@ -30,18 +30,22 @@ s_client() {
 	} | timeout 20 openssl s_client -connect "127.0.0.1:$port" -tls1_2 2>&1
 }
 
+# Before 3.0 a server is willing by default.
+willing=(-client_renegotiation) unwilling=()
+openssl s_server -help 2>&1 | grep -q client_renegotiation || willing=() unwilling=(-no_renegotiation)
+
 lines() { grep -a '^reneguard\[' "$tmp/s_server.log"; }
 
 mkfifo "$tmp/input"
 exec {held_open}<>"$tmp/input"
 certificates
-serve without -- -client_renegotiation
+serve without -- "${willing[@]}"
 client=$(s_client 2)
 is "without the shim s_client renegotiates twice" "$(grep -c RENEGOTIATING <<<"$client") $(grep -c ':error:' <<<"$client")" "2 0"
 ok "without the shim what s_client sends afterwards arrives" grep -aq arrived "$tmp/s_server.log"
 stop $pid
 
-serve with -- -client_renegotiation
+serve with -- "${willing[@]}"
 client=$(s_client 1)
 like "an alert tells s_client that renegotiation is refused" "$client" 'no renegotiation|alert'
 unlike "what s_client sends after a refusal does not arrive" "$(cat "$tmp/s_server.log")" '^arrived'
@@ -54,7 +58,7 @@ is "offers to resume are still accepted" "$(peer_summary --none --tls 1.2 127.0.
 stop $pid
 
 # Exactly as many renegotiations as the limit says are allowed.
-serve with RENEGUARD_RENEGOTIATION=close:3/600s -- -client_renegotiation
+serve with RENEGUARD_RENEGOTIATION=close:3/600s -- "${willing[@]}"
 summary=$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 3)
 field "close:3/600s allows three" "$summary" honoured 3
 is "close:3/600s logs nothing about them" "$(lines | grep -vc RENEGUARD_ACTIVE)" 0
@@ -66,13 +70,13 @@ summary=$(peer_summary --none --from 127.0.0.2 --tls 1.2 127.0.0.1 "$port" reneg
 field "another client has its own three" "$summary" honoured 3
 stop $pid
 
-serve with RENEGUARD_RENEGOTIATION=close:2/2s -- -client_renegotiation
+serve with RENEGUARD_RENEGOTIATION=close:2/2s -- "${willing[@]}"
 field "close:2/2s allows two" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 3)" honoured 2
 sleep 4.2
 field "close:2/2s allows two again when the period is over" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 3)" honoured 2
 stop $pid
 
-serve with RENEGUARD_RENEGOTIATION=warn:1/60s -- -client_renegotiation
+serve with RENEGUARD_RENEGOTIATION=warn:1/60s -- "${willing[@]}"
 field "warn:1/60s lets every renegotiation pass" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 5)" honoured 5
 line=$(line_with "$tmp/s_server.log" 'event=renegotiation')
 ok "warn:1/60s logs the client" grep -q 'action=warn client=127.0.0.1' <<<"$line"
@@ -80,22 +84,22 @@ ok "warn:1/60s logs it once a minute, when the client exceeds its limit" all_fie
 stop $pid
 
 for action in count off; do
-	serve with RENEGUARD_RENEGOTIATION=$action -- -client_renegotiation
+	serve with RENEGUARD_RENEGOTIATION=$action -- "${willing[@]}"
 	field "$action lets every renegotiation pass" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 5)" honoured 5
 	is "$action logs nothing" "$(lines | grep -c event=)" 0
 	stop $pid
 done
 
-serve with RENEGUARD_RENEGOTIATION=close:3/600s --
+serve with RENEGUARD_RENEGOTIATION=close:3/600s -- "${unwilling[@]}"
 summary=$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 1)
 field "a limit does not allow renegotiation where libssl itself refuses it" "$summary" end 'warning:no_renegotiation|fatal:.*'
 stop $pid
 
-serve with RENEGUARD_EXEMPT=127.0.0.0/8 -- -client_renegotiation
+serve with RENEGUARD_EXEMPT=127.0.0.0/8 -- "${willing[@]}"
 field "an exempt client is not acted upon" "$(peer_summary --none --tls 1.2 127.0.0.1 "$port" renegotiate 2)" honoured 2
 stop $pid
 
-serve with -- -client_renegotiation -rev
+serve with -- "${willing[@]}" -rev
 field "renegotiation is refused when s_server reads through BIO_f_ssl (-rev)" "$(peer_summary --line --tls 1.2 127.0.0.1 "$port" renegotiate 1)" honoured 0
 stop $pid
 finish

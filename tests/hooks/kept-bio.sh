@@ -27,11 +27,13 @@ done
 
 # openssl s_server -debug shows what passes its BIO by such a callback.
 needs openssl
+willing=() # before 3.0 each server is
+! openssl s_server -help 2>&1 | grep -q client_renegotiation || willing=(-client_renegotiation)
 debugged() {
 	port=$(pick_port)
 	: >"$tmp/s_server.log"
 	under "$1"
-	stdin=/dev/null start_on_port s_server "${under[@]}" openssl s_server -accept "127.0.0.1:$port" -cert "$tmp/server.pem" -www -debug -client_renegotiation
+	stdin=/dev/null start_on_port s_server "${under[@]}" openssl s_server -accept "127.0.0.1:$port" -cert "$tmp/server.pem" -www -debug "${willing[@]}"
 	peer_summary --tls 1.2 --none 127.0.0.1 "$port" renegotiate 1 >/dev/null
 	within 5 grep -q '^write to .*(0x[0-9A-F]*)' "$tmp/s_server.log"
 	peer_summary --tls 1.2 127.0.0.1 "$port" get 1

@@ -13,6 +13,7 @@
 #if defined OPENSSL_VERSION_NUMBER && OPENSSL_VERSION_NUMBER < 0x30000000L
 
 #define SSL_OP_ALLOW_CLIENT_RENEGOTIATION 0
+#define NO_CLIENT_RENEGOTIATION SSL_OP_NO_RENEGOTIATION // what a server of 3.0 does by default
 
 static inline unsigned long ERR_peek_error_data(const char **data, int *flags)
 {
@@ -27,5 +28,7 @@ static inline X509 *SSL_get0_peer_certificate(const SSL *ssl)
 	return certificate;
 }
 
+#else
+#define NO_CLIENT_RENEGOTIATION 0
 #endif
 #endif

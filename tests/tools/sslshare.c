@@ -14,6 +14,7 @@
 //   s from here a preload gets no memory        e it gets memory again
 //   c SSL_clear, for a socket accepted now      f SSL_free, and the end
 #include "netutil.h"
+#include "openssl_compat.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -385,9 +386,7 @@ int main(int argc, char **argv)
 	if (!ctx || SSL_CTX_use_certificate_chain_file(ctx, argv[1]) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(ctx, argv[1], SSL_FILETYPE_PEM) != 1)
 		net_die(argv[1]);
-#ifdef SSL_OP_IGNORE_UNEXPECTED_EOF
-	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
-#endif
+	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF | NO_CLIENT_RENEGOTIATION);
 	listener = net_listen("127.0.0.1", &port);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, done) != 0)
 		net_die("socketpair");

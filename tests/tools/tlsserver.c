@@ -43,6 +43,8 @@ static SSL_CTX *context(void)
 	SSL_CTX_set_mode(ctx, SSL_MODE_AUTO_RETRY); // the default from 1.1.1 on
 	if (opt.allow)
 		SSL_CTX_set_options(ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+	else if (!opt.renegotiate_self)
+		SSL_CTX_set_options(ctx, NO_CLIENT_RENEGOTIATION);
 	if (strcmp(opt.entry, "early") == 0)
 		SSL_CTX_set_max_early_data(ctx, 16384);
 	if (strcmp(opt.callbacks, "ctx") == 0)
