@@ -114,6 +114,10 @@ ways="leave reset garbage abort binder"
 for io in blocking membio; do
 	for reuse in "" --reuse; do
 		[ "$io$reuse" != membio--reuse ] || continue # a reused memory BIO still holds bytes of the previous connection
+		if [ -n "$reuse" ] && libssl_is_old; then
+			skip "incomplete, $io $reuse" "this libssl cannot clear an SSL after TLS 1.3"
+			continue
+		fi
 		# shellcheck disable=SC2086 # no word or one
 		serve_for incomplete block:2/600s --io $io $reuse
 		n=10

@@ -57,6 +57,10 @@ for io in blocking nonblocking membio; do
 	counted "$io, a child that never frees its SSL: each way counts once, a silent connection does not" "$each 9=0"
 	stop_server
 	# One SSL object for all connections.
+	if libssl_is_old; then
+		skip "$io, SSL_clear: each way counts twice when it happens twice" "this libssl cannot clear an SSL after TLS 1.3"
+		continue
+	fi
 	serve with main --connections -1 --quiet --io $io --reuse
 	every_way
 	every_way

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The README's two commands on an older and a newer Debian, 11 and 13: in a root directory with make and what the commands install. What they
-# write lies over that root and is gone at the end, and so are their processes. RG_SYSTEMS chooses systems (trixie).
+# write lies over that root and is gone at the end, and so are their processes. RG_SYSTEMS chooses systems.
 # shellcheck disable=SC2154
 . tests/lib/tap.sh
 . tests/lib/builds.sh
@@ -30,7 +30,7 @@ unshare -n sh -c "ip link set lo up
 	$inside make -C /reneguard deps demo >'$over/demo.log' 2>&1 && $inside make -C /reneguard deps check >'$over/check.log' 2>&1"
 SH
 
-for system in ${RG_SYSTEMS:-trixie}; do
+for system in ${RG_SYSTEMS:-bullseye trixie}; do
 	if ! build_of "$system"; then
 		skip "$system: the README's two commands" "$lacking"
 		continue
