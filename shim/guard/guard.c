@@ -170,7 +170,7 @@ static bool decide(struct rg_libssl *lib, _Atomic int *decision)
 
 static bool is_guarded(struct rg_libssl *lib)
 {
-	static _Atomic int decisions[RG_LIBSSL_MAX];
+	static _Atomic int decisions[RG_LIBSSL_MAX + 1];
 	int decision = atomic_load_explicit(&decisions[lib->slot], memory_order_acquire);
 
 	return decision != UNDECIDED ? decision == GUARDED : decide(lib, &decisions[lib->slot]);
@@ -393,7 +393,7 @@ struct rg_libssl *rg_guard_before_call_slowly(struct ssl_st *ssl, const void *ca
  * earlier: its TLS_client_method is its TLS_method. */
 static void report_unguarded(const struct rg_libssl *lib, struct ssl_st *ssl)
 {
-	static _Atomic bool reported[RG_LIBSSL_MAX];
+	static _Atomic bool reported[RG_LIBSSL_MAX + 1];
 
 	if (lib == NULL || rg_process_ledger() == NULL || is_guarded((struct rg_libssl *)lib) ||
 	    (lib->SSL_is_server != NULL && !lib->SSL_is_server(ssl)))

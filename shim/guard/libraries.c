@@ -24,16 +24,27 @@ static void note_in_use(struct rg_libssl *lib)
 		rg_gate_clear(RG_GATE_LIBRARY);
 }
 
+/* A library is called that is not kept in a struct of its own: no call may take the fast path. */
+static void note_one_too_many(void)
+{
+	handed_out |= 1U << RG_LIBSSL_MAX;
+	rg_gate_set(RG_GATE_LIBRARY);
+}
+
 struct rg_libssl *rg_libraries_of(const void *caller)
 {
-	static _Atomic bool in_use[RG_LIBSSL_MAX];
+	static _Atomic bool in_use[RG_LIBSSL_MAX + 1];
 	struct rg_libssl *lib = rg_libssl_of(caller);
 
 	if (lib == NULL || atomic_load_explicit(&in_use[lib->slot], memory_order_relaxed) ||
 	    !rg_lock(&lock))
 		return lib;
-	if (!atomic_exchange(&in_use[lib->slot], true))
-		note_in_use(lib);
+	if (!atomic_exchange(&in_use[lib->slot], true)) {
+		if (lib->slot < RG_LIBSSL_MAX)
+			note_in_use(lib);
+		else
+			note_one_too_many();
+	}
 	rg_unlock(&lock);
 	return lib;
 }

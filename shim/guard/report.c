@@ -124,9 +124,13 @@ static void deliver_once(const struct rg_libssl *lib, struct rg_report *report)
 
 void rg_report_unguarded(const struct rg_libssl *lib)
 {
-	struct rg_report report = {.code = "ERR_RENEGUARD_LIBSSL",
-				   .text = "this libssl lacks functions that the guard needs: its "
-					   "connections are not guarded"};
+	struct rg_report report = {
+	    .code = "ERR_RENEGUARD_LIBSSL",
+	    .text = lib->slot < RG_LIBSSL_MAX
+			? "this libssl lacks functions that the guard needs: its "
+			  "connections are not guarded"
+			: "there are too many libssl in this process: the "
+			  "connections of further ones are not guarded"};
 
 	deliver_once(lib, &report);
 }

@@ -118,17 +118,58 @@ static struct rg_libssl *publish(const struct rg_libssl *made)
 	return lib;
 }
 
-/* The library whose SSL_new is SSL_NEW. Its handle is never closed, so that its functions stay
- * valid. */
+static int read_unload_count(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	unsigned long long *count = arg;
+
+	(void)size;
+	*count = info->dlpi_subs;
+	return 1;
+}
+
+/* How many objects have been unloaded so far. */
+static unsigned long long unloads(void)
+{
+	unsigned long long count = 0;
+
+	(void)dl_iterate_phdr(read_unload_count, &count);
+	return count;
+}
+
+/* A library for which there is no room is passed through. It is not kept loaded, so its functions
+ * are found again once anything was unloaded. */
+static _Thread_local struct rg_libssl beyond __attribute__((tls_model("initial-exec")));
+static _Thread_local unsigned long long beyond_unloads __attribute__((tls_model("initial-exec")));
+
+static struct rg_libssl *pass_through(const struct rg_libssl *made)
+{
+	beyond = *made;
+	beyond.slot = RG_LIBSSL_MAX;
+	beyond.guardable = false;
+	beyond_unloads = unloads();
+	return &beyond;
+}
+
+/* The library whose SSL_new is SSL_NEW. The handle of one that is published is never closed, so
+ * that its functions stay valid. */
 static struct rg_libssl *library_with(void *ssl_new)
 {
 	struct rg_libssl *lib = library_by_ssl_new(ssl_new), made = {.ssl_new = ssl_new};
-	void *handle = lib == NULL ? rg_dl_handle_at(ssl_new) : NULL;
+	void *handle;
 
-	if (handle == NULL)
+	if (lib != NULL)
 		return lib;
+	if (beyond.ssl_new == ssl_new && beyond_unloads == unloads())
+		return &beyond;
+	handle = rg_dl_handle_at(ssl_new);
+	if (handle == NULL)
+		return NULL;
 	fill(&made, handle);
-	return publish(&made);
+	lib = publish(&made);
+	if (lib != NULL)
+		return lib;
+	dlclose(handle);
+	return pass_through(&made);
 }
 
 /* --- which library a caller means --- */
@@ -210,22 +251,12 @@ static struct module {
 static unsigned module_count;
 static unsigned long long unload_count; /* objects unloaded so far, when `modules` was last right */
 
-static int read_unload_count(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	unsigned long long *count = arg;
-
-	(void)size;
-	*count = info->dlpi_subs;
-	return 1;
-}
-
 /* The library of the module that contains CALLER; NULL if it is not known yet. */
 static struct rg_libssl *known_library(uintptr_t caller)
 {
 	struct rg_libssl *lib = NULL;
-	unsigned long long now = 0;
+	unsigned long long now = unloads();
 
-	(void)dl_iterate_phdr(read_unload_count, &now);
 	if (!rg_lock(&lock))
 		return NULL;
 	/* A module with another libssl may now be where an unloaded one was. */
@@ -258,7 +289,7 @@ static struct rg_libssl *find_library(const void *caller)
 	void *ssl_new = real_ssl_new(caller);
 	struct rg_libssl *lib = ssl_new != NULL ? library_with(ssl_new) : NULL;
 
-	if (lib != NULL)
+	if (lib != NULL && lib->slot < RG_LIBSSL_MAX)
 		remember(caller, lib);
 	return lib;
 }

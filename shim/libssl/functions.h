@@ -142,7 +142,7 @@ typedef void rg_msg_callback(int written, int version, int content_type, const v
 #define RG_CTRL_SET_MSG_CALLBACK 15 /* SSL_CTRL_SET_MSG_CALLBACK */
 
 #define RG_LIBSSL_VERSION_BYTES 24
-#define RG_LIBSSL_MAX		4 /* libraries in one process */
+#define RG_LIBSSL_MAX		16 /* libraries in one process */
 
 struct rg_libssl {
 #define X(returns, name, arguments) returns(*name) arguments;
@@ -150,7 +150,7 @@ struct rg_libssl {
 	RG_LIBSSL_OPTIONAL(X)
 #undef X
 	void *ssl_new;	      /* the SSL_new in the library itself, not another preload's hook */
-	unsigned slot;	      /* 0 to RG_LIBSSL_MAX - 1 */
+	unsigned slot;	      /* 0 to RG_LIBSSL_MAX - 1; RG_LIBSSL_MAX: one too many (find.h) */
 	unsigned long number; /* as in OPENSSL_VERSION_NUMBER: 0x30000130 is 3.0.19 */
 	char version[RG_LIBSSL_VERSION_BYTES];
 	bool guardable;	    /* it has every required function */
