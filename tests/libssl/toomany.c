@@ -1,11 +1,14 @@
 // toomany PLUGIN...: a process with a plug-in for each libssl. Each makes contexts and connections,
 // by turns and in two threads at once, and sees a client leave after half a ClientHello. It prints
 // how often all was as it should be. Then it runs the shell command in the environment variable
-// AFTER. With -DPLUGIN: such a plug-in, linked to the libssl that is meant.
+// AFTER. toomany --reload PLUGIN...: opens, uses and closes one plug-in after the other, each of
+// which shall lie where the one before lay. With -DPLUGIN: such a plug-in, linked to the libssl
+// that is meant.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #ifdef PLUGIN
@@ -46,6 +49,35 @@ static void *work(void *good)
 	return NULL;
 }
 
+static void *opened(const char *path)
+{
+	void *plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	void *function = plugin != NULL ? dlsym(plugin, "visit") : NULL;
+
+	if (function == NULL) {
+		fprintf(stderr, "%s\n", dlerror());
+		exit(2);
+	}
+	visits[count++] = (int (*)(void))function;
+	return plugin;
+}
+
+static int reload(char **paths)
+{
+	int good = 0, again = 0;
+
+	for (int i = 0; paths[i] != NULL && count < MOST; i++) {
+		void *plugin = opened(paths[i]);
+
+		again += i > 0 && visits[i] == visits[i - 1];
+		for (int time = 0; time < TIMES; time++)
+			good += visits[i]();
+		dlclose(plugin);
+	}
+	printf("libraries=%d good=%d of %d again=%d\n", count, good, TIMES * count, again);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *after = getenv("AFTER");
@@ -53,16 +85,10 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	char pid[16];
 
-	for (int i = 1; i < argc && count < MOST; i++) {
-		void *plugin = dlopen(argv[i], RTLD_NOW | RTLD_LOCAL);
-		void *function = plugin != NULL ? dlsym(plugin, "visit") : NULL;
-
-		if (function == NULL) {
-			fprintf(stderr, "%s\n", dlerror());
-			return 2;
-		}
-		visits[count++] = (int (*)(void))function;
-	}
+	if (argc > 1 && strcmp(argv[1], "--reload") == 0)
+		return reload(argv + 2);
+	for (int i = 1; i < argc && count < MOST; i++)
+		(void)opened(argv[i]);
 	pthread_create(&thread, NULL, work, &good[1]);
 	work(&good[0]);
 	pthread_join(thread, NULL);
