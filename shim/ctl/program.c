@@ -127,6 +127,7 @@ static void read_loaded(FILE *list, struct rg_loaded *loaded)
 
 void rg_program_loads(const char *loader, const char *program, struct rg_loaded *loaded)
 {
+	char real[PATH_MAX]; /* $ORIGIN is where the file lies, not a link to it */
 	int ends[2];
 	pid_t child;
 	FILE *list;
@@ -134,12 +135,14 @@ void rg_program_loads(const char *loader, const char *program, struct rg_loaded 
 	memset(loaded, 0, sizeof *loaded);
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return;
+	if (realpath(program, real) == NULL)
+		snprintf(real, sizeof real, "%s", program);
 	child = fork();
 	if (child == 0) {
 		unsetenv("LD_PRELOAD");
 		dup2(ends[1], STDOUT_FILENO);
 		dup2(ends[1], STDERR_FILENO);
-		execl(loader, loader, "--list", program, (char *)NULL);
+		execl(loader, loader, "--list", real, (char *)NULL);
 		_exit(EXIT_NO_LOADER);
 	}
 	close(ends[1]);
