@@ -1,8 +1,9 @@
 /*
  * Finds the real libssl: which library a caller means, and where its functions are. Owns a struct
  * rg_libssl for each library. Its functions are found once; the library then stays loaded, so that
- * they stay valid. Any thread may call anything here. If there are more than RG_LIBSSL_MAX, a further
- * one is not guardable, and what is returned for it is this thread's own, until its next call here.
+ * they stay valid. Any thread may call anything here. If there are more than RG_LIBSSL_MAX, a
+ * further one is not guardable, and what is returned for it is this thread's own, until its next
+ * call here.
  */
 #ifndef RG_FIND_H
 #define RG_FIND_H
