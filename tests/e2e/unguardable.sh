@@ -209,14 +209,15 @@ stop "$pid"
 
 # $ORIGIN in a RUNPATH is where the file itself lies, whatever the link to it (every Debian JVM).
 mkdir "$tmp/home" "$tmp/home/lib"
-python3 -c 'import sys
+system=$(ldd "$tmp/show" | sed -n 's/.*libssl.* => \([^ ]*\).*/\1/p')
+own=$tmp/home/lib/$(basename "${system%?}")9 # a copy under a name that no other library has
+python3 -c 'import os, sys
 with open(sys.argv[1], "rb") as file: data = file.read()
-with open(sys.argv[2], "wb") as file: file.write(data.replace(b"libssl.so.3\0", b"libssl.so.6\0"))' \
-	"$(ldd "$tmp/show" | sed -n 's/.*libssl.* => \([^ ]*\).*/\1/p')" "$tmp/home/lib/libssl.so.6"
+with open(sys.argv[2], "wb") as file: file.write(data.replace(*(os.path.basename(path).encode() + b"\0" for path in sys.argv[1:])))' "$system" "$own"
 # shellcheck disable=SC2016 # the loader expands it
-ok "a program with \$ORIGIN compiles" build home/origin -Wl,--no-as-needed,-rpath,'$ORIGIN/lib' "$tmp/home/lib/libssl.so.6" -lcrypto
+ok "a program with \$ORIGIN compiles" build home/origin -Wl,--no-as-needed,-rpath,'$ORIGIN/lib' "$own" -lcrypto
 ln -s home/origin "$tmp/link"
-check_says "a link to a program with \$ORIGIN in its RUNPATH" 0 "linked to $tmp/home/lib/" "$tmp/link"
+check_says "a link to a program with \$ORIGIN in its RUNPATH" 0 "linked to $own" "$tmp/link"
 
 # A program whose libssl is not there does not start, with the shim or without.
 "${CC:-cc}" -DOWN -shared -fPIC -Wl,-soname,libssl.so.77 -o "$tmp/libssl.so.77" "$tmp/show.c" >>"$tmp/build.log" 2>&1
