@@ -35,8 +35,9 @@ $(BUILD)/tests/tools/%: tests/tools/%.c $(BUILD)/flags
 	$(call say,CC,$<)$(TOOL_CC) -o $@ $< $(LDFLAGS) $(TOOL_LIBS)
 
 # These two also run on other versions of libssl.
-$(addprefix $(BUILD)/tests/tools/,oddcalls oddpairs): tests/lib/versions.c
-$(addprefix $(BUILD)/tests/tools/,oddcalls oddpairs): TOOL_LIBS := tests/lib/versions.c $(TOOL_LIBS)
+ODD_TOOLS := $(addprefix $(BUILD)/tests/tools/,oddcalls oddpairs)
+$(ODD_TOOLS): tests/lib/versions.c
+$(ODD_TOOLS): TOOL_LIBS := tests/lib/versions.c $(TOOL_LIBS)
 
 # The same server as a plug-in.
 $(TEST_PLUGIN): tests/tools/tlsserver.c $(BUILD)/flags

@@ -9,8 +9,9 @@
 
 static struct rg_lock lock;
 
-/* A bit for each library, by its slot, for which our dlsym(3) handed out a hook; under `lock`. */
-static unsigned handed_out;
+/* A bit for each library, by its slot, for which our dlsym(3) handed out a hook, and for all that
+ * are one too many (RG_LIBSSL_MAX); under `lock`. */
+static unsigned beside;
 
 /* LIB is called for the first time: allow the fast path if it is the only library in use. */
 static void note_in_use(struct rg_libssl *lib)
@@ -20,15 +21,16 @@ static void note_in_use(struct rg_libssl *lib)
 		return;
 	}
 	rg_gate_library = lib;
-	if ((handed_out & ~(1U << lib->slot)) == 0)
+	if ((beside & ~(1U << lib->slot)) == 0)
 		rg_gate_clear(RG_GATE_LIBRARY);
 }
 
-/* A library is called that is not kept in a struct of its own: no call may take the fast path. */
-static void note_one_too_many(void)
+/* LIB may be called beside the library in use, from now on. */
+static void note_beside(const struct rg_libssl *lib)
 {
-	handed_out |= 1U << RG_LIBSSL_MAX;
-	rg_gate_set(RG_GATE_LIBRARY);
+	beside |= 1U << lib->slot;
+	if (rg_gate_library != NULL && rg_gate_library != lib)
+		rg_gate_set(RG_GATE_LIBRARY);
 }
 
 struct rg_libssl *rg_libraries_of(const void *caller)
@@ -43,7 +45,7 @@ struct rg_libssl *rg_libraries_of(const void *caller)
 		if (lib->slot < RG_LIBSSL_MAX)
 			note_in_use(lib);
 		else
-			note_one_too_many();
+			note_beside(lib);
 	}
 	rg_unlock(&lock);
 	return lib;
@@ -53,9 +55,7 @@ void rg_libraries_note_dlsym(const struct rg_libssl *lib)
 {
 	if (!rg_lock(&lock))
 		return;
-	handed_out |= 1U << lib->slot;
-	if (rg_gate_library != NULL && rg_gate_library != lib)
-		rg_gate_set(RG_GATE_LIBRARY);
+	note_beside(lib);
 	rg_unlock(&lock);
 }
 

@@ -89,8 +89,7 @@ bool rg_libssl_is_whole_when_freed(const struct rg_libssl *lib);
  * the program. */
 bool rg_libssl_has_begun(const struct rg_libssl *lib, const struct ssl_st *ssl);
 
-/* Is METHOD that of clients only, as far as libssl tells? Is it one of libssl's own
- * QUIC? */
+/* Is METHOD that of clients only, as far as libssl tells? Is it a method of libssl's own QUIC? */
 bool rg_libssl_is_client_method(const struct rg_libssl *lib, const struct ssl_method_st *method);
 bool rg_libssl_is_quic_method(const struct rg_libssl *lib, const struct ssl_method_st *method);
 

@@ -9,7 +9,8 @@ python=$(command -v /usr/bin/python3 || command -v python3) # the system's, whic
 needs "$python" openssl
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-# suite NAME PATH LEAST MODULE...: the modules lie in PATH, or where Python finds them. At least LEAST tests of MODULEs pass without the shim, and no verdict changes under it.
+# suite NAME PATH LEAST MODULE...: the modules lie in PATH, or where Python finds them by itself. At least LEAST of their tests pass without the
+# shim, and no verdict changes under it.
 suite() {
 	local name=$1 path=$2 least=$3 half policy passed changed
 	shift 3

@@ -30,15 +30,12 @@ s_client() {
 	} | timeout 20 openssl s_client -connect "127.0.0.1:$port" -tls1_2 2>&1
 }
 
-# Before 3.0 a server is willing by default.
-willing=(-client_renegotiation) unwilling=()
-openssl s_server -help 2>&1 | grep -q client_renegotiation || willing=() unwilling=(-no_renegotiation)
-
 lines() { grep -a '^reneguard\[' "$tmp/s_server.log"; }
 
 mkfifo "$tmp/input"
 exec {held_open}<>"$tmp/input"
 certificates
+renegotiation_options
 serve without -- "${willing[@]}"
 client=$(s_client 2)
 is "without the shim s_client renegotiates twice" "$(grep -c RENEGOTIATING <<<"$client") $(grep -c ':error:' <<<"$client")" "2 0"

@@ -3,6 +3,7 @@
 # show that it is true: the shim is not in the process, or none of its calls reaches the shim. Programs that only look unguardable are accepted.
 . tests/lib/tap.sh
 . tests/lib/server.sh
+. tests/lib/copy_library.sh
 unset "${!RENEGUARD_@}" LD_PRELOAD
 
 wrapper=$PWD/scripts/reneguard
@@ -210,10 +211,8 @@ stop "$pid"
 # $ORIGIN in a RUNPATH is where the file itself lies, whatever the link to it (every Debian JVM).
 mkdir "$tmp/home" "$tmp/home/lib"
 system=$(ldd "$tmp/show" | sed -n 's/.*libssl.* => \([^ ]*\).*/\1/p')
-own=$tmp/home/lib/$(basename "${system%?}")9 # a copy under a name that no other library has
-python3 -c 'import os, sys
-with open(sys.argv[1], "rb") as file: data = file.read()
-with open(sys.argv[2], "wb") as file: file.write(data.replace(*(os.path.basename(path).encode() + b"\0" for path in sys.argv[1:])))' "$system" "$own"
+own=$tmp/home/lib/$(basename "${system%?}")9
+copy_library "$system" "$own"
 # shellcheck disable=SC2016 # the loader expands it
 ok "a program with \$ORIGIN compiles" build home/origin -Wl,--no-as-needed,-rpath,'$ORIGIN/lib' "$own" -lcrypto
 ln -s home/origin "$tmp/link"

@@ -27,8 +27,7 @@ done
 
 # openssl s_server -debug shows what passes its BIO by such a callback.
 needs openssl
-willing=() # before 3.0 each server is
-! openssl s_server -help 2>&1 | grep -q client_renegotiation || willing=(-client_renegotiation)
+renegotiation_options
 debugged() {
 	port=$(pick_port)
 	: >"$tmp/s_server.log"

@@ -1,5 +1,5 @@
-// report(WHAT, SSL, RESULT) prints what a call returned, what SSL_get_error and errno said of it, and
-// the whole error queue. It leaves errno 0 and the queue empty.
+// report(WHAT, SSL, RESULT) prints what a call returned, what SSL_get_error and errno said of it,
+// and the whole error queue. It leaves errno 0 and the queue empty.
 #ifndef TESTS_LIB_ODDREPORT_H
 #define TESTS_LIB_ODDREPORT_H
 

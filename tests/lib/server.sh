@@ -80,6 +80,12 @@ under() {
 # This system's libssl is 1.1.1: a server honours renegotiation by default, and SSL_clear does not work after TLS 1.3.
 libssl_is_old() { [[ $(openssl version) == "OpenSSL 1."* ]]; }
 
+# renegotiation_options: sets the options of openssl s_server with which it honours renegotiation, ${willing[@]}, and refuses it, ${unwilling[@]}.
+renegotiation_options() {
+	willing=(-client_renegotiation) unwilling=()
+	! libssl_is_old || willing=() unwilling=(-no_renegotiation)
+}
+
 # goes_on N STORM-LINE: without the shim N attempts to renegotiate are answered with warnings, or the first one is honoured by an old libssl.
 goes_on() {
 	if libssl_is_old; then all_fields "$2" sent=1 hellos=1; else all_fields "$2" warnings="$1" served=1; fi

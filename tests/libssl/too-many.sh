@@ -3,6 +3,7 @@
 # one line says that the others are not.
 . tests/lib/tap.sh
 . tests/lib/builds.sh
+. tests/lib/copy_library.sh
 unset "${!RENEGUARD_@}"
 
 [ "$preload" = "$shim" ] || { echo "1..0 # SKIP a sanitized build: a sanitizer's runtime is slow to load so many"; exit 0; }
@@ -10,12 +11,9 @@ needs "${CC:-cc}" python3
 system=$(ldconfig -p | sed -n 's/.*libssl\.so\.3 .*=> //p' | head -n 1)
 [ -e "$system" ] || { echo "1..0 # SKIP this system has no libssl.so.3"; exit 0; }
 
-# Copies under names of their own, or the loader would take them for one.
 plugins=()
 for n in {10..29}; do
-	python3 -c 'import sys
-with open(sys.argv[1], "rb") as file: data = file.read()
-with open(sys.argv[2], "wb") as file: file.write(data.replace(b"libssl.so.3\0", b"libssl." + sys.argv[3].encode() + b".3\0"))' "$system" "$tmp/libssl.$n.3" "$n"
+	copy_library "$system" "$tmp/libssl.$n.3"
 	"${CC:-cc}" -O1 -fPIC -shared -DPLUGIN -o "$tmp/plugin$n.so" tests/libssl/toomany.c "$tmp/libssl.$n.3" -lcrypto "-Wl,-rpath,$tmp" >>"$tmp/compile.log" 2>&1 || break
 	plugins+=("$tmp/plugin$n.so")
 done
@@ -30,8 +28,8 @@ print(sum(c["events"]["incomplete"]["count"] for l in json.load(open(sys.argv[1]
 for count in 16 20; do
 	wanted="libraries=$count good=$((6 * count)) of $((6 * count))"
 	is "$count libssl: without the shim all work" "$("$tmp/toomany" "${plugins[@]:0:$count}" 2>&1)" "$wanted"
-	# shellcheck disable=SC2016 # $TOOMANY_PID is the program's to say
-	is "$count libssl: with it, too" "$(env RENEGUARD_LOG=stderr LD_PRELOAD="$preload" AFTER="LD_PRELOAD= '$RG_BUILD/reneguardctl' status --pid \$TOOMANY_PID --json >'$tmp/status'" \
+	# shellcheck disable=SC2016 # $PPID is the program
+	is "$count libssl: with it, too" "$(env RENEGUARD_LOG=stderr LD_PRELOAD="$preload" AFTER="LD_PRELOAD= '$RG_BUILD/reneguardctl' status --pid \$PPID --json >'$tmp/status'" \
 		"$tmp/toomany" "${plugins[@]:0:$count}" 2>"$tmp/toomany.log")" "$wanted"
 	is "$count libssl: sixteen are guarded" "$(unfinished)" 96
 	is "$count libssl: lines about others" "$(grep -c 'code=ERR_RENEGUARD_LIBSSL .*too many libssl' "$tmp/toomany.log")" $((count > 16))

@@ -1,15 +1,17 @@
 // toomany PLUGIN...: a process with a plug-in for each libssl. Each makes contexts and connections,
-// by turns and in two threads at once, and sees a client leave after half a ClientHello. It prints
-// how often all was as it should be. Then it runs the shell command in the environment variable
-// AFTER. toomany --reload PLUGIN...: opens, uses and closes one plug-in after the other, each of
-// which shall lie where the one before lay. With -DPLUGIN: such a plug-in, linked to the libssl
-// that is meant.
+// by turns and in two threads at once, and sees a client leave after half a ClientHello. The
+// program prints how often all was as it should be, and runs the shell command in the environment
+// variable AFTER.
+//
+// toomany --reload PLUGIN...: opens, uses and closes one plug-in after the other, each of which
+// shall lie where the one before lay.
+//
+// With -DPLUGIN: such a plug-in, linked to the libssl that is meant.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #ifdef PLUGIN
 #include <openssl/ssl.h>
@@ -83,7 +85,6 @@ int main(int argc, char **argv)
 	const char *after = getenv("AFTER");
 	int good[2] = {0, 0};
 	pthread_t thread;
-	char pid[16];
 
 	if (argc > 1 && strcmp(argv[1], "--reload") == 0)
 		return reload(argv + 2);
@@ -94,8 +95,6 @@ int main(int argc, char **argv)
 	pthread_join(thread, NULL);
 	printf("libraries=%d good=%d of %d\n", count, good[0] + good[1], 2 * TIMES * count);
 	fflush(stdout);
-	snprintf(pid, sizeof pid, "%ld", (long)getpid());
-	setenv("TOOMANY_PID", pid, 1);
 	return after != NULL && system(after) != 0;
 }
 #endif

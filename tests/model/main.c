@@ -159,7 +159,6 @@ int main(int argc, char **argv)
 	FILE *out;
 	int group;
 	unsigned index;
-	char pid[16];
 
 	if (argc == 3 && strcmp(argv[1], "env") == 0)
 		return print_variables(find_policy(argv[2]));
@@ -180,8 +179,6 @@ int main(int argc, char **argv)
 	else
 		run_all(out, policy, atoi(argv[3]), strtoull(argv[4], NULL, 0));
 	fclose(out);
-	snprintf(pid, sizeof pid, "%d", (int)getpid());
-	setenv("MODEL_PID", pid, 1);
 	unsetenv("LD_PRELOAD");
 	return getenv("MODEL_AFTER") != NULL && system(getenv("MODEL_AFTER")) != 0 ? 2 : 0;
 }

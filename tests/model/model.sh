@@ -26,9 +26,9 @@ run() {
 	local variables=()
 	[ "$2" = without ] || mapfile -t variables < <("$program" env "$1" && echo "LD_PRELOAD=$preload" && echo RENEGUARD_LOG=off)
 	rm -f "$tmp/ledger"
-	# shellcheck disable=SC2016 # $MODEL_PID is the program's to say
+	# shellcheck disable=SC2016 # $PPID is the program
 	env MODEL_CERTIFICATE="$tmp/server.pem" MODEL_AFTER="$([ "$2" = without ] ||
-		echo "'$RG_BUILD/reneguardctl' status --pid \$MODEL_PID --json >'$tmp/ledger'")" \
+		echo "'$RG_BUILD/reneguardctl' status --pid \$PPID --json >'$tmp/ledger'")" \
 		"${variables[@]}" "$program" run "$1" "$conversations" "$seed" "$tmp/expected" "${only#*/}"
 }
 

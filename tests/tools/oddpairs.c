@@ -9,13 +9,7 @@
 #include "oddreport.h"
 #include "versions.h"
 
-enum {
-	MODE_ASYNC = 0x100,
-	ROUNDS = 40,
-	V_1_2 = TLS1_2_VERSION,
-	V_1_3 = 0x304,
-	RECORD_HEADER = 256 // SSL3_RT_HEADER, the first of the types that are no messages
-};
+enum { ROUNDS = 40 };
 
 struct pair {
 	SSL_CTX *server_ctx, *client_ctx;
@@ -38,7 +32,7 @@ static void on_message(int outgoing, int version, int type, const void *bytes, s
 		       SSL *ssl, void *arg)
 {
 	(void)outgoing, (void)version, (void)bytes, (void)count;
-	if (late && type >= RECORD_HEADER)
+	if (late && type >= SSL3_RT_HEADER) // the first of the types that are no messages
 		return;
 	messages += arg == ssl ? 1 : 1000;
 	if (pause_at != 0 && messages % pause_at == 0 && ASYNC_get_current_job != NULL &&
@@ -89,6 +83,12 @@ static void connect_pair(SSL *server, SSL *client)
 	SSL_set_bio(client, far, far);
 	SSL_set_accept_state(server);
 	SSL_set_connect_state(client);
+}
+
+static void renew(SSL **ssl, SSL_CTX *ctx)
+{
+	SSL_free(*ssl);
+	*ssl = SSL_new(ctx);
 }
 
 static SSL_CTX *context(bool server, int version)
@@ -204,11 +204,9 @@ static void callbacks(struct pair *pair)
 	seen("  again", pair->server);
 	late = false;
 
-	SSL_free(pair->server);
-	pair->server = SSL_new(pair->server_ctx);
+	renew(&pair->server, pair->server_ctx);
 	SSL_set_msg_callback_arg(pair->server, (char *)pair->server);
-	SSL_free(pair->client);
-	pair->client = SSL_new(pair->client_ctx);
+	renew(&pair->client, pair->client_ctx);
 	connect_pair(pair->server, pair->client);
 	ordinary(pair);
 	seen("  from the context", pair->server);
@@ -220,8 +218,7 @@ static void cleared(struct pair *pair)
 	talk(pair->server, pair->client);
 	for (int i = 0; i < 2; i++) {
 		report("  clear", pair->server, SSL_clear(pair->server));
-		SSL_free(pair->client);
-		pair->client = SSL_new(pair->client_ctx);
+		renew(&pair->client, pair->client_ctx);
 		connect_pair(pair->server, pair->client);
 		talk(pair->server, pair->client);
 	}
@@ -243,9 +240,8 @@ static void duplicated(struct pair *pair)
 	late = SSL_dup(pair->server);
 	seen("  the late one", late);
 	SSL_free(pair->server);
-	SSL_free(pair->client);
 	pair->server = early;
-	pair->client = SSL_new(pair->client_ctx);
+	renew(&pair->client, pair->client_ctx);
 	connect_pair(early, pair->client);
 	talk(early, pair->client);
 	SSL_free(late);
@@ -262,8 +258,7 @@ static void other_bio(struct pair *pair)
 	report("  no BIO", pair->server, SSL_do_handshake(pair->server));
 	connect_pair(pair->server, pair->client);
 	shake(pair->server, pair->client);
-	SSL_free(pair->server);
-	pair->server = SSL_new(pair->server_ctx);
+	renew(&pair->server, pair->server_ctx);
 	report("  the client alone", pair->client, SSL_do_handshake(pair->client));
 }
 
@@ -300,10 +295,8 @@ static void resumed(struct pair *pair)
 	session = SSL_get1_session(pair->client);
 	part(pair->server, pair->client);
 	for (int i = 0; i < 3; i++) {
-		SSL_free(pair->server);
-		SSL_free(pair->client);
-		pair->server = SSL_new(pair->server_ctx);
-		pair->client = SSL_new(pair->client_ctx);
+		renew(&pair->server, pair->server_ctx);
+		renew(&pair->client, pair->client_ctx);
 		SSL_set_session(pair->client, session);
 		connect_pair(pair->server, pair->client);
 		talk(pair->server, pair->client);
@@ -313,19 +306,31 @@ static void resumed(struct pair *pair)
 	SSL_SESSION_free(session);
 }
 
+static void renegotiate_twice(SSL *who, SSL *other, SSL *watched)
+{
+	for (int i = 0; i < 2; i++) {
+		report("  renegotiate", who, SSL_renegotiate(who));
+		report("  pending", who, SSL_renegotiate_pending(who));
+		report("  begins", who, SSL_do_handshake(who));
+		say(other, who);
+		say(who, other);
+		say(other, who);
+		seen("  renegotiated", watched);
+	}
+}
+
 static void own_renegotiation(struct pair *pair)
 {
 	watch(pair->server);
 	talk(pair->server, pair->client);
-	for (int i = 0; i < 2; i++) {
-		report("  renegotiate", pair->server, SSL_renegotiate(pair->server));
-		report("  pending", pair->server, SSL_renegotiate_pending(pair->server));
-		report("  server", pair->server, SSL_do_handshake(pair->server));
-		say(pair->client, pair->server);
-		say(pair->server, pair->client);
-		say(pair->client, pair->server);
-		seen("  renegotiated", pair->server);
-	}
+	renegotiate_twice(pair->server, pair->client, pair->server);
+}
+
+static void clients_renegotiation(struct pair *pair)
+{
+	watch(pair->server);
+	talk(pair->server, pair->client);
+	renegotiate_twice(pair->client, pair->server, pair->server);
 }
 
 static void key_updates(struct pair *pair)
@@ -348,8 +353,8 @@ static void async_jobs(struct pair *pair)
 		return;
 	}
 	pause_at = 2;
-	SSL_set_mode(pair->server, MODE_ASYNC);
-	SSL_set_mode(other.server, MODE_ASYNC);
+	SSL_set_mode(pair->server, SSL_MODE_ASYNC);
+	SSL_set_mode(other.server, SSL_MODE_ASYNC);
 	watch(pair->server);
 	watch(other.server);
 	for (int i = 0; i < ROUNDS &&
@@ -366,7 +371,7 @@ static void async_jobs(struct pair *pair)
 	free_pair(&other);
 
 	other = pair_of(SSL_version(pair->server));
-	SSL_set_mode(other.server, MODE_ASYNC);
+	SSL_set_mode(other.server, SSL_MODE_ASYNC);
 	watch(other.server);
 	report("  client 3", other.client, SSL_do_handshake(other.client));
 	report("  server 3", other.server, SSL_do_handshake(other.server));
@@ -387,23 +392,8 @@ static void half_a_hello(struct pair *pair)
 		report("  waits", pair->server, SSL_do_handshake(pair->server));
 		BIO_set_mem_eof_return(in, 0);
 		report("  at its end", pair->server, SSL_do_handshake(pair->server));
-		SSL_free(pair->server);
-		pair->server = SSL_new(pair->server_ctx);
+		renew(&pair->server, pair->server_ctx);
 		SSL_set_accept_state(pair->server);
-	}
-}
-
-static void clients_renegotiation(struct pair *pair)
-{
-	watch(pair->server);
-	talk(pair->server, pair->client);
-	for (int i = 0; i < 2; i++) {
-		report("  renegotiate", pair->client, SSL_renegotiate(pair->client));
-		report("  client", pair->client, SSL_do_handshake(pair->client));
-		say(pair->server, pair->client);
-		say(pair->client, pair->server);
-		say(pair->server, pair->client);
-		seen("  renegotiated", pair->server);
 	}
 }
 
@@ -422,11 +412,11 @@ static const struct {
     {"another context", other_context, 0, false},
     {"another role", other_role, 0, false},
     {"resumed", resumed, 0, false},
-    {"its own renegotiation", own_renegotiation, V_1_2, false},
-    {"key updates", key_updates, V_1_3, false},
+    {"its own renegotiation", own_renegotiation, TLS1_2_VERSION, false},
+    {"key updates", key_updates, TLS1_3_VERSION, false},
     {"async jobs", async_jobs, 0, false},
     {"half a hello", half_a_hello, 0, false},
-    {"the client's renegotiation", clients_renegotiation, V_1_2, true},
+    {"the client's renegotiation", clients_renegotiation, TLS1_2_VERSION, true},
 };
 
 int main(int argc, char **argv)
@@ -435,7 +425,8 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0); // what was printed before a crash is to be seen
 	libssl_start();
-	for (int version = V_1_2; version <= (libssl_speaks_tls13() ? V_1_3 : V_1_2); version++)
+	for (int version = TLS1_2_VERSION;
+	     version <= (libssl_speaks_tls13() ? TLS1_3_VERSION : TLS1_2_VERSION); version++)
 		for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++) {
 			struct pair pair;
 
